@@ -89,6 +89,19 @@ test('words, lines and how often a term stands are counted exactly, in English a
   expect(await factOf(rig, { terms: ['todo'] })).toBe('2 files');
   expect(await factOf(rig, { terms: ['待办', 'sail'], measure: Measure.LIST })).toBe('docs/计划.md');
   expect((await rig.call(query, { measure: Measure.OCCURRENCES })).failure).toBe('INVALID_ARGUMENT');
+  // Without terms: what has one is left out.
+  expect(await factOf(rig, { terms: ['todo'], withoutTerms: ['LET'], measure: Measure.LIST })).toBe('docs/a.md');
+  expect(await factOf(rig, { withoutTerms: ['todo'], measure: Measure.LIST })).toBe('docs/计划.md');
+  expect(await factOf(rig, { ...times, withoutTerms: ['stop'] })).toBe('1 time in 1 file: docs/b.ts (1)');
+  await rig.close();
+});
+
+test('copies of one file are told without those of others', async () => {
+  const rig = await rigOf({ 'a.md': 'one', 'sub/copy of a.md': 'one', 'b.md': 'two', 'c.md': 'two', 'd.md': 'six' });
+  const copies = (copiesOf: string) => factOf(rig, { measure: Measure.DUPLICATES, copiesOf });
+  expect(await copies('**/sub/copy*')).toBe('docs/a.md, docs/sub/copy of a.md (3 bytes each)');
+  expect(await copies('c.md')).toBe('docs/b.md, docs/c.md (3 bytes each)');
+  expect(await copies('d.md')).toBe('no duplicates');
   await rig.close();
 });
 

@@ -137,3 +137,35 @@ test('what is denied is not counted, and a path that is not allowed is refused a
   expect((await rig.call(query, { classes: [0] })).failure).toBe('INVALID_ARGUMENT');
   await rig.close();
 });
+
+test('what is left out by kind or by place is in no measure, and a folder is as large as all below it', async () => {
+  const rig = await edgeRig(edgeFolder(FILES));
+  expect(await factOf(rig, { exceptClasses: [FileClass.LOG, FileClass.IMAGE] })).toBe('4 files');
+  expect(await factOf(rig, { measure: Measure.LARGEST, most: 1, exceptClasses: [FileClass.LOG] })).toBe(
+    'docs/a.md (2 KB)',
+  );
+  expect(await factOf(rig, { measure: Measure.LIST, exceptGlobs: ['**/sub/**'] })).toBe('- docs/a.md\n- docs/main.ts');
+  expect(await factOf(rig, { classes: [FileClass.MARKDOWN], exceptGlobs: ['*.MD'] })).toBe('1 file');
+  expect(await factOf(rig, { measure: Measure.FOLDER_SIZES, most: 1 })).toBe('docs/sub (5 MB)');
+  expect(await factOf(rig, { measure: Measure.FOLDER_SIZES, path: 'docs', glob: 'a.md' })).toBe('no folders');
+  expect((await rig.call(query, { exceptClasses: [0] })).failure).toBe('INVALID_ARGUMENT');
+  await rig.close();
+});
+
+test('days, months and years are those of the device', async () => {
+  const rig = await edgeRig(edgeFolder(FILES));
+  const at = (path: string, ...[year, month, day, hour]: [number, number, number, number]) => {
+    const time = new Date(year, month - 1, day, hour);
+    utimesSync(join(rig.dir, path), time, time);
+  };
+  at('docs/a.md', 2024, 12, 31, 23);
+  at('docs/main.ts', 2025, 1, 1, 0);
+  at('docs/sub/b.MD', 2025, 6, 30, 23);
+  const list = (request: Asked) => factOf(rig, { measure: Measure.LIST, ...request });
+  expect(await list({ beforeDay: '2025' })).toBe('docs/a.md');
+  expect(await list({ fromDay: '2025', beforeDay: '2025-06-30' })).toBe('docs/main.ts');
+  expect(await list({ fromDay: '2025-06', beforeDay: '2025-07' })).toBe('docs/sub/b.MD');
+  for (const fromDay of ['2025-02-30', 'June', '25', '2025-13'])
+    expect((await rig.call(query, { fromDay })).failure, fromDay).toBe('INVALID_ARGUMENT');
+  await rig.close();
+});

@@ -21,10 +21,11 @@ import { judgePlace } from './place.ts';
 import { contentMeasure } from './query/content-measures.ts';
 import { type FactWords, factWords } from './query/fact-words.ts';
 import { isWithoutText } from './query/file-class.ts';
-import { FileContent } from './query/file-content.ts';
+import { FileContent, type TextTaker } from './query/file-content.ts';
 import { queryFilter } from './query/query-filter.ts';
-import { measureWord, tallyOf } from './query/tally.ts';
+import { type MeasureWord, measureWord, tallyOf } from './query/tally.ts';
 import { TermCounter } from './query/term-counter.ts';
+import { beginOf } from './query/time-span.ts';
 import { ReadBudget, smallFirst } from './read-budget.ts';
 
 const DEFAULT_MOST = 5;
@@ -40,7 +41,10 @@ export function queryTool(parts: ToolParts): EdgeTool {
       const start = request.path === '' ? undefined : judgePlace(parts, request.path, call.run);
       if (measureWord(request.measure) === 'OCCURRENCES' && request.terms.length === 0)
         throw new AppError('INVALID_ARGUMENT', { what: 'OCCURRENCES needs `terms`' });
-      if (request.classes.includes(0)) throw new AppError('INVALID_ARGUMENT', { what: 'one of `classes` is not set' });
+      if (request.classes.includes(0) || request.exceptClasses.includes(0))
+        throw new AppError('INVALID_ARGUMENT', { what: 'one of the classes is not set' });
+      if ([request.fromDay, request.beforeDay].some((day) => day !== '' && beginOf(day) === undefined))
+        throw new AppError('INVALID_ARGUMENT', { what: 'a day is written `2025-06-03`, `2025-06` or `2025`' });
       return async (emit) => emit(await query(parts, request, start, call));
     },
   };
@@ -90,9 +94,9 @@ async function factOf(asked: Asked): Promise<Fact> {
   const tally = tallyOf(word, filter.folders, most);
   const told = ({ judged, stat }: WalkEntry) => toldSize(parts.allow, judged.path, stat);
   const meant = (entry: WalkEntry) => filter.meant(entry) && measure?.reads?.(entry.judged.name) !== false;
-  const holding = word !== 'OCCURRENCES' && request.terms.length > 0 && !filter.folders;
-  const reads = measure !== undefined || holding;
-  const readsText = holding || (measure !== undefined && word !== 'DUPLICATES');
+  const holding = filter.folders ? undefined : heldTerms(word, request);
+  const reads = measure !== undefined || holding !== undefined;
+  const readsText = holding !== undefined || (measure !== undefined && word !== 'DUPLICATES');
   if (reads) {
     // What leaves comes from a walk of its own, which reads nothing: neither what files hold nor how long they took to read tells on it.
     for await (const entry of entriesBelow(parts, asked.start, looking, call.signal)) {
@@ -112,7 +116,7 @@ async function factOf(asked: Asked): Promise<Fact> {
     kept.files++;
     await origins.add(entry.judged, filter.folders);
     if (!filter.fits(entry)) continue;
-    if (holding && !(await holds(request.terms, entry, content))) continue;
+    if (holding && !(await holds(holding, entry, content))) continue;
     if (measure) await measure.take(entry, content);
     else tally.add(entry);
   }
@@ -120,10 +124,31 @@ async function factOf(asked: Asked): Promise<Fact> {
   return { fact: (measure ?? tally).text(words, partial), unread: content.unread, kept };
 }
 
-/** Whether the text of a file has one of the terms. */
-async function holds(terms: readonly string[], entry: WalkEntry, content: FileContent): Promise<boolean> {
-  const counter = new TermCounter(terms);
-  return (await content.text(entry, counter)) && counter.count > 0;
+/** What the text of a file must have one of, and what it must have none of. */
+interface HeldTerms {
+  readonly terms: readonly string[];
+  readonly without: readonly string[];
+}
+
+/** Undefined where files are not chosen by their text. */
+function heldTerms(word: MeasureWord, { terms, withoutTerms: without }: QueryRequest): HeldTerms | undefined {
+  const held = { terms: word === 'OCCURRENCES' ? [] : terms, without };
+  return held.terms.length + without.length > 0 ? held : undefined;
+}
+
+async function holds({ terms, without }: HeldTerms, entry: WalkEntry, content: FileContent): Promise<boolean> {
+  const [wanted, unwanted] = [new TermCounter(terms), new TermCounter(without)];
+  const both: TextTaker = {
+    add(piece) {
+      wanted.add(piece);
+      unwanted.add(piece);
+    },
+    end() {
+      wanted.end();
+      unwanted.end();
+    },
+  };
+  return (await content.text(entry, both)) && unwanted.count === 0 && (terms.length === 0 || wanted.count > 0);
 }
 
 /** What a fact leaves out, in words behind it. */

@@ -1,4 +1,6 @@
 // What Query computes of what is in files: words, lines, how often terms occur, columns of tables, equal files. Each takes one file after the other.
+import type { QueryRequest } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { nameGlob } from '../../../../base/glob.ts';
 import type { WalkEntry } from '../../../files/walk.ts';
 import type { ContentMeasure } from './content-measure.ts';
 import { type FactWords, itemsText, sizeText } from './fact-words.ts';
@@ -11,7 +13,7 @@ import { WordCounter } from './word-counter.ts';
 /** Undefined for a measure that needs no content. */
 export function contentMeasure(
   measure: MeasureWord,
-  { terms, column }: { readonly terms: readonly string[]; readonly column: string },
+  { terms, column, copiesOf }: Pick<QueryRequest, 'terms' | 'column' | 'copiesOf'>,
   most: number,
 ): ContentMeasure | undefined {
   switch (measure) {
@@ -21,7 +23,7 @@ export function contentMeasure(
     case 'OCCURRENCES':
       return new Occurrences(terms, most);
     case 'DUPLICATES':
-      return new Duplicates(most);
+      return new Duplicates(most, nameGlob(copiesOf));
     case 'COLUMN_SUM':
     case 'COLUMN_AVERAGE':
     case 'COLUMN_MIN':
@@ -96,10 +98,13 @@ class Occurrences implements ContentMeasure {
 class Duplicates implements ContentMeasure {
   readonly #most: number;
   readonly #sizes = new Map<bigint, number>();
-  readonly #sets = new Map<string, { readonly size: number; readonly names: Map<string, string> }>();
+  readonly #sets = new Map<string, { readonly size: number; readonly names: Map<string, string>; isMeant: boolean }>();
+  readonly #isMeant: (path: string) => boolean;
 
-  constructor(most: number) {
+  /** @param isMeant whether copies of such a file are asked for */
+  constructor(most: number, isMeant: (path: string) => boolean) {
     this.#most = most;
+    this.#isMeant = isMeant;
   }
 
   sees({ stat }: WalkEntry): void {
@@ -112,14 +117,15 @@ class Duplicates implements ContentMeasure {
     const hash = await content.hash(entry);
     if (!hash) return;
     const key = Buffer.from(hash).toString('latin1');
-    const set = this.#sets.get(key) ?? { size: Number(size), names: new Map<string, string>() };
+    const set = this.#sets.get(key) ?? { size: Number(size), names: new Map<string, string>(), isMeant: false };
     this.#sets.set(key, set);
+    set.isMeant ||= this.#isMeant(entry.judged.relative || entry.judged.name);
     const place = `${dev}:${ino}`;
     if (!set.names.has(place)) set.names.set(place, entry.judged.name);
   }
 
   text(words: FactWords): string {
-    const sets = [...this.#sets.values()].filter(({ names }) => names.size > 1);
+    const sets = [...this.#sets.values()].filter(({ names, isMeant }) => isMeant && names.size > 1);
     if (sets.length === 0) return words.noDuplicates;
     sets.sort((a, b) => b.size * (b.names.size - 1) - a.size * (a.names.size - 1));
     const items = sets

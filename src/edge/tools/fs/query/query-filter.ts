@@ -5,7 +5,7 @@ import { foldText } from '../../../../base/fold-text.ts';
 import { nameGlob } from '../../../../base/glob.ts';
 import type { WalkEntry } from '../../../files/walk.ts';
 import { type ClassWord, classesOf, classWord } from './file-class.ts';
-import { ANY_TIME, overlapOf, spanOf } from './time-span.ts';
+import { ANY_TIME, beginOf, overlapOf, spanOf } from './time-span.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -23,6 +23,7 @@ export function queryFilter(request: QueryRequest, now: number): QueryFilter {
   const folders = classes.size === 1 && classes.has('FOLDER');
   const glob = nameGlob(request.glob);
   const name = foldText(request.name);
+  const leftOut = leavesOut(request);
   const { from, to } = overlapOf(
     spanOf(request.span, now),
     request.lastDays > 0 ? { from: now - request.lastDays * DAY_MS, to: Number.POSITIVE_INFINITY } : ANY_TIME,
@@ -30,6 +31,7 @@ export function queryFilter(request: QueryRequest, now: number): QueryFilter {
       from: request.fromTime ? timestampMs(request.fromTime) : ANY_TIME.from,
       to: request.beforeTime ? timestampMs(request.beforeTime) : ANY_TIME.to,
     },
+    { from: beginOf(request.fromDay) ?? ANY_TIME.from, to: beginOf(request.beforeDay) ?? ANY_TIME.to },
   );
   const { minBytes, maxBytes } = request;
   return {
@@ -37,7 +39,7 @@ export function queryFilter(request: QueryRequest, now: number): QueryFilter {
     meant({ judged, stat }) {
       if (folders ? !stat.isDirectory() : !stat.isFile()) return false;
       const path = judged.relative || judged.name;
-      if (!glob(path)) return false;
+      if (!glob(path) || leftOut(path)) return false;
       const own = path.slice(path.lastIndexOf('/') + 1);
       if (name !== '' && !foldText(own).includes(name)) return false;
       return folders || classes.size === 0 || classesOf(own).some((word) => classes.has(word));
@@ -48,4 +50,11 @@ export function queryFilter(request: QueryRequest, now: number): QueryFilter {
       return changed >= from && changed < to;
     },
   };
+}
+
+/** Whether a file is left out by its name. */
+function leavesOut({ exceptClasses, exceptGlobs }: QueryRequest): (path: string) => boolean {
+  const classes = new Set(exceptClasses.map(classWord));
+  const globs = exceptGlobs.map(nameGlob);
+  return (path) => globs.some((glob) => glob(path)) || classesOf(path).some((word) => classes.has(word));
 }

@@ -46,6 +46,8 @@ export function tallyOf(measure: MeasureWord, folders: boolean, most: number): T
       return new Grouped(most, ({ judged }) => classesOf(judged.name)[0] ?? 'OTHER', kindText);
     case 'BY_FOLDER':
       return new Grouped(most, folderOf, (folder) => folder);
+    case 'FOLDER_SIZES':
+      return new FolderSizes(most);
     default:
       return new Count(folders);
   }
@@ -158,5 +160,30 @@ class Grouped implements Tally {
     const sorted = [...this.#groups].sort(([a, m], [b, n]) => n - m || compareNames(a, b));
     const items = sorted.slice(0, this.#most).map(([group, n]) => `${this.#name(group, words)}: ${words.files(n)}`);
     return itemsText(items, sorted.length - items.length, words);
+  }
+}
+
+/** How large each folder is with all that lies below it, the largest first. The roots themselves are left out: they hold everything. */
+class FolderSizes implements Tally {
+  readonly #most: number;
+  readonly #sizes = new Map<string, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add({ judged, stat }: WalkEntry): void {
+    const root = judged.name.length - judged.relative.length;
+    for (let end = judged.name.lastIndexOf('/'); end > root; end = judged.name.lastIndexOf('/', end - 1)) {
+      const folder = judged.name.slice(0, end);
+      this.#sizes.set(folder, (this.#sizes.get(folder) ?? 0) + Number(stat.size));
+    }
+  }
+
+  text(words: FactWords): string {
+    if (this.#sizes.size === 0) return words.noFolder;
+    const sorted = [...this.#sizes].sort(([a, m], [b, n]) => n - m || compareNames(a, b));
+    const items = sorted.slice(0, this.#most).map(([folder, size]) => `${folder}${words.aside(sizeText(size, words))}`);
+    return itemsText(items, this.#most === 1 ? 0 : sorted.length - items.length, words);
   }
 }

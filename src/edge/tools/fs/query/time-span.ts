@@ -38,6 +38,18 @@ export function spanOf(span: TimeSpan, now: number): Between {
   }
 }
 
+const DAY = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$/;
+
+/** When a day, month or year begins: `2025-06-03`, `2025-06`, `2025`; undefined for what is none. */
+export function beginOf(day: string): number | undefined {
+  const [, year, month = '1', date = '1'] = DAY.exec(day) ?? [];
+  if (year === undefined) return undefined;
+  const begin = new Date(Number(year), Number(month) - 1, Number(date));
+  // The 31st of February is the third of March, and no day that was meant.
+  const isThatDay = begin.getMonth() === Number(month) - 1 && begin.getDate() === Number(date);
+  return isThatDay && Number(year) >= 1000 ? begin.getTime() : undefined;
+}
+
 /** What lies in both. */
 export const overlapOf = (...spans: readonly Between[]): Between => ({
   from: Math.max(...spans.map(({ from }) => from)),

@@ -57,20 +57,36 @@ test('folders, patterns and lines are found', () => {
 });
 
 test.each([
-  ['Which files are not PDFs?', 'are not PDFs'],
-  ['How many files are not pictures?', 'are not pictures'],
-  ['Which files do not contain TODO?', 'do not contain TODO'],
-  ["Which notes don't mention Marta?", "don't mention Marta"],
-  ['哪些文件不是 PDF？', '不是 PDF'],
-  ['哪些文件没有提到王芳？', '没有提到王芳'],
-])('what files must not be is told, and never looked for: %s', (question, excluded) => {
+  ['Which files are not PDFs?', { measure: 'MEASURE_LIST', exceptClasses: ['FILE_CLASS_PDF'] }],
+  ['How many files are not pictures?', { measure: 'MEASURE_COUNT', exceptClasses: ['FILE_CLASS_IMAGE'] }],
+  ["What's the largest file that is not a log?", { measure: 'MEASURE_LARGEST', exceptClasses: ['FILE_CLASS_LOG'] }],
+  ['How many files except images and PDFs do I have?', { exceptClasses: ['FILE_CLASS_PDF', 'FILE_CLASS_IMAGE'] }],
+  ['List all files, except those in drafts', { exceptGlobs: ['**/drafts/**'] }],
+  ['Which files do not contain TODO?', { measure: 'MEASURE_LIST', withoutTerms: ['TODO'] }],
+  ["Which notes don't mention Marta?", { classes: ['FILE_CLASS_TEXT'], withoutTerms: ['Marta'] }],
+  ['find notes that mention launch but not budget', { terms: ['launch'], withoutTerms: ['budget'] }],
+  ['find the launch, but not in drafts', { terms: ['launch'], exceptGlobs: ['**/drafts/**'] }],
+  ['哪些文件不是 PDF？', { measure: 'MEASURE_LIST', exceptClasses: ['FILE_CLASS_PDF'] }],
+  ['不是日志的文件里哪个最大？', { measure: 'MEASURE_LARGEST', exceptClasses: ['FILE_CLASS_LOG'] }],
+  ['除了图片以外有多少个文件？', { measure: 'MEASURE_COUNT', exceptClasses: ['FILE_CLASS_IMAGE'] }],
+  ['不算 PDF 一共有多少个文件？', { measure: 'MEASURE_COUNT', exceptClasses: ['FILE_CLASS_PDF'] }],
+  ['哪些文件没有提到王芳？', { measure: 'MEASURE_LIST', withoutTerms: ['王芳'] }],
+  ['提到京都但没有提到清水寺的笔记有哪些？', { terms: ['京都'], withoutTerms: ['清水寺'] }],
+])('what files must not be is left out by the device: %s', (question, args) => {
+  expect(aimOf(question)).toMatchObject({ kind: 'facts', facts: [{ args, missed: [] }], excluded: [] });
+});
+
+test.each([
+  ['Which files are not interesting?', 'are not interesting'],
+  ['哪些文件不是草稿？', '不是草稿'],
+])('what files must not be and is no kind, place or word is told, and never looked for: %s', (question, excluded) => {
   expect(aimOf(question)).toMatchObject({ kind: 'negation', excluded: [excluded] });
 });
 
 test('beside another wish it is left out and told; elsewhere "not" is a word as any other', () => {
   const both = aimOf('Which notes mention the launch and are not drafts?');
   expect(both).toMatchObject({ kind: 'find', subject: ['launch'], excluded: ['are not drafts'] });
-  expect(aimOf('List all files except images')).toMatchObject({ kind: 'list', excluded: ['except images'] });
+  expect(aimOf('List all files except images')).toMatchObject({ kind: 'facts', excluded: [] });
   expect(aimOf('Why does the launch not start?').excluded).toEqual([]);
   expect(aimOf('有没有提到王芳的文件？')).toMatchObject({ kind: 'find', subject: ['王芳'], excluded: [] });
 });

@@ -1,7 +1,8 @@
 // What a question wants, by its words: one of a few kinds, with what it names. Guesses, and is honest about the default.
 import { trimEndSigns } from '../../../../base/trim-signs.ts';
 import { withoutExceptions } from './facts/exceptions.ts';
-import { type AskedFact, factsIn } from './facts/fact-aim.ts';
+import { type AskedFact, factsIn, listFact, MENTION } from './facts/fact-aim.ts';
+import { leftOutOf } from './facts/left-out.ts';
 import { type AnswerLanguage, languageOf } from './language.ts';
 import { baseName, type Named, namesIn } from './names.ts';
 import { subjectWords } from './words.ts';
@@ -18,7 +19,7 @@ export interface Aim extends Named {
   readonly argv: readonly string[];
   /** For `facts`: what is to be computed. */
   readonly facts: readonly AskedFact[];
-  /** What it says to leave out, which nothing here can do. */
+  /** What it says to leave out and was not understood. */
   readonly excluded: readonly string[];
   /** Whether it refers back: "it", "that file", "and the ...?". */
   readonly refersBack: boolean;
@@ -48,7 +49,7 @@ const SUMMARISE =
 const ABOUT =
   /^(?:so\s+)?what(?:'s| is| are) (?:this|these|it|here|the (?:project|folder|repo|repository|directory|document|documents))(?: (?:project|folder|repo|repository|directory|file|files|documents?|notes?))?(?: (?:all )?about)?\s*[?.!]*$|(?:项目|文件夹|目录|仓库|这些文件|文档)(?:是|讲|说|写)(?:的)?(?:是)?什么/i;
 const FIND = starts(
-  String.raw`(?:find|search|look (?:for|up)|locate|grep|where (?:is|are|do|does|did|can)|(?:which|what) (?:file|files|note|notes|document|documents|docs)\b|who mentions|in which file|(?:is there|are there|do i have|have i got) (?:a|an|any|some)? ?(?:[\w-]{1,30} ){0,2}(?:files?|notes?|documents?|docs?)\b)`,
+  String.raw`(?:find|search|look (?:for|up)|locate|grep|where (?:is|are|do|does|did|can)|(?:which|what) (?:file|files|note|notes|document|documents|docs)\b|who mentions|in which file|(?:pull|dig|bring) up\b|(?:(?:got|have you|have i|do i have|show me|give me|get me)\s)?(?:any|all|every|some|the)?\s?(?:thing|files?|notes?|documents?|docs?)\s(?:(?:that|which|i have|do i have|are there)\s){0,2}(?:on|about|regarding|concerning|mention\w*|talk\w*|discuss\w*|refer\w*)\b|(?:is there|are there|do i have|have i got) (?:a|an|any|some)? ?(?:[\w-]{1,30} ){0,2}(?:files?|notes?|documents?|docs?)\b)`,
 );
 const FIND_ZH =
   /查找|搜索|搜一下|找出|找到|找一下|寻找|哪个文件|哪[些个](?:文件|笔记|文档|记录|资料|文章)(?:里|中)?(?:提到|提及|包含|有|写|说|讲|是?关于)|有没有.{0,60}(?:文件|笔记|文档|记录|资料)|在哪里|在哪儿|在哪个|^(?:请|帮我)*(?:找|搜)/;
@@ -70,19 +71,19 @@ export function aimOf(question: string): Aim {
   const whole = question.trim().slice(0, MOST_READ).toWellFormed();
   const language = languageOf(whole);
   const argv = commandIn(withoutManners(whole));
-  const {
-    rest: text,
-    excluded,
-    negated,
-  } = argv.length > 0 ? { rest: whole, excluded: [], negated: false } : withoutExceptions(whole);
+  const { rest: text, exceptions } = argv.length > 0 ? { rest: whole, exceptions: [] } : withoutExceptions(whole);
+  const leftOut = leftOutOf(exceptions, MENTION.test(text));
   const request = withoutManners(text);
   const named = namesIn(text);
-  const facts = argv.length > 0 || GREET.test(text) || isDeed(text, request) ? [] : factsIn(text, named, language);
-  const kind = argv.length > 0 ? 'run' : facts.length > 0 ? 'facts' : kindOf(text, request, named);
-  const folderWords = new Set(named.folders.flatMap((folder) => [folder, baseName(folder)]));
-  const subject = subjectWords(named.rest.replace(LINE_WORDS, ' ').replace(THE_WORD, '$1 ')).filter(
-    (word) => !folderWords.has(word),
-  );
+  const asksFacts = argv.length === 0 && !GREET.test(text) && !isDeed(text, request);
+  const found = asksFacts ? factsIn(text, named, language, leftOut) : [];
+  const other = argv.length > 0 ? 'run' : kindOf(text, request, named);
+  const subject = subjectOf(named);
+  const listed = found.length === 0 && leftOut.said.length > 0 && other === 'find' && subject.length > 0;
+  const facts = listed ? [listFact(aboutWhat(subject), named, { language, leftOut })] : found;
+  const kind = facts.length > 0 ? 'facts' : other;
+  const excluded = kind === 'facts' ? leftOut.missed : exceptions.map(({ said }) => said);
+  const negated = exceptions.some((each) => each.negated && excluded.includes(each.said));
   const lacks = negated && (kind === 'facts' ? facts.every(isPlain) : !subject.some((word) => !KINDS.test(word)));
   return {
     ...named,
@@ -97,6 +98,16 @@ export function aimOf(question: string): Aim {
   };
 }
 
+/** The words that carry the subject. */
+function subjectOf({ folders, rest }: Named): string[] {
+  const folderWords = new Set(folders.flatMap((folder) => [folder, baseName(folder)]));
+  const said = rest.replace(LINE_WORDS, ' ').replace(FILLER, ' ').replace(THE_WORD, '$1 ');
+  return subjectWords(said).filter((word) => !folderWords.has(word));
+}
+
+/** Words around the subject of a search: "pull up everything on X", "that talk about X". */
+const FILLER =
+  /\b(?:pull|dig|bring) up\b|\b(?:everything|anything|something|stuff)(?= (?:on|about|regarding|with|that)\b)|\b(?:talk|speak|deal)(?:s|ing)? (?:about|of|with)\b|跟(?=.{1,30}有关)|有关的?/gi;
 /** "Contains the word X" is about X. */
 const THE_WORD =
   /\b(contain(?:s|ing)?|mention(?:s|ing)?|say(?:s|ing)?|includ(?:es?|ing)|with|for|find|search)\s{1,4}(?:the\s{1,4})?(?:exact\s{1,4})?(?:words?|terms?|phrases?|strings?|text)(?=\s{1,4}["'“`]?[\p{L}\p{N}])|(?:一|这个)?(?:单词|字样|词语)|[一这个]{1,2}词(?=的|[？?。.]|$)/giu;

@@ -13,7 +13,7 @@ import type { CutFiles, Located } from './cut-files.ts';
 import { aboutFile } from './describe-file.ts';
 import type { Evidence, ReadFile } from './evidence.ts';
 import { addFacts, markIn } from './facts/fact-answer.ts';
-import type { AnswerLanguage } from './language.ts';
+import { type AnswerLanguage, hasChinese } from './language.ts';
 import { isPartial, lookedText } from './looked.ts';
 import { phrasesIn } from './phrases.ts';
 import { mentions } from './plan.ts';
@@ -123,8 +123,20 @@ const FEW_FILES = 12;
 
 function nothingIn(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[]): void {
   const paths = [...new Set(files.map(({ path }) => path))].join(', ');
-  draft.lines.push(phrasesIn(aim.language).nothingSaid(aim.subject.join(' '), paths));
+  const phrases = phrasesIn(aim.language);
+  const subject = aim.subject.join(' ');
+  const told = otherScript(subject, files) ? phrases.otherScript : phrases.nothingSaid;
+  draft.lines.push(told(subject, paths));
   draft.confidence = 0.1;
+}
+
+/** Whether the subject is written in Chinese and the files are not, or the other way round: words alone cannot meet then. */
+function otherScript(subject: string, files: readonly ReadFile[]): boolean {
+  const text = files.map((file) => file.text ?? '').join('\n');
+  const hasLatin = (words: string) => /\p{Script=Latin}{2}/u.test(words);
+  const isChinese = hasChinese(subject) && !hasLatin(subject);
+  const isLatin = hasLatin(subject) && !hasChinese(subject);
+  return (isChinese && !hasChinese(text)) || (isLatin && hasChinese(text) && !hasLatin(text));
 }
 
 /** Whether there was a line to quote. */

@@ -6,6 +6,8 @@ interface Phrases {
   readonly help: string;
   readonly closest: string;
   readonly nothingSaid: (subject: string, files: string) => string;
+  /** The question is in another script than the files: that its words do not stand there says nothing. */
+  readonly otherScript: (subject: string, files: string) => string;
   readonly nothingFound: (subject: string) => string;
   readonly noFile: (names: string) => string;
   readonly noQuestion: string;
@@ -52,6 +54,8 @@ const en: Phrases = {
   help: 'I can find, read, list and summarise the files of this device and run allowed commands. Try “What does notes.md say about the launch date?”, “find files about budget”, “summarise docs” or “run uptime”.',
   closest: 'No line answers this directly. The closest ones:',
   nothingSaid: (subject, files) => `I found no line about “${subject}” in ${files}.`,
+  otherScript: (subject, files) =>
+    `I did not understand “${subject}” for ${files}, which is in another language: I compare words alone. Ask in the language of the file.`,
   nothingFound: (subject) => `I found nothing about “${subject}”.`,
   noFile: (names) => `I found no file called ${names}.`,
   noQuestion: 'There is no question that I can read.',
@@ -96,6 +100,8 @@ const zh: Phrases = {
   help: '我可以查找、读取、列出和总结这台设备上的文件，也可以运行被允许的命令。例如：“notes.md 里关于发布日期说了什么？”、“查找关于预算的文件”、“总结 docs”、“运行 uptime”。',
   closest: '没有哪一行直接回答这个问题。最接近的是：',
   nothingSaid: (subject, files) => `在 ${files} 里没有找到关于“${subject}”的内容。`,
+  otherScript: (subject, files) =>
+    `我没有理解“${subject}”，因为 ${files} 用的是另一种语言，而我只比较词语。请用文件的语言提问。`,
   nothingFound: (subject) => `没有找到关于“${subject}”的内容。`,
   noFile: (names) => `没有找到名为 ${names} 的文件。`,
   noQuestion: '没有我能读懂的问题。',

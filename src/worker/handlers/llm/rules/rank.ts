@@ -27,9 +27,12 @@ const MEANS =
 
 /** A question that wants a number or a time prefers units that have one. */
 const WANTS_NUMBER =
-  /\b(when|date|dates|deadline|day|time|how (?:many|much|long|old|often)|price|cost|version|number|port)\b|什么时候|何时|日期|时间|几[号点月天]|多少|多久|价格|版本|截止/i;
+  /\b(when|date|dates|deadline|day|time|how (?:many|much|long|old|often)|price|cost|pay|paid|spen[dt]|version|number|port)\b|什么时候|何时|日期|时间|几[号点月天]|多少|多久|价格|版本|截止/i;
 const HAS_NUMBER =
   /\d|[一二三四五六七八九十][月日号点年]|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b/i;
+
+/** A sentence that speaks of what the one before it named. */
+const PRONOUN = /^(?:it|its|he|his|she|her|they|their|this|that|these)\b|^(?:它|他|她|其|该|这)/i;
 
 /** Units that hold something of the query, best first. `query` is what its subject words are. */
 export function rank(units: readonly Located[], query: string, question: string): Ranked[] {
@@ -40,6 +43,12 @@ export function rank(units: readonly Located[], query: string, question: string)
   const idf = new Map(wanted.map((token) => [token, weightOf(token, units, bags)]));
   const total = [...idf.values()].reduce((sum, weight) => sum + weight, 0) || 1;
   const wantsNumber = WANTS_NUMBER.test(question);
+  /** Words of the sentence before, which "it" or "she" stands for. */
+  const meantBefore = (index: number): ReadonlySet<string> => {
+    const [unit, before] = [units[index]!, units[index - 1]];
+    const follows = before?.path === unit.path && before.kind === 'text' && unit.startLine - before.endLine <= 1;
+    return new Set(follows && PRONOUN.test(unit.text) ? bags[index - 1] : []);
+  };
   const meaning = WANTS_MEANING.test(question) ? query : undefined;
   const ranked: Ranked[] = [];
   // Units under one heading share its list of headings' texts.
@@ -53,6 +62,7 @@ export function rank(units: readonly Located[], query: string, question: string)
   for (const [index, unit] of units.entries()) {
     const bag = bags[index]!;
     const around = headingWords(unit);
+    const before = meantBefore(index);
     let score = 0;
     let held = 0;
     let above = 0;
@@ -64,18 +74,19 @@ export function rank(units: readonly Located[], query: string, question: string)
           (weight * count * (K1 + 1)) /
           (count + K1 * (1 - B + (B * Math.max(bag.length, SHORT)) / Math.max(average, SHORT)));
         held += weight;
-      } else if (around.has(token)) {
+      } else if (around.has(token) || before.has(token)) {
         score += weight * HEADING_SHARE;
         above += weight;
       }
     }
-    if (held === 0 && above < total / 2) continue;
+    const tellsNumber = wantsNumber && HAS_NUMBER.test(unit.text);
+    if (held === 0 && above < (tellsNumber && before.size > 0 ? Number.MIN_VALUE : total / 2)) continue;
     score *= 1 + 0.35 * adjacent(wanted, bag);
-    if (wantsNumber && HAS_NUMBER.test(unit.text)) score *= 1.3;
+    if (tellsNumber) score *= 1.3;
     if (meaning !== undefined && defines(unit.text, meaning)) score *= 2.5;
     if (unit.kind === 'heading') score *= 0.5;
     if (unit.kind === 'code') score *= 0.75;
-    if (held === 0) score *= 0.8;
+    if (held === 0 && !(tellsNumber && before.size > 0)) score *= 0.8;
     ranked.push({ unit, score, coverage: (held + above * HEADING_SHARE) / total });
   }
   return ranked.sort(

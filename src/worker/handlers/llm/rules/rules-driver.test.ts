@@ -177,10 +177,10 @@ test('a result that was clipped for the model is read as far as it goes, and the
 });
 
 test('what files are not is answered with that it was not understood, and nothing else', async () => {
-  const told = await talk().ask('Which files do not mention Kubernetes?');
+  const told = await talk().ask('Which files are not interesting?');
   expect(told.calls).toEqual([]);
-  expect(told.text).toMatch(/^I did not understand “do not mention Kubernetes”/);
-  expect((await talk().ask('哪些文件没有提到预算？')).text).toMatch(/^我没有理解“没有提到预算”/);
+  expect(told.text).toMatch(/^I did not understand “are not interesting”/);
+  expect((await talk().ask('哪些文件不是草稿？')).text).toMatch(/^我没有理解“不是草稿”/);
 });
 
 test('a search that was refused is never told as absence', async () => {
@@ -260,4 +260,20 @@ test('what would change files is said to be impossible, and nothing is called', 
   expect(told.calls).toEqual([]);
   expect(told.text).toMatch(/^I cannot delete, write, move/);
   expect((await talk().ask('删除 d/notes.md')).text).toMatch(/^我不能删除/);
+});
+
+test('a number is quoted where the sentence before says whose it is', async () => {
+  const boat = { 'd/boat.md': '# Boat\n\nThe boat is called Sea Otter. It was bought in 2011 for 7400 EUR.\n' };
+  const told = await talk(['d/boat.md'], { files: boat }).ask('What did we pay for the boat?');
+  expect(told.text).toContain('7400 EUR');
+});
+
+test('where question and file have no script in common, nothing is said to be absent', async () => {
+  const chinese = await talk(['d/notes.md']).ask('泵有多重？');
+  expect(chinese.text).toMatch(/^我没有理解“泵 多重”，因为 d\/notes\.md 用的是另一种语言/);
+  const zh = { 'd/泵.md': '# 泵\n\n重四十二公斤。\n' };
+  expect((await talk(['d/泵.md'], { files: zh }).ask('How heavy is that device?')).text).toMatch(
+    /^I did not understand/,
+  );
+  expect((await talk(['d/notes.md']).ask('What is the colour of Mars?')).text).toMatch(/^I found no line/);
 });

@@ -1,43 +1,73 @@
-// What a question excludes ("except drafts", "are not PDFs", "除了草稿以外"): the built-in rules cannot leave anything out, so it is told and not searched for.
+// Finds in a question what it leaves out ("except drafts", "are not PDFs", "除了草稿以外"), and the question without it. What is meant by it is told elsewhere.
 
-const EXCEPTION =
-  /[,，]?\s{0,4}(?:\b(?:except(?:ing)?(?: for)?|but not|excluding|other than|apart from|leaving out|ignoring|not counting|without)\s{1,4}[^,.;?!，。；？！]{1,200}|(?:(?<![删清移消解扣免])除了?|不包括|不包含|不含|不算|排除|去掉)[^,.;?!，。；？！]{1,60}?(?:以外|之外|外(?!\p{L})|(?=[,.;?!，。；？！]|$)))/iu;
-
-const FILES_BEFORE =
-  /\b(?:files?|notes?|documents?|docs?|folders?|pdfs?|images?|photos?|pictures?|papers?|ones|everything|anything|scripts?|logs?)\b|文件|笔记|文档|哪些|目录|图片|照片/i;
-/** What files must not be: nothing here can look for what is not there. */
-const NEGATION =
-  /(?:\b(?:that |which |who )?(?:(?:are|is|were|was|do|does|did|have|has|had|can|could|will)(?: not\b|n['’]?t\b)|(?:no longer|not|never)\b)\s{0,4}[^,.;?!，。；？！]{1,200}|\b(?:that |which )?(?:lack|have no|has no)\b[^,.;?!，。；？！]{1,200}|(?:(?<!有)没有?|(?<=有没有)没|未|不)(?:提到|包含|含有|提及|写到|说到|说过|关于|修改|改过)[^,.;?!，。；？！]{0,60}|(?:不是|并非)[^,.;?!，。；？！]{1,60})/iu;
-/** A set of files is asked for. */
-const ASKS_FOR_FILES =
-  /^(?:(?:please|can you|could you)\s){0,2}(?:which|what|list|show|find|search|how many|count|number of|give|are there|do i have|all|every|files|notes|documents)\b|哪些|哪个文件|列出|多少个?|几个|查找|找/i;
-
-/** The part that says what files must not be: "Which files are not PDFs?". Elsewhere "not" is left to what is quoted. */
-function negationIn(question: string): RegExpExecArray | undefined {
-  const match = ASKS_FOR_FILES.test(question.trim()) ? NEGATION.exec(question) : null;
-  return match && FILES_BEFORE.test(question.slice(0, match.index)) ? match : undefined;
-}
-
-interface Exceptions {
-  readonly rest: string;
-  readonly excluded: readonly string[];
-  /** Whether one of them says what files must not be. */
+/** One thing that is left out. */
+export interface Exception {
+  /** As it stands in the question. */
+  readonly said: string;
+  /** Of these words, what is left out: "drafts", "mention budget". */
+  readonly what: string;
+  /** Whether it says what files must not be. */
   readonly negated: boolean;
 }
 
-/** The question without what it excludes, and those words. */
-export function withoutExceptions(question: string): Exceptions {
-  let negated = false;
-  const excluded: string[] = [];
+/** What follows an exception in its sentence. */
+const GOES_ON =
+  '(?=\\s{1,4}(?:are|is|do|does|did|have|has|were|was|exist|can|mention|mentions|contain|contains|changed|there)\\b|[,;?!，。；？！]|\\.(?:\\s|$)|$)';
+const GOES_ON_ZH =
+  '(?=的?(?:文件|笔记|文档|资料|图片|照片)|一共|总共|共有|共|有多少|有几|有哪|还有|还剩|哪|最[大小新旧老]|[,;?!，。；？！\\s]|$)';
+const PART = '(?:[^,.;?!，。；？！]|\\.(?=\\S))';
+
+const EXCEPT = new RegExp(
+  `[,，]?\\s{0,4}\\b(?:except(?:ing)?(?: for)?|(?:but )?(?:excluding|not counting|not including|leaving out|leave out|ignoring|ignore|leaving aside)|but not|other than|apart from|aside from|besides|without)\\s{1,4}(${PART}{1,200}?)${GOES_ON}`,
+  'iu',
+);
+const EXCEPT_ZH = new RegExp(
+  `[,，]?\\s{0,4}(?:但是?|但)?(?:(?<![删清移消解扣免排])除(?:了|去|开)?|不包括|不包含|不含|不算上?|不计|排除|去掉|去除)\\s{0,4}(${PART}{1,60}?)\\s{0,4}(?:以外|之外|外(?!\\p{L})|${GOES_ON_ZH})的?`,
+  'iu',
+);
+/** "That are not PDFs", "don't mention it". */
+const NEGATION = new RegExp(
+  `\\b(?:that |which |who )?(?:(?:are|is|were|was|do|does|did|have|has|had|can|could|will)(?: not\\b|n['’]?t\\b)|(?:no longer|not|never|lacks?|have no|has no)\\b)\\s{0,4}(${PART}{1,200}?)${GOES_ON}`,
+  'iu',
+);
+const NEGATION_ZH = new RegExp(
+  `[,，]?(?:但是?|却|而)?(?:(?:(?<!有)没有?|(?<=有没有)没|未|不)(?=提到|包含|含有|提及|写到|说到|讲到|说过|关于|出现|修改|改过|在)|(?:不是|并非|不属于))(${PART}{1,60}?)${GOES_ON_ZH}的?`,
+  'iu',
+);
+
+const FILES =
+  /\b(?:files?|notes?|documents?|docs?|folders?|pdfs?|images?|photos?|pictures?|papers?|ones|everything|anything|scripts?|logs?)\b|文件|笔记|文档|哪些|目录|图片|照片/i;
+/** A set of files is asked for. */
+const ASKS_FOR_FILES =
+  /^(?:(?:please|can you|could you)\s){0,2}(?:which|what|list|show|find|search|how many|count|number of|give|are there|do i have|all|every|files|notes|documents|the (?:largest|biggest|smallest|newest|oldest))\b|哪些|哪个|列出|多少个?|几个|查找|找|最[大小新旧老]/i;
+
+/** The part that says what files must not be: "Which files are not PDFs?". Elsewhere "not" is left to what is quoted. */
+function negationIn(question: string): RegExpExecArray | undefined {
+  if (!ASKS_FOR_FILES.test(question.trim())) return undefined;
+  const chinese = NEGATION_ZH.exec(question);
+  if (chinese) return FILES.test(question.replace(chinese[0], ' ') + chinese[1]) ? chinese : undefined;
+  const match = NEGATION.exec(question);
+  return match && FILES.test(question.slice(0, match.index)) ? match : undefined;
+}
+
+/** The question without what it leaves out, and that. */
+export function withoutExceptions(question: string): {
+  readonly rest: string;
+  readonly exceptions: readonly Exception[];
+} {
+  const exceptions: Exception[] = [];
   let rest = question;
   for (let i = 0; i < 4; i++) {
-    const exception = EXCEPTION.exec(rest);
+    const exception = EXCEPT.exec(rest) ?? EXCEPT_ZH.exec(rest);
     const match = exception ?? negationIn(rest);
     if (!match) break;
-    negated ||= !exception;
-    excluded.push(match[0].replace(/^[,，\s]+/, '').trim());
-    rest = `${rest.slice(0, match.index)}${rest.slice(match.index + match[0].length)}`.trim();
+    const said = match[0]
+      .replace(/^[,，\s]+|的$/g, '')
+      .replace(/^(?:但是?|却|而)/, '')
+      .trim();
+    exceptions.push({ said, what: match[1]!.trim(), negated: !exception });
+    rest = `${rest.slice(0, match.index)} ${rest.slice(match.index + match[0].length)}`.trim();
   }
   // Nothing else is asked: then it was no exception.
-  return /[\p{L}\p{N}]/u.test(rest) ? { rest, excluded, negated } : { rest: question, excluded: [], negated: false };
+  return /[\p{L}\p{N}]/u.test(rest) ? { rest, exceptions } : { rest: question, exceptions: [] };
 }

@@ -7,6 +7,7 @@ import { type AnswerLanguage, hasChinese } from '../language.ts';
 import { baseName, type Named } from '../names.ts';
 import { subjectWords } from '../words.ts';
 import { type Filters, readFilters, takeFolders } from './filters.ts';
+import { type LeftOut, NOTHING_LEFT_OUT } from './left-out.ts';
 import { FILES, type Measured, readMeasure } from './measures.ts';
 import { Reading, wordPattern } from './reading.ts';
 
@@ -33,30 +34,33 @@ const NEXT =
   /(?:[,;?，；？、]|\band\b|\balso\b|还有|以及|和|并且)(?= {0,4}(?:and |also )?(?:how many\b|how (?:big|large|often)\b|which (?:file|folder|is)\b|what(?:'s| is) the\b|the (?:largest|smallest|newest|oldest)\b|(?:一共|总共)?有?(?:多少|几)个|最(?:大|小|新|旧)的|哪个文件))/i;
 
 /** The facts that a question asks for; empty when it asks for something else. */
-export function factsIn(text: string, named: Named, language: AnswerLanguage): AskedFact[] {
+export function factsIn(text: string, named: Named, language: AnswerLanguage, leftOut = NOTHING_LEFT_OUT): AskedFact[] {
   const marker = named.files.find((name) => name === 'TODO');
   if (marker !== undefined) {
     // A file of this name is meant only where nothing is counted.
     const files = named.files.filter((name) => name !== marker);
-    return factsIn(text, { ...named, files, rest: text }, language).filter(({ measure }) => measure === 'OCCURRENCES');
+    return factsIn(text, { ...named, files, rest: text }, language, leftOut).filter(
+      ({ measure }) => measure === 'OCCURRENCES',
+    );
   }
   const parts = named.rest.split(NEXT).filter((part) => /[\p{L}\p{N}]/u.test(part));
-  const facts = parts.slice(0, MOST_FACTS).map((part) => factIn(part, named, language));
+  const facts = parts.slice(0, MOST_FACTS).map((part) => factIn(part, named, language, leftOut));
   if (facts.every((fact) => fact !== undefined)) return facts;
   // Only as a whole: half of a question is no question.
-  const whole = parts.length > 1 ? factIn(named.rest, named, language) : undefined;
+  const whole = parts.length > 1 ? factIn(named.rest, named, language, leftOut) : undefined;
   return whole && text !== '' ? [whole] : [];
 }
 
 /** A fact; a kind of files after "in" is a folder first, and the kind only where there is no such folder. */
-function factIn(part: string, named: Named, language: AnswerLanguage): AskedFact | undefined {
+function factIn(part: string, named: Named, language: AnswerLanguage, leftOut: LeftOut): AskedFact | undefined {
   const place = PLACE.exec(part);
   const name = place?.[1] ?? place?.[2];
   const others = named.folders.filter((folder) => folder !== name);
-  const otherwise = factOf(part, { ...named, folders: others }, language);
+  const asked = { language, leftOut };
+  const otherwise = factOf(part, { ...named, folders: others }, asked);
   if (!otherwise || !place || name === undefined || others.length > 0) return otherwise;
   const rest = `${part.slice(0, place.index)} ${part.slice(place.index + place[0].length)}`;
-  const inside = factOf(rest, { ...named, folders: [name] }, language, otherwise.measure === 'LIST');
+  const inside = factOf(rest, { ...named, folders: [name] }, asked, otherwise.measure === 'LIST');
   return inside ? { ...inside, otherwise } : otherwise;
 }
 
@@ -68,7 +72,12 @@ const PLACE = new RegExp(
   'iu',
 );
 
-function factOf(part: string, named: Named, language: AnswerLanguage, lists = false): AskedFact | undefined {
+function factOf(
+  part: string,
+  named: Named,
+  { language, leftOut }: { readonly language: AnswerLanguage; readonly leftOut: LeftOut },
+  lists = false,
+): AskedFact | undefined {
   const text = new Reading(part);
   const table = named.files.some((name) => /\.(?:csv|tsv)$/i.test(name)) || /\bcsv\b/i.test(part);
   const isAboutFiles = FILES.test(part);
@@ -82,12 +91,15 @@ function factOf(part: string, named: Named, language: AnswerLanguage, lists = fa
     filters.lastDays > 0 ||
     filters.minBytes > 0 ||
     filters.maxBytes > 0 ||
+    filters.fromDay !== '' ||
+    filters.beforeDay !== '' ||
+    leftOut.said.length > 0 ||
     listsKind(filters, part);
   const measured =
     found ??
     (lists || (filtered && (isAboutFiles || filters.changed)) ? { measure: 'LIST', most: MOST_LISTED } : undefined);
   if (!measured) return undefined;
-  if (measured.measure === 'BY_FOLDER') takeFolders(text);
+  if (measured.measure === 'BY_FOLDER' || measured.measure === 'FOLDER_SIZES') takeFolders(text);
   const folders = countsFolders(text, measured);
   const path = pathOf(text, named);
   const terms = measured.terms ?? termsOf(text);
@@ -96,7 +108,7 @@ function factOf(part: string, named: Named, language: AnswerLanguage, lists = fa
   if (missed.length > MOST_MISSED) return undefined;
   return {
     measure: measured.measure,
-    about: [...new Set([...named.files, ...filters.words, ...(measured.terms ? [] : terms), path])]
+    about: [...new Set([...named.files, ...filters.words, ...(measured.terms ? [] : terms), path, ...leftOut.said])]
       .filter(Boolean)
       .join(language === 'zh' ? '，' : ', '),
     missed,
@@ -107,7 +119,25 @@ function factOf(part: string, named: Named, language: AnswerLanguage, lists = fa
       path,
       terms,
       language,
+      leftOut,
     }),
+  };
+}
+
+/** The files that are about some words, without what is left out. */
+export function listFact(
+  terms: readonly string[],
+  { folders, globs, files }: Named,
+  { language, leftOut }: { readonly language: AnswerLanguage; readonly leftOut: LeftOut },
+): AskedFact {
+  const path = folders[0] ?? '';
+  const glob = files[0] === undefined ? globs[0] : globOf(files[0]);
+  const measured = { measure: 'LIST', most: MOST_LISTED };
+  return {
+    measure: 'LIST',
+    about: [...terms, path, ...leftOut.said].filter(Boolean).join(language === 'zh' ? '，' : ', '),
+    missed: [],
+    args: argsOf({ measured, filters: NONE, glob, path, terms, language, leftOut }),
   };
 }
 
@@ -118,6 +148,8 @@ const NONE: Filters = {
   lastDays: 0,
   minBytes: 0,
   maxBytes: 0,
+  fromDay: '',
+  beforeDay: '',
   changed: false,
   words: [],
 };
@@ -147,11 +179,13 @@ interface Parts {
   readonly path: string;
   readonly terms: readonly string[];
   readonly language: AnswerLanguage;
+  readonly leftOut: LeftOut;
 }
 
-function argsOf({ measured, filters, glob, path, terms, language }: Parts): Record<string, JsonValue> {
+function argsOf({ measured, filters, glob, path, terms, language, leftOut }: Parts): Record<string, JsonValue> {
   const { measure, most, column } = measured;
-  const pattern = glob ?? filters.glob;
+  const copies = measure === 'DUPLICATES' && glob !== undefined;
+  const pattern = copies ? '' : (glob ?? filters.glob);
   return {
     measure: `MEASURE_${measure}`,
     ...(path === '' ? {} : { path }),
@@ -161,6 +195,12 @@ function argsOf({ measured, filters, glob, path, terms, language }: Parts): Reco
     ...(filters.lastDays === 0 ? {} : { lastDays: filters.lastDays }),
     ...(filters.minBytes === 0 ? {} : { minBytes: String(filters.minBytes) }),
     ...(filters.maxBytes === 0 ? {} : { maxBytes: String(filters.maxBytes) }),
+    ...(filters.fromDay === '' ? {} : { fromDay: filters.fromDay }),
+    ...(filters.beforeDay === '' ? {} : { beforeDay: filters.beforeDay }),
+    ...(copies ? { copiesOf: glob } : {}),
+    ...(leftOut.classes.length === 0 ? {} : { exceptClasses: leftOut.classes.map((name) => `FILE_CLASS_${name}`) }),
+    ...(leftOut.globs.length === 0 ? {} : { exceptGlobs: [...leftOut.globs] }),
+    ...(leftOut.terms.length === 0 ? {} : { withoutTerms: [...leftOut.terms] }),
     ...(terms.length === 0 ? {} : { terms: [...terms] }),
     ...(column === undefined ? {} : { column }),
     ...(most === 0 ? {} : { most }),
@@ -198,12 +238,12 @@ function pathOf(text: Reading, named: Named): string {
   return trimEndSigns(name, '/');
 }
 
-const MENTION =
-  /\b(?:that |which |who )?(?:mention(?:s|ing)?|contain(?:s|ing)?|about|say(?:s|ing)?|with(?: the)?(?: word)?|talk(?:s)? about|name[sd]?)\s{1,4}(?:the |a |an |word )*["“'`]?([^"”'`?？]{1,80})["”'`]?|(?:提到|提及|包含|含有|关于|写到|说到)(?:了|过)?["“「]?([^"”」？?的]{1,40})["”」]?(?:的)?/i;
+export const MENTION =
+  /\b(?:that |which |who )?(?:mention(?:s|ing)?|contain(?:s|ing)?|about|say(?:s|ing)?|with(?: the)?(?: word)?|talk(?:s)? about|name[sd]?)\s{1,4}(?:the |a |an |word )*["“'`]?([^"”'`?？]{1,80})["”'`]?|(?:提到|提及|包含|含有|关于|写到|说到|讲到)(?:了|过)?["“「]?([^"”」？?的]{1,40})["”」]?(?:的)?/i;
 
 /** What follows the words that a file is about: "about Heron are there". */
 const AFTER_TERM =
-  /\s{1,4}(?:(?:are|is|were|do|does|did|have|can|could|exist)\b|(?:there|in total|altogether|please|right now)\s{0,4}$).{0,80}$/i;
+  /\s{1,4}(?:(?:are|is|were|do|does|did|have|can|could|exist)\b|(?:there|in total|altogether|please|right now)\s{0,4}$).{0,80}$|\s{0,4}(?:一共|总共)?(?:有哪|有多少|有几|在哪|是哪|都有|分别).{0,40}$/i;
 
 /** "How many notes mention the harbour": files are meant whose text has it. */
 function termsOf(text: Reading): string[] {

@@ -1,9 +1,10 @@
 // Which files a question means: their kinds, when they changed, how large they are. Each reader takes its words out of the question.
 import { anyCase } from '../any-case.ts';
+import { type Days, readDays } from './days.ts';
 import type { Reading } from './reading.ts';
 
 /** What files must be like, in the words of `fs.Query`, with the same for people. */
-export interface Filters {
+export interface Filters extends Days {
   readonly classes: readonly string[];
   readonly glob: string;
   readonly span: string;
@@ -75,7 +76,7 @@ const SIZE =
 const EMPTY =
   /\b(?:are |is |that are )?(?:completely )?empty\b|\b(?:zero|0) bytes?\b|空(?=的?(?:文件|笔记|文档))|(?:是|为)空的?/i;
 const CHANGE =
-  /\b(?:that |which |were |was |have been |has been |did I |I |I've |have |been )*(?:changed?|modified|edited|updated|touched|written|saved)\b|(?:被)?(?:修改|更改|改动|更新|编辑|改)(?:过|了)?/i;
+  /\b(?:that |which |were |was |have been |has been |did I |I |I've |have |been |last )*(?:changed?|modified|edited|updated|touched|written|saved)\b|(?:被)?(?:修改|更改|改动|更新|编辑|改)(?:过|了)?/i;
 
 /** What the question says of the files; what it understands is taken out. */
 export function readFilters(text: Reading): Filters {
@@ -98,7 +99,9 @@ export function readFilters(text: Reading): Filters {
   const bytes = size ? bytesOf(size[3] ?? size[7]!, size[4] ?? size[8]!) : 0;
   const empty = size === undefined && say(text.take(EMPTY)) !== undefined;
   const less = size !== undefined && (size[2] ?? size[6]) !== undefined;
-  const changed = (span !== '' || days !== undefined) && text.takeAll(CHANGE);
+  const dates = readDays(text, text.has(CHANGE));
+  const timed = span !== '' || days !== undefined || dates.words.length > 0;
+  const changed = timed && text.takeAll(CHANGE);
   return {
     // "PDF documents" are PDF files; "notes" beside a kind says no more than "files".
     classes: classes.length > 1 ? classes.filter((name) => name !== 'TEXT' && name !== 'DOCUMENT') : classes,
@@ -108,7 +111,9 @@ export function readFilters(text: Reading): Filters {
     minBytes: size && !less ? bytes + 1 : 0,
     maxBytes: empty ? 1 : size && less ? bytes - 1 : 0,
     changed,
-    words,
+    fromDay: dates.fromDay,
+    beforeDay: dates.beforeDay,
+    words: [...words, ...dates.words],
   };
 }
 

@@ -43,7 +43,7 @@ const COLUMN_MEASURES: readonly (readonly [string, RegExp])[] = [
 const PATTERNS: readonly (readonly [string, RegExp])[] = [
   [
     'DUPLICATES',
-    /\bduplicate[ds]?\b|\bidentical\b|\bsame content\b|\btwice\b|重复|(?:内容)?(?:相同|一样|一模一样)的?/i,
+    /\bduplicate[ds]?\b|\bidentical\b|\bsame content\b|\btwice\b|\bcop(?:y|ies) of\b|\bother cop(?:y|ies)\b|重复|副本|拷贝|(?:内容)?(?:相同|一样|一模一样)的?/i,
   ],
   [
     'WORDS',
@@ -52,6 +52,10 @@ const PATTERNS: readonly (readonly [string, RegExp])[] = [
   [
     'LINES',
     /\bhow many lines\b|\bline count\b|\bnumber of lines\b|\blines of code\b|(?:一共|总共|共)?(?:有|是)?(?:多少|几)行|行数/i,
+  ],
+  [
+    'FOLDER_SIZES',
+    /\b(?:which|what) (?:sub)?(?:folders?|director(?:y|ies))\b(?=.{0,60}\b(?:largest|biggest|heaviest|space|storage|disk|room)\b)|\b(?:largest|biggest|heaviest) (?:sub)?(?:folders?|director(?:y|ies))\b|\b(?:size of|how (?:big|large) (?:is|are)) (?:each|every|all|all the|my) (?:sub)?(?:folders?|director(?:y|ies))\b|哪[个些](?:文件夹|目录)(?=.{0,12}(?:最大|空间|体积|最占))|最大的?(?:[两三四五六七八九十几]个)?(?:文件夹|目录)|[每各]个?(?:文件夹|目录)(?:有|是)?多大/i,
   ],
   [
     'BY_FOLDER',
@@ -71,7 +75,7 @@ const PATTERNS: readonly (readonly [string, RegExp])[] = [
   ['OLDEST', /\b(?:the )?(?:oldest|least recent(?:ly)?)\b|最旧(?:的)?|最老(?:的)?|最早(?:的)?/i],
   [
     'NEWEST',
-    /\b(?:the )?(?:newest|latest|most recent(?:ly)?|recently)\b|\bwhen (?:did|was|were|has|have)\b(?=.{0,80}\b(?:chang|modif|edit|updat|touch|written|saved))|\blast(?= (?:changed|modified|edited|updated))|\b(?:chang\w+|modif\w+|edit\w+|updat\w+) (?:last|most recently)\b(?! (?:week|month|year|\d))|最新(?:的)?|最近(?=修改|更改|改动|更新|编辑|的)|(?:什么时候|何时|最后一次)(?=.{0,20}(?:修改|更改|改动|更新|编辑|改))/i,
+    /\b(?:the )?(?:newest|latest|most recent(?:ly)?|recently)\b|\bwhen (?:did|was|were|has|have)\b(?=.{0,80}\b(?:chang|modif|edit|updat|touch|written|saved))|\blast(?= (?:changed|modified|edited|updated))|\b(?:chang\w+|modif\w+|edit\w+|updat\w+) (?:last|most recently)\b(?! (?:week|month|year|\d))|最新(?:的)?|最近(?=修改|更改|改动|更新|编辑|改|的)|(?:什么时候|何时|最后一次)(?=.{0,20}(?:修改|更改|改动|更新|编辑|改))/i,
   ],
   [
     'COUNT',
@@ -79,12 +83,15 @@ const PATTERNS: readonly (readonly [string, RegExp])[] = [
   ],
 ];
 const CHANGE =
-  /\b(?:was |were |did |it |that )*(?:changed?|modified|edited|updated|touched)\b|(?:被)?(?:修改|更改|改动|更新|编辑)(?:过|了)?/i;
+  /\b(?:was |were |did |it |that )*(?:changed?|modified|edited|updated|touched)\b|(?:被)?(?:修改|更改|改动|更新|编辑|改)(?:过|了)?/i;
 const PLURAL =
   /\b(?:files|notes|documents|docs|folders|pdfs|images|photos|pictures|videos|songs|logs|scripts)\b|哪些|几个/i;
 const TOP =
-  /\b(?:top |the )?(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten)(?= (?:largest|biggest|smallest|newest|latest|oldest|most))|(?<=最(?:大|小|新|旧|老)的?)(?:前)?(\d{1,3}|[两三四五六七八九十])个|\btop (\d{1,3})\b|前(\d{1,3}|[两三四五六七八九十])个?/i;
-const ORDERED: ReadonlySet<string> = new Set(['LARGEST', 'SMALLEST', 'NEWEST', 'OLDEST']);
+  /\b(?:top |the )?(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten)(?= (?:largest|biggest|smallest|newest|latest|oldest|most))|(?<=最(?:大|小|新|旧|老)的?)(?:前)?(\d{1,3}|[两三四五六七八九十])个|\btop (\d{1,3})\b|前(\d{1,3}|[两三四五六七八九十])个?|(\d{1,3}|[两三四五六七八九十])个(?=文件|笔记|文档|图片|照片|目录|最)/iu;
+const ORDERED: ReadonlySet<string> = new Set(['LARGEST', 'SMALLEST', 'NEWEST', 'OLDEST', 'FOLDER_SIZES']);
+/** What is left of "which folder takes up the most space". */
+const SPACE =
+  /\b(?:is |are )?(?:the )?(?:largest|biggest|heaviest)\b|\b(?:tak|us|occup)\w+(?: up)?\b|\b(?:the )?most\b|\b(?:disk )?(?:space|storage|room)\b|占用?了?|的?(?:磁盘)?空间|体积|最[大多](?:的)?/i;
 
 /** What is to be computed; undefined when the question wants nothing of the kind. `table`: a table is named. `named`: any file is. */
 export function readMeasure(text: Reading, table: boolean, named: boolean): Measured | undefined {
@@ -146,6 +153,7 @@ function readPattern(text: Reading, named: boolean): Measured | undefined {
     const most = top ? numberIn(top.slice(1).find((each) => each !== undefined)!) : mostOf(measure, text);
     text.takeAll(pattern);
     if (measure === 'NEWEST' || measure === 'OLDEST') text.takeAll(CHANGE);
+    if (measure === 'FOLDER_SIZES') text.takeAll(SPACE);
     if (measure !== 'COUNT') text.takeAll(NAMED_FILES);
     return { measure, most };
   }
@@ -157,6 +165,8 @@ function fits(measure: string, text: Reading, named: boolean): boolean {
   if (measure === 'WORDS' || measure === 'LINES') return named || FILES.test(text.rest);
   if (measure === 'COUNT') return counts(text.rest);
   if (measure === 'TOTAL_SIZE') return named || FILES.test(text.rest);
+  if (measure === 'DUPLICATES') return named || (FILES.test(text.rest) && !/\bcop(?:y|ies) of\b/i.test(text.rest));
+  if (measure === 'NEWEST' && COUNTED.test(text.rest) && counts(text.rest)) return false;
   if (measure === 'NEWEST') return (named && CHANGE.test(text.rest)) || FILES.test(text.rest);
   return FILES.test(text.rest);
 }
@@ -170,6 +180,8 @@ function counts(text: string): boolean {
   const head = after.split(AFTER_COUNTED)[0]!.split(/\s+/).slice(0, 4).join(' ');
   return FILES.test(head) || (/数量|(?:多少|几)个/.test(text) && FILES.test(text));
 }
+
+const COUNTED = /\bhow many\b|\bnumber of\b|多少个|几个/i;
 
 /** What is counted ends here. */
 const AFTER_COUNTED =
