@@ -77,7 +77,7 @@ export class ColumnOfTables implements ContentMeasure {
     return this.#column !== '' && foldText((row[this.#at] ?? '').trim()) === this.#column;
   }
 
-  /** The place of the column: its header exactly, else the one header that has the word in it, else its number from 1. */
+  /** The place of the column: its header exactly, else the one header that has the word in it or is a word of it, else its number from 1. */
   #columnIn(row: readonly string[]): number {
     if (this.#column === '') return this.#measure === 'COLUMN_COUNT' ? 0 : -1;
     const headers = row.map((cell) => foldText(cell.trim()));
@@ -85,6 +85,10 @@ export class ColumnOfTables implements ContentMeasure {
     if (exact >= 0) return exact;
     const near = headers.flatMap((header, at) => (header.includes(this.#column) ? [at] : []));
     if (near.length === 1) return near[0]!;
+    // Of a phrase, the one header that is a word of it: "seen birds".
+    const words = this.#column.split(/[^\p{L}\p{N}_-]/u);
+    const said = headers.flatMap((header, at) => (header !== '' && words.includes(header) ? [at] : []));
+    if (said.length === 1) return said[0]!;
     const number = /^\d{1,4}$/.test(this.#column) ? Number(this.#column) : 0;
     return number >= 1 && number <= row.length ? number - 1 : -1;
   }

@@ -2,7 +2,7 @@
 import { trimEndSigns } from '../../../../base/trim-signs.ts';
 import { withoutExceptions } from './facts/exceptions.ts';
 import { type AskedFact, factsIn, listFact, MENTION } from './facts/fact-aim.ts';
-import { leftOutOf } from './facts/left-out.ts';
+import { leftAwayBy } from './facts/left-away.ts';
 import { type AnswerLanguage, languageOf } from './language.ts';
 import { baseName, type Named, namesIn } from './names.ts';
 import { subjectWords } from './words.ts';
@@ -72,17 +72,17 @@ export function aimOf(question: string): Aim {
   const language = languageOf(whole);
   const argv = commandIn(withoutManners(whole));
   const { rest: text, exceptions } = argv.length > 0 ? { rest: whole, exceptions: [] } : withoutExceptions(whole);
-  const leftOut = leftOutOf(exceptions, MENTION.test(text));
+  const leftAway = leftAwayBy(exceptions, MENTION.test(text));
   const request = withoutManners(text);
   const named = namesIn(text);
   const asksFacts = argv.length === 0 && !GREET.test(text) && !isDeed(text, request);
-  const found = asksFacts ? factsIn(text, named, language, leftOut) : [];
+  const found = asksFacts ? factsIn(text, named, language, leftAway) : [];
   const other = argv.length > 0 ? 'run' : kindOf(text, request, named);
   const subject = subjectOf(named);
-  const listed = found.length === 0 && leftOut.said.length > 0 && other === 'find' && subject.length > 0;
-  const facts = listed ? [listFact(aboutWhat(subject), named, { language, leftOut })] : found;
+  const listed = found.length === 0 && leftAway.said.length > 0 && other === 'find' && subject.length > 0;
+  const facts = listed ? [listFact(aboutWhat(subject), named, { language, leftAway })] : found;
   const kind = facts.length > 0 ? 'facts' : other;
-  const excluded = kind === 'facts' ? leftOut.missed : exceptions.map(({ said }) => said);
+  const excluded = kind === 'facts' ? leftAway.missed : exceptions.map(({ said }) => said);
   const negated = exceptions.some((each) => each.negated && excluded.includes(each.said));
   const lacks = negated && (kind === 'facts' ? facts.every(isPlain) : !subject.some((word) => !KINDS.test(word)));
   return {
@@ -107,7 +107,7 @@ function subjectOf({ folders, rest }: Named): string[] {
 
 /** Words around the subject of a search: "pull up everything on X", "that talk about X". */
 const FILLER =
-  /\b(?:pull|dig|bring) up\b|\b(?:everything|anything|something|stuff)(?= (?:on|about|regarding|with|that)\b)|\b(?:talk|speak|deal)(?:s|ing)? (?:about|of|with)\b|跟(?=.{1,30}有关)|有关的?/gi;
+  /\b(?:pull|dig|bring) up\b|\b(?:everything|anything|something|stuff)(?= (?:on|about|regarding|with|that)\b)|\b(?:talk|speak|deal)(?:s|ing)? (?:about|of|with)\b|跟(?=.{1,30}有关)|有关的?|(?:提|写|讲|说|谈|聊|记)(?:到|及|过|起|了){1,3}|[那这]?一?[份篇](?=笔记|文件|文档|资料)|(?:想要?|我要|帮忙)(?=找)/gi;
 /** "Contains the word X" is about X. */
 const THE_WORD =
   /\b(contain(?:s|ing)?|mention(?:s|ing)?|say(?:s|ing)?|includ(?:es?|ing)|with|for|find|search)\s{1,4}(?:the\s{1,4})?(?:exact\s{1,4})?(?:words?|terms?|phrases?|strings?|text)(?=\s{1,4}["'“`]?[\p{L}\p{N}])|(?:一|这个)?(?:单词|字样|词语)|[一这个]{1,2}词(?=的|[？?。.]|$)/giu;

@@ -17,7 +17,7 @@ import { type AnswerLanguage, hasChinese } from './language.ts';
 import { isPartial, lookedText } from './looked.ts';
 import { phrasesIn } from './phrases.ts';
 import { mentions } from './plan.ts';
-import { central, type Ranked, rank } from './rank.ts';
+import { alike, central, type Ranked, rank } from './rank.ts';
 import { isReadable, readableText } from './readable.ts';
 import type { Transcript } from './transcript.ts';
 import { tokens } from './words.ts';
@@ -145,7 +145,9 @@ function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: C
   const units = distinct(files.flatMap((file) => cut.get(file) ?? [])).filter(
     (unit) => isReadable(unit.text) && !repeats(unit.words, aim.question),
   );
-  const found = rank(units, aim.subject.join(' '), aim.question);
+  const subject = aim.subject.join(' ');
+  const exact = rank(units, subject, aim.question);
+  const found = exact.length > 0 ? exact : alike(units, subject);
   const best = found[0];
   if (!best) return false;
   const chosen = choose(found, units);

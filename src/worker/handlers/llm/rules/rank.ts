@@ -27,7 +27,7 @@ const MEANS =
 
 /** A question that wants a number or a time prefers units that have one. */
 const WANTS_NUMBER =
-  /\b(when|date|dates|deadline|day|time|how (?:many|much|long|old|often)|price|cost|pay|paid|spen[dt]|version|number|port)\b|什么时候|何时|日期|时间|几[号点月天]|多少|多久|价格|版本|截止/i;
+  /\b(when|date|dates|deadline|day|time|how (?:many|much|long|old|often|far|heavy|tall|wide|deep|high|fast)|price|cost|pay|paid|spen[dt]|version|number|port)\b|什么时候|何时|日期|时间|几[号点月天]|多少|多久|价格|版本|截止/i;
 const HAS_NUMBER =
   /\d|[一二三四五六七八九十][月日号点年]|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b/i;
 
@@ -92,6 +92,22 @@ export function rank(units: readonly Located[], query: string, question: string)
   return ranked.sort(
     (a, b) => b.score - a.score || a.unit.path.localeCompare(b.unit.path) || a.unit.startLine - b.unit.startLine,
   );
+}
+
+/** Characters of Chinese that stand in nearly every sentence. */
+const COMMON = /[的了是在有和与这那哪个一不我你他她它吗呢么什多少几]/u;
+const FEWEST_ALIKE = 3;
+
+/** Units that have some characters of a Chinese query where none has a pair of them: 房租每个月 and 租金每月. Best first. */
+export function alike(units: readonly Located[], query: string): Ranked[] {
+  const wanted = new Set([...query].filter((sign) => /\p{Script=Han}/u.test(sign) && !COMMON.test(sign)));
+  const ranked = units.map((unit) => {
+    const held = new Set([...unit.text].filter((sign) => wanted.has(sign))).size;
+    return { unit, score: held, coverage: held / Math.max(1, wanted.size) / 2 };
+  });
+  return ranked
+    .filter(({ score, coverage }) => score >= FEWEST_ALIKE && coverage >= 0.2)
+    .sort((a, b) => b.score - a.score);
 }
 
 function weightOf(token: string, units: readonly Located[], bags: readonly (readonly string[])[]): number {

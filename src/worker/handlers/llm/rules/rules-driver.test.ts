@@ -268,6 +268,14 @@ test('a number is quoted where the sentence before says whose it is', async () =
   expect(told.text).toContain('7400 EUR');
 });
 
+test('a Chinese sentence that has characters of the question, and no pair of them, is the closest', async () => {
+  const rent = { 'd/a.md': '# 决定\n\n新办公室定在江边，租金每月八千元。\n李雷负责搬家。\n' };
+  const told = await talk(['d/a.md'], { files: rent }).ask('房租每个月多少钱？');
+  expect(told.text).toMatch(/^没有哪一行直接回答.*八千元/s);
+  expect(told.text).not.toContain('李雷');
+  expect((await talk(['d/a.md'], { files: rent }).ask('潜水艇有多深？')).text).toMatch(/^在 d\/a\.md 里没有找到/);
+});
+
 test('where question and file have no script in common, nothing is said to be absent', async () => {
   const chinese = await talk(['d/notes.md']).ask('泵有多重？');
   expect(chinese.text).toMatch(/^我没有理解“泵 多重”，因为 d\/notes\.md 用的是另一种语言/);

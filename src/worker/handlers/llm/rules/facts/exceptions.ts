@@ -25,6 +25,12 @@ const EXCEPT_ZH = new RegExp(
   `[,，]?\\s{0,4}(?:但是?|但)?(?:(?<![删清移消解扣免排])除(?:了|去|开)?|不包括|不包含|不含|不算上?|不计|排除|去掉|去除)\\s{0,4}(${PART}{1,60}?)\\s{0,4}(?:以外|之外|外(?!\\p{L})|${GOES_ON_ZH})的?`,
   'iu',
 );
+/** "Outside the journal folder", "journal 目录以外". */
+const OUTSIDE =
+  /(?<!\p{L})(?:that (?:are|lie) |which (?:are|lie) )?(outside(?: of)?\s{1,4}(?:the |my )?[\p{L}\p{N}_./-]{1,100}(?: folder| directory)?)|([\p{L}\p{N}_./-]{1,40}?\s{0,2}(?:文件夹|目录))(?:以外|之外)的?/iu;
+/** "Non-PDF files", "非日志文件". */
+const NON =
+  /\b(?:the )?non-?\s?([\p{L}]{2,20})(?=\s)|(?<![并除是])非\s?((?:图片|照片|日志|代码|文档|笔记|表格|视频|音频|文本|压缩包|pdf|csv|markdown)(?!\w))/iu;
 /** "That are not PDFs", "don't mention it". */
 const NEGATION = new RegExp(
   `\\b(?:that |which |who )?(?:(?:are|is|were|was|do|does|did|have|has|had|can|could|will)(?: not\\b|n['’]?t\\b)|(?:no longer|not|never|lacks?|have no|has no)\\b)\\s{0,4}(${PART}{1,200}?)${GOES_ON}`,
@@ -58,14 +64,21 @@ export function withoutExceptions(question: string): {
   const exceptions: Exception[] = [];
   let rest = question;
   for (let i = 0; i < 4; i++) {
-    const exception = EXCEPT.exec(rest) ?? EXCEPT_ZH.exec(rest);
+    const exception = [EXCEPT, EXCEPT_ZH, OUTSIDE, NON].map((form) => form.exec(rest)).find((each) => each !== null);
     const match = exception ?? negationIn(rest);
     if (!match) break;
     const said = match[0]
       .replace(/^[,，\s]+|的$/g, '')
       .replace(/^(?:但是?|却|而)/, '')
       .trim();
-    exceptions.push({ said, what: match[1]!.trim(), negated: !exception });
+    exceptions.push({
+      said,
+      what: match
+        .slice(1)
+        .find((each) => each !== undefined)!
+        .trim(),
+      negated: !exception,
+    });
     rest = `${rest.slice(0, match.index)} ${rest.slice(match.index + match[0].length)}`.trim();
   }
   // Nothing else is asked: then it was no exception.

@@ -30,6 +30,15 @@ test.each([
   ['2024年以前改过的文件有几个？', { measure: 'MEASURE_COUNT', beforeDay: '2024' }],
   ['2025年12月修改的文件有哪些？', { measure: 'MEASURE_LIST', fromDay: '2025-12', beforeDay: '2026-01' }],
   ['2025年6月3日以后修改过的文件', { fromDay: '2025-06-03' }],
+  ['In how many files does the word launch occur?', { measure: 'MEASURE_COUNT', terms: ['launch'] }],
+  ['多少文件里出现过 launch 这个词？', { measure: 'MEASURE_COUNT', terms: ['launch'] }],
+  ['What do the seen birds in birds.csv add up to?', { measure: 'MEASURE_COLUMN_SUM', column: 'seen birds' }],
+  ['smallest value of seen in birds.csv', { measure: 'MEASURE_COLUMN_MIN', column: 'seen' }],
+  ['birds.csv 的 seen 加总是多少', { measure: 'MEASURE_COLUMN_SUM', column: 'seen' }],
+  ['How many files are outside the journal folder?', { measure: 'MEASURE_COUNT', exceptGlobs: ['**/journal/**'] }],
+  ['journal 目录以外一共几个文件？', { measure: 'MEASURE_COUNT', exceptGlobs: ['**/journal/**'] }],
+  ['How many non-PDF files are there?', { measure: 'MEASURE_COUNT', exceptClasses: ['FILE_CLASS_PDF'] }],
+  ['哪两个非日志文件最大？', { measure: 'MEASURE_LARGEST', most: 2, exceptClasses: ['FILE_CLASS_LOG'] }],
   ['Which folder has the most files?', { measure: 'MEASURE_BY_FOLDER' }],
   ['How many notes mention the harbour?', { measure: 'MEASURE_COUNT', terms: ['harbour'] }],
   ['files larger than 10 MB', { measure: 'MEASURE_LIST', minBytes: '10000001' }],
@@ -78,6 +87,11 @@ test.each([
 test('two facts of one question are two', () => {
   const { facts } = aimOf('How many PDFs and how many images are there?');
   expect(facts.map(({ args }) => args.classes)).toEqual([['FILE_CLASS_PDF'], ['FILE_CLASS_IMAGE']]);
+});
+
+test('two facts of one Chinese question are two', () => {
+  const { facts } = aimOf('Markdown 文件有多少个，日志有多少个？');
+  expect(facts.map(({ args }) => args.classes)).toEqual([['FILE_CLASS_MARKDOWN'], ['FILE_CLASS_LOG']]);
 });
 
 test.each([

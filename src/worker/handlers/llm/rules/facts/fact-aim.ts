@@ -7,7 +7,7 @@ import { type AnswerLanguage, hasChinese } from '../language.ts';
 import { baseName, type Named } from '../names.ts';
 import { subjectWords } from '../words.ts';
 import { type Filters, readFilters, takeFolders } from './filters.ts';
-import { type LeftOut, NOTHING_LEFT_OUT } from './left-out.ts';
+import { type LeftAway, NOTHING_LEFT_AWAY } from './left-away.ts';
 import { FILES, type Measured, readMeasure } from './measures.ts';
 import { Reading, wordPattern } from './reading.ts';
 
@@ -31,32 +31,37 @@ const MOST_MISSED = 2;
 const MOST_LISTED = 30;
 /** Where one question ends and the next begins, in one sentence. */
 const NEXT =
-  /(?:[,;?，；？、]|\band\b|\balso\b|还有|以及|和|并且)(?= {0,4}(?:and |also )?(?:how many\b|how (?:big|large|often)\b|which (?:file|folder|is)\b|what(?:'s| is) the\b|the (?:largest|smallest|newest|oldest)\b|(?:一共|总共)?有?(?:多少|几)个|最(?:大|小|新|旧)的|哪个文件))/i;
+  /(?:[,;?，；？、]|\band\b|\balso\b|还有|以及|和|并且)(?= {0,4}(?:and |also )?(?:how many\b|how (?:big|large|often)\b|which (?:file|folder|is)\b|what(?:'s| is) the\b|the (?:largest|smallest|newest|oldest)\b|(?:一共|总共)?有?(?:多少|几)个|[\p{L}\p{N}]{1,12}?\s?(?:文件)?(?:一共|总共)?有?(?:多少|几)[个份张篇]|最(?:大|小|新|旧)的|哪个文件))/iu;
 
 /** The facts that a question asks for; empty when it asks for something else. */
-export function factsIn(text: string, named: Named, language: AnswerLanguage, leftOut = NOTHING_LEFT_OUT): AskedFact[] {
+export function factsIn(
+  text: string,
+  named: Named,
+  language: AnswerLanguage,
+  leftAway = NOTHING_LEFT_AWAY,
+): AskedFact[] {
   const marker = named.files.find((name) => name === 'TODO');
   if (marker !== undefined) {
     // A file of this name is meant only where nothing is counted.
     const files = named.files.filter((name) => name !== marker);
-    return factsIn(text, { ...named, files, rest: text }, language, leftOut).filter(
+    return factsIn(text, { ...named, files, rest: text }, language, leftAway).filter(
       ({ measure }) => measure === 'OCCURRENCES',
     );
   }
   const parts = named.rest.split(NEXT).filter((part) => /[\p{L}\p{N}]/u.test(part));
-  const facts = parts.slice(0, MOST_FACTS).map((part) => factIn(part, named, language, leftOut));
+  const facts = parts.slice(0, MOST_FACTS).map((part) => factIn(part, named, language, leftAway));
   if (facts.every((fact) => fact !== undefined)) return facts;
   // Only as a whole: half of a question is no question.
-  const whole = parts.length > 1 ? factIn(named.rest, named, language, leftOut) : undefined;
+  const whole = parts.length > 1 ? factIn(named.rest, named, language, leftAway) : undefined;
   return whole && text !== '' ? [whole] : [];
 }
 
 /** A fact; a kind of files after "in" is a folder first, and the kind only where there is no such folder. */
-function factIn(part: string, named: Named, language: AnswerLanguage, leftOut: LeftOut): AskedFact | undefined {
+function factIn(part: string, named: Named, language: AnswerLanguage, leftAway: LeftAway): AskedFact | undefined {
   const place = PLACE.exec(part);
   const name = place?.[1] ?? place?.[2];
   const others = named.folders.filter((folder) => folder !== name);
-  const asked = { language, leftOut };
+  const asked = { language, leftAway };
   const otherwise = factOf(part, { ...named, folders: others }, asked);
   if (!otherwise || !place || name === undefined || others.length > 0) return otherwise;
   const rest = `${part.slice(0, place.index)} ${part.slice(place.index + place[0].length)}`;
@@ -75,7 +80,7 @@ const PLACE = new RegExp(
 function factOf(
   part: string,
   named: Named,
-  { language, leftOut }: { readonly language: AnswerLanguage; readonly leftOut: LeftOut },
+  { language, leftAway }: { readonly language: AnswerLanguage; readonly leftAway: LeftAway },
   lists = false,
 ): AskedFact | undefined {
   const text = new Reading(part);
@@ -93,7 +98,7 @@ function factOf(
     filters.maxBytes > 0 ||
     filters.fromDay !== '' ||
     filters.beforeDay !== '' ||
-    leftOut.said.length > 0 ||
+    leftAway.said.length > 0 ||
     listsKind(filters, part);
   const measured =
     found ??
@@ -108,7 +113,7 @@ function factOf(
   if (missed.length > MOST_MISSED) return undefined;
   return {
     measure: measured.measure,
-    about: [...new Set([...named.files, ...filters.words, ...(measured.terms ? [] : terms), path, ...leftOut.said])]
+    about: [...new Set([...named.files, ...filters.words, ...(measured.terms ? [] : terms), path, ...leftAway.said])]
       .filter(Boolean)
       .join(language === 'zh' ? '，' : ', '),
     missed,
@@ -119,7 +124,7 @@ function factOf(
       path,
       terms,
       language,
-      leftOut,
+      leftAway,
     }),
   };
 }
@@ -128,16 +133,16 @@ function factOf(
 export function listFact(
   terms: readonly string[],
   { folders, globs, files }: Named,
-  { language, leftOut }: { readonly language: AnswerLanguage; readonly leftOut: LeftOut },
+  { language, leftAway }: { readonly language: AnswerLanguage; readonly leftAway: LeftAway },
 ): AskedFact {
   const path = folders[0] ?? '';
   const glob = files[0] === undefined ? globs[0] : globOf(files[0]);
   const measured = { measure: 'LIST', most: MOST_LISTED };
   return {
     measure: 'LIST',
-    about: [...terms, path, ...leftOut.said].filter(Boolean).join(language === 'zh' ? '，' : ', '),
+    about: [...terms, path, ...leftAway.said].filter(Boolean).join(language === 'zh' ? '，' : ', '),
     missed: [],
-    args: argsOf({ measured, filters: NONE, glob, path, terms, language, leftOut }),
+    args: argsOf({ measured, filters: NONE, glob, path, terms, language, leftAway }),
   };
 }
 
@@ -179,10 +184,10 @@ interface Parts {
   readonly path: string;
   readonly terms: readonly string[];
   readonly language: AnswerLanguage;
-  readonly leftOut: LeftOut;
+  readonly leftAway: LeftAway;
 }
 
-function argsOf({ measured, filters, glob, path, terms, language, leftOut }: Parts): Record<string, JsonValue> {
+function argsOf({ measured, filters, glob, path, terms, language, leftAway }: Parts): Record<string, JsonValue> {
   const { measure, most, column } = measured;
   const copies = measure === 'DUPLICATES' && glob !== undefined;
   const pattern = copies ? '' : (glob ?? filters.glob);
@@ -198,9 +203,9 @@ function argsOf({ measured, filters, glob, path, terms, language, leftOut }: Par
     ...(filters.fromDay === '' ? {} : { fromDay: filters.fromDay }),
     ...(filters.beforeDay === '' ? {} : { beforeDay: filters.beforeDay }),
     ...(copies ? { copiesOf: glob } : {}),
-    ...(leftOut.classes.length === 0 ? {} : { exceptClasses: leftOut.classes.map((name) => `FILE_CLASS_${name}`) }),
-    ...(leftOut.globs.length === 0 ? {} : { exceptGlobs: [...leftOut.globs] }),
-    ...(leftOut.terms.length === 0 ? {} : { withoutTerms: [...leftOut.terms] }),
+    ...(leftAway.classes.length === 0 ? {} : { exceptClasses: leftAway.classes.map((name) => `FILE_CLASS_${name}`) }),
+    ...(leftAway.globs.length === 0 ? {} : { exceptGlobs: [...leftAway.globs] }),
+    ...(leftAway.terms.length === 0 ? {} : { withoutTerms: [...leftAway.terms] }),
     ...(terms.length === 0 ? {} : { terms: [...terms] }),
     ...(column === undefined ? {} : { column }),
     ...(most === 0 ? {} : { most }),
@@ -239,15 +244,19 @@ function pathOf(text: Reading, named: Named): string {
 }
 
 export const MENTION =
-  /\b(?:that |which |who )?(?:mention(?:s|ing)?|contain(?:s|ing)?|about|say(?:s|ing)?|with(?: the)?(?: word)?|talk(?:s)? about|name[sd]?)\s{1,4}(?:the |a |an |word )*["“'`]?([^"”'`?？]{1,80})["”'`]?|(?:提到|提及|包含|含有|关于|写到|说到|讲到)(?:了|过)?["“「]?([^"”」？?的]{1,40})["”」]?(?:的)?/i;
+  /\b(?:that |which |who )?(?:mention(?:s|ing)?|contain(?:s|ing)?|about|say(?:s|ing)?|with(?: the)?(?: word)?|talk(?:s)? about|name[sd]?)\s{1,4}(?:the |a |an |word )*["“'`]?([^"”'`?？]{1,80})["”'`]?|(?:提到|提及|包含|含有|关于|写到|说到|讲到|(?<!次)出现)(?:了|过)?\s{0,4}["“「]?([^"”」？?的]{1,40})["”」]?(?:的)?/i;
+
+/** "In how many files does the word X occur?" */
+const STANDS_IN =
+  /\b(?:is|are|does|do|was|were)\s{1,4}(?:the )?(?:words?|names?|terms?|phrase)?\s{0,4}["“'`]?([^"”'`?？]{1,80}?)["”'`]?\s{1,4}(?:occur|appear|mentioned|found|used|written|come up|stand|show up)(?!\w)/i;
 
 /** What follows the words that a file is about: "about Heron are there". */
 const AFTER_TERM =
-  /\s{1,4}(?:(?:are|is|were|do|does|did|have|can|could|exist)\b|(?:there|in total|altogether|please|right now)\s{0,4}$).{0,80}$|\s{0,4}(?:一共|总共)?(?:有哪|有多少|有几|在哪|是哪|都有|分别).{0,40}$/i;
+  /\s{1,4}(?:(?:are|is|were|do|does|did|have|can|could|exist)\b|(?:there|in total|altogether|please|right now)\s{0,4}$).{0,80}$|\s{0,4}(?:这个?|一)?词.{0,40}$|\s{0,4}(?:一共|总共)?(?:有哪|有多少|有几|在哪|是哪|都有|分别).{0,40}$/i;
 
 /** "How many notes mention the harbour": files are meant whose text has it. */
 function termsOf(text: Reading): string[] {
-  const match = text.take(MENTION);
+  const match = text.take(STANDS_IN) ?? text.take(MENTION);
   const said = (match?.[1] ?? match?.[2] ?? '').trim();
   const term = trimEndSigns(said.replace(AFTER_TERM, ''), '.!。！').trim();
   return term === '' ? [] : [term];

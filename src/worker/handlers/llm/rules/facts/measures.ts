@@ -1,4 +1,5 @@
 // What a question wants to know about files: which of the measures of `fs.Query`. The words that say so are taken out.
+import { subjectWords } from '../words.ts';
 import { numberIn } from './filters.ts';
 import { type Reading, wordPattern } from './reading.ts';
 
@@ -36,7 +37,7 @@ const COLUMN_MEASURES: readonly (readonly [string, RegExp])[] = [
   ],
   [
     'COLUMN_SUM',
-    /\b(?:sum|sum up|total|add up|summed|in total|altogether|how much)\b|总和|合计|总计|求和|总额|总数|加起来|(?:一共|总共)(?:是|有)?(?:多少)?/i,
+    /\b(?:sum|sum up|total|add up|summed|in total|altogether|how much)\b|总和|合计|总计|求和|总额|总数|加起来|加总|相加|(?:一共|总共)(?:是|有)?(?:多少)?/i,
   ],
 ];
 
@@ -87,7 +88,7 @@ const CHANGE =
 const PLURAL =
   /\b(?:files|notes|documents|docs|folders|pdfs|images|photos|pictures|videos|songs|logs|scripts)\b|哪些|几个/i;
 const TOP =
-  /\b(?:top |the )?(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten)(?= (?:largest|biggest|smallest|newest|latest|oldest|most))|(?<=最(?:大|小|新|旧|老)的?)(?:前)?(\d{1,3}|[两三四五六七八九十])个|\btop (\d{1,3})\b|前(\d{1,3}|[两三四五六七八九十])个?|(\d{1,3}|[两三四五六七八九十])个(?=文件|笔记|文档|图片|照片|目录|最)/iu;
+  /\b(?:top |the )?(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten)(?= (?:largest|biggest|smallest|newest|latest|oldest|most))|(?<=最(?:大|小|新|旧|老)的?)(?:前)?(\d{1,3}|[两三四五六七八九十])个|\btop (\d{1,3})\b|前(\d{1,3}|[两三四五六七八九十])个?|哪(\d{1,3}|[两三四五六七八九十])个|(\d{1,3}|[两三四五六七八九十])个(?=文件|笔记|文档|图片|照片|目录|最)/iu;
 const ORDERED: ReadonlySet<string> = new Set(['LARGEST', 'SMALLEST', 'NEWEST', 'OLDEST', 'FOLDER_SIZES']);
 /** What is left of "which folder takes up the most space". */
 const SPACE =
@@ -114,22 +115,27 @@ function readColumn(text: Reading): Measured | undefined {
 const QUOTED_COLUMN = /["“'`「]([^"”'`」]{1,80})["”'`」]/;
 const COLUMN_WORD =
   /\b(?:column|field) (?:called |named )?([\p{L}\p{N}_-]{1,80})|\bthe ([\p{L}\p{N}_-]{1,80}) column\b|([\p{L}\p{N}_-]{1,40}?)\s{0,4}[这那]?一?列/iu;
-const COLUMN_AFTER = /^\s{0,4}(?:up |of |for )?(?:all |the |of )*([\p{L}_][\p{L}\p{N}_-]{0,80})/iu;
+const COLUMN_AFTER =
+  /^\s{0,4}(?:up |of |for )?(?:(?:value|values|number|numbers|figure) (?:of|in|for) )?(?:all |the |of )*([\p{L}_][\p{L}\p{N}_-]{0,80})/iu;
 const COLUMN_BEFORE = /([\p{L}_][\p{L}\p{N}_-]{0,40}?)\s{0,4}(?:的|是)?\s{0,4}$/u;
 const NO_COLUMN =
-  /^(?:is|are|was|in|of|the|what|for|value|values|from|a|an|row|rows|there|column|file|里|中|里的|中的|的)$|^(?:是|为|有|多少|等于)/i;
+  /^(?:is|are|was|in|of|the|to|up|do|does|what|for|value|values|from|a|an|row|rows|there|column|file|里|中|里的|中的|的)$|^(?:是|为|有|多少|等于)/i;
+
+const COLUMN_NOISE = /\b(?:values?|numbers?|figures?|up|to|all|rows?|columns?|csv|tsv|table)\b|的|多少|几|列|表格?/gi;
 
 /** The column that a sum or the like is of, taken out: quoted, called a column, or beside the measure's word. */
 function columnIn(text: Reading, measure: RegExp): string | undefined {
-  const said = text.take(QUOTED_COLUMN) ?? text.take(COLUMN_WORD);
-  if (said) return said[1] ?? said[2] ?? said[3];
+  const named = text.take(QUOTED_COLUMN) ?? text.take(COLUMN_WORD);
+  if (named) return named[1] ?? named[2] ?? named[3];
   const at = measure.exec(text.rest);
   if (!at) return undefined;
   const after = COLUMN_AFTER.exec(text.rest.slice(at.index + at[0].length))?.[1];
   const before = COLUMN_BEFORE.exec(text.rest.slice(0, at.index))?.[1]?.replace(/^.{0,40}(?:里|中|的)(?=.)/u, '');
   const column = [after, before].find((word) => word !== undefined && !NO_COLUMN.test(word));
-  if (column !== undefined) text.take(wordPattern(column));
-  return column;
+  // Else all that is left: the device takes the one header that is among these words.
+  const said = [column ?? subjectWords(text.rest.replace(measure, ' ').replace(COLUMN_NOISE, ' '))].flat();
+  for (const word of said) text.take(wordPattern(word));
+  return said.length === 0 || said.length > 3 ? undefined : said.join(' ');
 }
 
 function readOccurrences(text: Reading): Measured | undefined {
