@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Small files that take long: begun first, so that the end is not one of them alone. */
-const LONG = /(?:chaos\/(?:cluster|kills)|pglite|rolling-restart|embedded-database|e2e\/pages)\.test\.ts$/;
+const LONG =
+  /(?:chaos\/(?:cluster|kills)|pglite|rolling-restart|embedded-database|e2e\/(?:pages|package|cut-mid-answer|answers|health))\.test\.ts$/;
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,5 +1,5 @@
 // One operating-system lock per home and program, released by the kernel when the process dies.
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { AppError } from './errors.ts';
@@ -27,7 +27,12 @@ export function lockHome(home: string, program: string): { release(): void } {
       throw error;
     }
     writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
-    return { release: () => db.close() };
+    return {
+      release: () => {
+        rmSync(pidFile, { force: true });
+        db.close();
+      },
+    };
   } catch (error) {
     if (error instanceof Error && 'errcode' in error && error.errcode === 5) {
       throw new AppError(

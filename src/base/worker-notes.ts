@@ -2,6 +2,7 @@
 // end. What a killed one left is not believed.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isAlive } from './is-alive.ts';
 import { isRecord } from './is-record.ts';
 
 export interface WorkerNote {
@@ -35,7 +36,7 @@ export function readWorkerNotes(folder: string): WorkerNote[] {
   }
   return names.flatMap((name) => {
     const pid = /^(\d{1,10})\.json$/.exec(name)?.[1];
-    if (pid === undefined || !runs(Number(pid))) return [];
+    if (pid === undefined || !isAlive(Number(pid))) return [];
     const note = read(join(folder, name));
     return note ? [note] : [];
   });
@@ -54,14 +55,5 @@ function read(file: string): WorkerNote | undefined {
     };
   } catch {
     return undefined;
-  }
-}
-
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

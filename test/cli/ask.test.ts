@@ -1,6 +1,6 @@
 // The verb `ask` as its users see it, against a scripted edge.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { create } from '@bufbuild/protobuf';
@@ -551,6 +551,27 @@ test('what the edge refuses before anything is sent is one line with its reason 
   expect([code, stdout]).toEqual([2, '']);
   expect(stderr).toMatch(/^error: nothing that may be shared matches x\*\.md: no such file \(SHARE_NO_MATCH\)\n/);
   expect(stderr).toContain(box.home);
+});
+
+test('a question that is asked while `up` starts waits for its edge; where it ends instead nothing answers', async () => {
+  const pid = join(box.home, 'control.pid');
+  writeFileSync(pid, `${process.pid}\n`);
+  const ending = new CliRun(['ask', 'q'], { ...here(), input: '' });
+  await ending.until('Bowline is starting');
+  rmSync(pid);
+  expect([await ending.ended, ending.stderr]).toEqual([6, expect.stringContaining('(NOT_RUNNING)')]);
+  writeFileSync(pid, `${process.pid}\n`);
+  const asking = new CliRun(['ask', 'q'], { ...here(), input: '' });
+  await asking.until('Bowline is starting');
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask() {
+        yield accepted();
+        yield ended({ answer: 'It is.' });
+      },
+    }),
+  );
+  expect([await asking.ended, asking.stdout]).toEqual([0, expect.stringContaining('It is.')]);
 });
 
 test('a home where nothing runs is named', async () => {

@@ -13,8 +13,9 @@ import {
 } from '../../gen/bowline/capability/web/v1/web_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import type { DocumentParser } from '../../src/worker/documents/document.ts';
 import { openParser } from '../../src/worker/documents/open-parser.ts';
-import { PARSER_DEFAULTS } from '../../src/worker/documents/parser-settings.ts';
+import { PARSER_DEFAULTS, type ParserSettings } from '../../src/worker/documents/parser-settings.ts';
 import { assembleWeb } from '../../src/worker/handlers/web/open-web.ts';
 import type { Resolve } from '../../src/worker/handlers/web/resolver.ts';
 import type { Proxies } from '../../src/worker/handlers/web/web-proxies.ts';
@@ -82,7 +83,13 @@ export interface WebRigOptions {
   readonly settings?: Partial<WebSettings>;
   readonly resolve?: Resolve;
   readonly proxies?: Proxies;
+  /** One that is used by several; its owner closes it. Default: one of its own. */
+  readonly parser?: DocumentParser;
 }
+
+/** The parser of a rig; to share one among the tests of a file. */
+export const openRigParser = (settings: Partial<ParserSettings> = {}): Promise<DocumentParser> =>
+  openParser({ ...PARSER_DEFAULTS, ...settings }, { clock: systemClock, log: silentLogger });
 
 export class WebRig {
   readonly #web: ServedCapability;
@@ -91,12 +98,11 @@ export class WebRig {
     this.#web = web;
   }
 
-  static async open({ ports, settings, resolve = LOOPBACK, proxies }: WebRigOptions): Promise<WebRig> {
+  static async open({ ports, settings, resolve = LOOPBACK, proxies, parser: shared }: WebRigOptions): Promise<WebRig> {
     const all: WebSettings = { ...WEB_DEFAULTS, robotsForFetch: false, pauseMs: 0, ...settings };
-    const parser = await openParser(
-      { ...PARSER_DEFAULTS, ...settings?.parser },
-      { clock: systemClock, log: silentLogger },
-    );
+    const parser = shared
+      ? { parse: shared.parse.bind(shared), close: async () => {} }
+      : await openRigParser(settings?.parser);
     const policy = new LoopbackPolicy(ports, { privateHosts: all.privateHosts });
     return new WebRig(assembleWeb({ settings: all, parser, policy, resolve, clock: systemClock, proxies }));
   }

@@ -1,15 +1,22 @@
 // What Crawl and Search promise, of friendly and of hostile sites.
 import type { RequestListener } from 'node:http';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { CrawlLimit } from '../../gen/bowline/capability/web/v1/web_pb.ts';
 import { Secret } from '../../src/base/secret.ts';
+import type { DocumentParser } from '../../src/worker/documents/document.ts';
 import { brave, searxng, type WebSettings } from '../../src/worker/handlers/web/web-settings.ts';
-import { type Site, site, WebRig } from '../support/web-rig.ts';
+import { openRigParser, type Site, site, WebRig } from '../support/web-rig.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
+
+let parser: DocumentParser;
+beforeAll(async () => {
+  parser = await openRigParser();
+});
+afterAll(() => parser?.close());
 
 async function serving(
   listener: RequestListener,
@@ -18,7 +25,7 @@ async function serving(
 ): Promise<{ where: Site; web: WebRig }> {
   const where = await site(listener, robots);
   closing.push(() => where.close());
-  const web = await WebRig.open({ ports: [where.port], settings });
+  const web = await WebRig.open({ ports: [where.port], settings, parser });
   closing.push(() => web.close());
   return { where, web };
 }
@@ -157,7 +164,7 @@ test('Search says that there is no service, or asks the one that is configured',
     response.end(JSON.stringify({ results }));
   });
   await expect(web.search('x')).rejects.toEqual(expect.objectContaining({ reason: 'WEB_SEARCH_NOT_CONFIGURED' }));
-  const asking = await WebRig.open({ ports: [], settings: { search: searxng(where.origin) } });
+  const asking = await WebRig.open({ ports: [], settings: { search: searxng(where.origin) }, parser });
   closing.push(() => asking.close());
   const { results, provider } = await asking.search('中文');
   expect(results).toMatchObject([
@@ -179,6 +186,7 @@ test('a search service with a key gets it, and what goes wrong there is told wit
   const web = await WebRig.open({
     ports: [],
     settings: { search: brave(new Secret('k-123'), `${where.origin}/search`) },
+    parser,
   });
   closing.push(() => web.close());
   expect((await web.search('x', 5)).results).toMatchObject([{ url: 'https://b.example/', snippet: 'd' }]);

@@ -3,21 +3,28 @@
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { DocumentParser } from '../../src/worker/documents/document.ts';
 import type { Resolve } from '../../src/worker/handlers/web/resolver.ts';
-import { rawSite, type Site, site, WebRig, type WebRigOptions } from '../support/web-rig.ts';
+import { openRigParser, rawSite, type Site, site, WebRig, type WebRigOptions } from '../support/web-rig.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
+let parser: DocumentParser;
+beforeAll(async () => {
+  parser = await openRigParser();
+});
+afterAll(() => parser?.close());
+
 const HTML = { 'content-type': 'text/html; charset=utf-8' };
 const PAGE = `<html lang="en"><title>A page</title><body><nav>menu</nav><article><h1>Head</h1><p>${'Words of the article, and more. '.repeat(20)}<a href="/next">next</a></p></article></body></html>`;
 
 async function rig(where: Site, options: Partial<WebRigOptions> = {}): Promise<WebRig> {
   closing.push(() => where.close());
-  const opened = await WebRig.open({ ports: [where.port], ...options });
+  const opened = await WebRig.open({ ports: [where.port], parser, ...options });
   closing.push(() => opened.close());
   return opened;
 }

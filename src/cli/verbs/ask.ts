@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import { type AskRequest, AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { newId } from '../../base/ids.ts';
 import { type AskResult, askJson, exitOfAsk, unsharedOf } from '../ask-result.ts';
+import { awaitStart } from '../await-start.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { leftOpen, pathOfSource, statusOf, stayedHome } from '../closing.ts';
 import { excludeOption, gitignoreOption } from '../ignore-options.ts';
@@ -105,6 +106,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   const piped = await pipedBeside(words, io, options.stdin);
   let shares = options.share.map((value) => parseShare(value, io));
   let conversation = options.conversation ?? '';
+  await awaitStart(io, options, options.wait);
   await using(localSide(io, options), async (edge) => {
     if (conversation) conversation = await knownConversation(io, options, edge, conversation);
     for (;;) {

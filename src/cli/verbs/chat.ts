@@ -1,6 +1,8 @@
 // The verb `chat`: one conversation, ask by ask.
+
 import { Command, Option } from 'commander';
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { awaitStart } from '../await-start.ts';
 import { ChatSession, previewShares } from '../chat-session.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
@@ -46,6 +48,7 @@ async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
   mustBeFewShares(options.share);
   const out = new Printer(io.stdout, io.env);
   const err = new Printer(io.stderr, io.env);
+  await awaitStart(io, options, undefined);
   await using(localSide(io, options), async (edge) => {
     const conversation = options.conversation ? await knownConversation(io, options, edge, options.conversation) : '';
     await previewShares({ edge, io }, options.share);

@@ -1,7 +1,9 @@
 // Finds out whether this worker may make cgroups with a bound on memory, and where.
+
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAlive } from '../../base/is-alive.ts';
 import { CGROUP_NAME, type CgroupPlace, makeCgroup } from './cgroup.ts';
 import type { Controller } from './cgroup-files.ts';
 
@@ -133,14 +135,5 @@ async function removeStale({ parents }: CgroupPlace): Promise<void> {
       const owner = name.startsWith(CGROUP_NAME) ? Number.parseInt(name.slice(CGROUP_NAME.length), 10) : Number.NaN;
       if (Number.isInteger(owner) && !isAlive(owner)) await rmdir(join(parent, name)).catch(() => undefined);
     }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
