@@ -16,7 +16,8 @@ import { type LoadVerb, VERBS } from './verbs.ts';
 
 const HELP = `
 Begin with:
-  $ bowline up --allow ~/notes                        everything on this machine
+  $ bowline init                                      asks a few questions, writes the first configuration
+  $ bowline up                                        everything on this machine
   $ bowline ask 'Which notes are about the launch?'   in another terminal
 
 Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out, 8 answered in part.

@@ -74,6 +74,7 @@ const RUN = /([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})/g;
 const READY = /^ready \{.*\}$/m;
 
 const TYPING: readonly Typing[] = [
+  { like: /bowline init$/, asks: true, says: /Start it, and ask in another terminal/ },
   { like: /^\.\/bowline up/, until: READY },
   { like: /bowline ask .*--share '~\/notes\/launch\.md' "When is/, says: /14 May/ },
   { like: /bowline ask "Which notes mention/, says: /notes\/launch\.md/ },

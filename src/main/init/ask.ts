@@ -2,6 +2,7 @@
 import { confirm, isCancel, multiselect, select, text } from '@clack/prompts';
 import { AppError } from '../../base/errors.ts';
 import { expandHome } from '../../base/home.ts';
+import { countText } from '../../cli/units.ts';
 import type { Found } from './find.ts';
 import type { Choice } from './plan.ts';
 
@@ -20,7 +21,7 @@ export async function askFolders(
       : answered(
           await multiselect({
             message: 'Which folders may be read? (names and facts; content only when you share it)',
-            options: folders.map(({ path, texts }) => ({ value: path, label: path, hint: `${texts} texts` })),
+            options: folders.map(({ path, texts }) => ({ value: path, label: path, hint: countText(texts, 'text') })),
             initialValues: folders.slice(0, 1).map(({ path }) => path),
             required: false,
           }),

@@ -25,6 +25,8 @@ export interface Typing {
   readonly thenStopped?: boolean;
   /** It draws on a terminal. */
   readonly terminal?: boolean;
+  /** It asks at its terminal, and Enter takes what each question offers. */
+  readonly asks?: boolean;
   /** What is typed into it, from all that was printed so far. */
   readonly input?: (printed: string) => string;
   /** What must stand in what it shows. */
@@ -174,7 +176,11 @@ export class PageShell {
     const env = { PATH, HOME: home, BOWLINE_PORT: String(this.port), ...Object.fromEntries(variables), ...this.#env };
     const words = ['sh', '-c', ONE_STREAM, 'sh', command];
     const at = { cwd: this.checkout, env };
-    if (typing.terminal) return new TerminalProgram(words, { columns: 80, rows: 24 }, at).program;
+    if (typing.terminal || typing.asks) {
+      const terminal = new TerminalProgram(words, { columns: 80, rows: 24 }, at);
+      if (typing.asks) acceptEach(terminal);
+      return terminal.program;
+    }
     const program = new Program(step, words, at);
     const input = typing.input?.(this.#printed);
     if (input === undefined || typing.until === undefined) program.child.stdin.end(input ?? '');
@@ -190,6 +196,18 @@ export class PageShell {
   }
 }
 
+/** Presses Enter at each question. */
+function acceptEach(terminal: TerminalProgram): void {
+  let answered = 0;
+  terminal.program.child.stdout.on('data', () => {
+    const asked = terminal.program.stdout.split(QUESTION).length - 1;
+    for (; answered < asked; answered++) terminal.type('\r');
+  });
+}
+
+/** How a question begins while it waits for its answer. */
+const QUESTION = '◆';
+
 /** What a person saw of it. A terminal first tells its device; colours are not compared. */
-const shownBy = ({ stdout }: Program, { terminal }: Typing): string =>
-  terminal ? stripVTControlCharacters(stdout).replace(/^[^\n]*\n/, '') : stdout;
+const shownBy = ({ stdout }: Program, { terminal, asks }: Typing): string =>
+  terminal || asks ? stripVTControlCharacters(stdout).replace(/^[^\n]*\n/, '') : stdout;
