@@ -54,6 +54,9 @@ export function nameGlob(pattern: string): (path: string) => boolean {
   return (path) => glob.matches(path.slice(path.lastIndexOf('/') + 1));
 }
 
+/** Whether a pattern as List and Search take it means files of one name, whatever letter case it allows: `[aA].md`, `**\/plan.md`. */
+export const namesOne = (pattern: string): boolean => /^[^*?{]+$/.test(pattern.slice(pattern.lastIndexOf('/') + 1));
+
 /** A path up to the folder from where on it is a pattern, and that pattern. Without one, all is folder. */
 export function splitGlob(text: string): { readonly folder: string; readonly glob: string } {
   const at = firstSign(text);

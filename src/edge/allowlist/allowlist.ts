@@ -96,6 +96,11 @@ export class Allowlist {
     return contains(root.realPath, path) && !this.#denied.below(path, { root }, isFile);
   }
 
+  /** Whether what is not visible is so for nothing but the dot that its name begins with. That may be counted; a secret may not. */
+  isHidden(root: Root, path: string, isFile = false): boolean {
+    return contains(root.realPath, path) && this.#denied.hidden(path, { root }, isFile);
+  }
+
   /** The root that may be read and holds a real path, with the path's name there. */
   nameOf(realPath: string, isFile = false): JudgedPath | undefined {
     const root = this.#rootOf(realPath);

@@ -148,6 +148,8 @@ export interface PathDenials {
   anywhere(path: string): boolean;
   /** Absolute paths below a root, or the root. A folder that leads to what is named may be entered; a file beside it is still denied. */
   below(path: string, judged: Pick<JudgedPath, 'root'>, isFile?: boolean): boolean;
+  /** Whether a path below a root is denied for nothing but a dot that its name, or that of a folder in it, begins with. */
+  hidden(path: string, judged: Pick<JudgedPath, 'root'>, isFile?: boolean): boolean;
 }
 
 /**
@@ -163,19 +165,21 @@ export function denials(folders: readonly string[], named: readonly string[] = [
     if (fixed.some((folder) => lower === folder || lower.startsWith(`${folder}/`))) return true;
     return path.split('/').some(isSecretName);
   };
+  const whyBelow = (path: string, root: JudgedPath['root'], isFile: boolean): 'secret' | 'hidden' | undefined => {
+    if (anywhere(path)) return 'secret';
+    const base = root.realPath === '/' ? '' : root.realPath;
+    if (!path.startsWith(`${base}/`)) return undefined;
+    const parts = path.slice(base.length + 1).split('/');
+    if (parts.length > MAX_PARTS) return 'secret';
+    if (parts.some(isSecretBelow) || isSecretPlace(parts)) return 'secret';
+    if (!parts.some(isDot)) return undefined;
+    const relative = parts.join('/');
+    return opened.some((glob) => glob.opens(relative, isFile)) ? undefined : 'hidden';
+  };
   return {
     anywhere,
-    below(path, { root }, isFile = false) {
-      if (anywhere(path)) return true;
-      const base = root.realPath === '/' ? '' : root.realPath;
-      if (!path.startsWith(`${base}/`)) return false;
-      const parts = path.slice(base.length + 1).split('/');
-      if (parts.length > MAX_PARTS) return true;
-      if (parts.some(isSecretBelow) || isSecretPlace(parts)) return true;
-      if (!parts.some(isDot)) return false;
-      const relative = parts.join('/');
-      return !opened.some((glob) => glob.opens(relative, isFile));
-    },
+    below: (path, { root }, isFile = false) => whyBelow(path, root, isFile) !== undefined,
+    hidden: (path, { root }, isFile = false) => whyBelow(path, root, isFile) === 'hidden',
   };
 }
 

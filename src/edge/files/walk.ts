@@ -30,7 +30,9 @@ export interface WalkOptions {
   /** Which folders below are gone into; default: all. */
   readonly enters?: (folder: JudgedPath) => boolean;
   /** Told of each name that is left out because it cannot be told exactly. */
-  readonly untold?: (folder: JudgedPath, name: string) => void;
+  readonly untold?: (folder: JudgedPath, name: string, isFolder: boolean) => void;
+  /** Told of each file or folder that is left out because its name begins with a dot. */
+  readonly hidden?: () => void;
 }
 
 /** Counts what was looked at, over several walks. */
@@ -78,9 +80,17 @@ async function* below(
     }
     budget.entries--;
     const { root } = folder;
-    if (!allow.visible(root, judged.path)) continue;
+    if (!allow.visible(root, judged.path)) {
+      if (allow.isHidden(root, judged.path)) options.hidden?.();
+      continue;
+    }
     const stat = await lookByName(`${placeOf(open)}/${part}`, allow.denials).catch(() => undefined);
-    if (!stat || !allow.visible(root, `${open.realPath}/${part}`, stat.isFile())) continue;
+    if (!stat) continue;
+    const realPath = `${open.realPath}/${part}`;
+    if (!allow.visible(root, realPath, stat.isFile())) {
+      if (allow.isHidden(root, realPath, stat.isFile())) options.hidden?.();
+      continue;
+    }
     if (stat.isSymbolicLink() && !(await staysInside(allow, judged))) continue;
     if (!ahead) yield { judged, stat };
     if (!stat.isDirectory() || !options.recursive || options.enters?.(judged) === false) continue;
@@ -118,9 +128,9 @@ async function* namesIn(
   let least = first;
   let from = first === undefined ? undefined : { name: first, itself: true };
   for (let round = 0; ; round++) {
-    const untold = (name: string) => {
+    const untold = (name: string, isFolder: boolean) => {
       if (round > 0) return;
-      options.untold?.(folder, name);
+      options.untold?.(folder, name, isFolder);
     };
     const { names, more } = await smallest(open, from, depth, options, untold);
     yield* names;
@@ -136,7 +146,7 @@ async function smallest(
   from: { readonly name: string; readonly itself: boolean } | undefined,
   depth: number,
   { budget, signal }: WalkOptions,
-  untold: (name: string) => void,
+  untold: (name: string, isFolder: boolean) => void,
 ): Promise<{ names: string[]; more: boolean }> {
   let names: string[] = [];
   let most: string | undefined;
@@ -151,13 +161,14 @@ async function smallest(
     most = names.at(-1);
   };
   try {
-    for await (const { name } of await opendir(placeOf(open), { bufferSize: LOOK_EVERY })) {
+    for await (const entry of await opendir(placeOf(open), { bufferSize: LOOK_EVERY })) {
       if (++seen % LOOK_EVERY === 0 && (signal.aborted || budget.late())) {
         budget.met = true;
         break;
       }
+      const { name } = entry;
       if (!isReadableName(name)) {
-        untold(name);
+        untold(name, entry.isDirectory());
         continue;
       }
       const order = from === undefined ? 1 : compare(name, from.name);

@@ -6,6 +6,7 @@ import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { newId } from '../../../src/base/ids.ts';
 import { localSide } from '../../../src/cli/client.ts';
 import type { CliIo } from '../../../src/cli/io.ts';
+import { UNTOLD } from '../../../src/cli/told-wait.ts';
 import { type Judged, judge, type Question } from './question.ts';
 
 /** Longest time of one answer. */
@@ -18,7 +19,7 @@ export async function askQuestions(
   each: (judged: Judged) => void = () => undefined,
 ): Promise<Judged[]> {
   const env = { HOME: box.home, BOWLINE_HOME: box.home };
-  const edge = localSide({ env, cwd: box.folder } as unknown as CliIo, { home: box.home });
+  const edge = localSide({ env, cwd: box.folder, stderr: UNTOLD } as unknown as CliIo, { home: box.home });
   const local = edge.client(LocalService);
   const bare = (path: string) => (path.startsWith(`${box.root}/`) ? path.slice(box.root.length + 1) : path);
   const judged: Judged[] = [];

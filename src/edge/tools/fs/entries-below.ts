@@ -1,5 +1,6 @@
 // Everything below a path or all roots, for Search and Query: what cannot be gone into is said, and the bound of entries as well.
 import { AppError } from '../../../base/errors.ts';
+import { namesOne } from '../../../base/glob.ts';
 import { inRoot, type JudgedPath } from '../../allowlist/judge-path.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
 import type { ToolParts } from '../tool.ts';
@@ -17,19 +18,28 @@ export function startsOf({ allow }: Pick<ToolParts, 'allow'>): JudgedPath[] {
   return allow.readable.map((root) => inRoot(root, '')).sort((a, b) => compareNames(a.name, b.name));
 }
 
-/** Options of a walk by which what it passes over is noted. */
-export const passedOverTo = (looking: Looking) => ({
-  refused: ({ name }: JudgedPath) => looking.skip('UNREADABLE', name),
-  tooDeep: ({ name }: JudgedPath) => looking.skip('TOO_DEEP', name),
-  untold: () => looking.skip('UNTELLABLE_NAME'),
-});
+/** Options of a walk by which what it passes over is noted. @param glob where it names one file, none whose name is left out was meant */
+export function passedOverTo(looking: Looking, glob: string) {
+  const one = namesOne(glob);
+  return {
+    refused: ({ name }: JudgedPath) => looking.skip('UNREADABLE', name),
+    tooDeep: ({ name }: JudgedPath) => looking.skip('TOO_DEEP', name),
+    // In a folder there may be what was meant.
+    untold: (_: JudgedPath, __: string, isFolder: boolean) => {
+      if (!one || isFolder) looking.skip('UNTELLABLE_NAME');
+    },
+    hidden: () => {
+      if (!one) looking.skip('HIDDEN');
+    },
+  };
+}
 
 /** @throws FILE_NOT_FOUND, and what openFolder throws, for the start that was given */
 export async function* entriesBelow(
   parts: ToolParts,
   start: JudgedPath | undefined,
   looking: Looking,
-  signal: AbortSignal,
+  { glob, signal }: { readonly glob: string; readonly signal: AbortSignal },
 ): AsyncGenerator<WalkEntry> {
   const budget = walkBudget(parts);
   const options = {
@@ -37,7 +47,7 @@ export async function* entriesBelow(
     maxDepth: parts.limits.walk_depth,
     budget,
     signal,
-    ...passedOverTo(looking),
+    ...passedOverTo(looking, glob),
   };
   for (const judged of start ? [start] : startsOf(parts)) {
     const at = start ? await lookAt(parts, judged) : await parts.allow.resolve(judged).catch(() => undefined);

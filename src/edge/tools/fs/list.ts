@@ -87,7 +87,7 @@ async function* entries(
     ...(after === undefined ? {} : { after }),
     budget,
     signal: call.signal,
-    ...passedOverTo(looking),
+    ...passedOverTo(looking, request.glob),
   };
   if (folder) {
     yield* walk(parts.allow, folder, options);

@@ -37,7 +37,9 @@ test('a word is found in a log of 50 MB and 40 levels down, and what was not sea
   expect(looked!.files + Object.values(whys(looked)).reduce((sum, n) => sum + n, 0)).toBe(looked!.total);
   const told = whys(looked);
   expect(told.NOT_TEXT).toBeGreaterThan(0);
-  expect(Object.keys(told).every((why) => ['NOT_TEXT', 'UNREADABLE', 'UNTELLABLE_NAME'].includes(why))).toBe(true);
+  expect(Object.keys(told).every((why) => ['HIDDEN', 'NOT_TEXT', 'UNREADABLE', 'UNTELLABLE_NAME'].includes(why))).toBe(
+    true,
+  );
   const deep = await rig.call(list, { recursive: true, pageSize: 1000 });
   expect(deep.messages[0]?.files.map(({ path }) => path)).toContain(`docs/${messy.deepest}`);
   await rig.close();
@@ -183,4 +185,34 @@ test('a Search tells the same limit met, whether a file before turned out to be 
     await rig.close();
   }
   expect([...seen]).toEqual(['{"BYTES":1}']);
+});
+
+test('what is hidden is counted and not named, unless the configuration names it; of secrets there is not even a count', async () => {
+  const files = {
+    'docs/a.md': 'needle',
+    'docs/.draft.md': 'needle',
+    'docs/.git/config': 'x',
+    'docs/.env': 'x',
+    'docs/id_rsa': 'x',
+  };
+  const dir = edgeFolder(files);
+  for (const [config, seen, hidden] of [
+    ['', 1, 2],
+    ["allow:\n  hidden: ['.draft.md']\n", 2, 1],
+  ] as const) {
+    const rig = await edgeRig(dir, { config });
+    const { run } = await rig.ask('needle');
+    const looks = [
+      (await rig.call(list, { path: 'docs' }, { run })).messages[0],
+      (await rig.call(search, { terms: ['needle'] }, { run })).messages[0],
+      (await rig.call(query, { measure: Measure.OCCURRENCES, terms: ['needle'] }, { run })).messages[0],
+    ];
+    for (const { looked } of looks as { looked?: Looked }[]) {
+      expect(looked).toMatchObject({ files: seen, total: seen + hidden, more: false });
+      expect(looked?.skipped).toMatchObject([{ why: UnseenReason.HIDDEN, count: hidden, files: [] }]);
+    }
+    // Whoever asks for one file by its name meant none of them.
+    expect((await rig.call(list, { path: 'docs', glob: 'a.md' }, { run })).messages[0]?.looked?.skipped).toEqual([]);
+    await rig.close();
+  }
 });

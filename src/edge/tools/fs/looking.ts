@@ -40,6 +40,11 @@ export class Looking {
     return this.#skips;
   }
 
+  /** Whether something was passed over that may have been meant. What begins with a dot is meant by nobody who does not say so. */
+  get partial(): boolean {
+    return this.more || [...this.#skips.keys()].some((why) => why !== 'HIDDEN');
+  }
+
   get skipped(): number {
     return [...this.#skips.values()].reduce((sum, { count }) => sum + count, 0);
   }

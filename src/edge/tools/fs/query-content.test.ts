@@ -1,4 +1,4 @@
-import { linkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
@@ -249,5 +249,17 @@ test('what a fact tells of a cell is one short line, whatever stands in the cell
     `no column “none at all” in docs/a.csv; its columns are “${told}”, “b”`,
     'no number (column b of docs/a.csv, 1 of 1 cells is not a number, e.g. “no number”)',
   ]);
+  await rig.close();
+});
+
+test('what could not be told is no part of a fact about one named file, unless it is a folder', async () => {
+  const rig = await rigOf({ 'a.md': 'one\ntwo\n', 'sub/计划.md': 'x\n', 'odd\u0007.md': 'x\n', '.draft.md': 'x\n' });
+  expect(await factOf(rig, { measure: Measure.LINES, glob: '[aA].[mM][dD]' })).toBe('2 lines');
+  expect(await factOf(rig, { measure: Measure.LINES, glob: '**/计划.md' })).toBe('1 line');
+  expect(await factOf(rig, { measure: Measure.LINES, glob: '*.md' })).toMatch(
+    /^at least 3 lines .*1 not looked at: a name that cannot be shown; 1 not looked at: hidden/,
+  );
+  mkdirSync(join(rig.dir, 'docs/odd\u0008'));
+  expect(await factOf(rig, { measure: Measure.LINES, glob: 'a.md' })).toMatch(/^at least 2 lines .*1 not looked at/);
   await rig.close();
 });

@@ -128,10 +128,11 @@ test('a mark stands for its fact in its own conversation only, also after a rest
   await rig.close();
 });
 
-test('what is denied is not counted, and a path that is not allowed is refused as any other', async () => {
+test('what is denied is not counted, what is hidden is said, and a path that is not allowed is refused as any other', async () => {
   const rig = await edgeRig(edgeFolder({ 'docs/a': '', 'docs/.env': 'x', 'docs/id_rsa': 'x', 'outside/b': '' }));
   mkdirSync(join(rig.dir, 'docs/.git'));
-  expect(await factOf(rig, {})).toBe('1 file');
+  expect(await factOf(rig, {})).toBe('1 file (1 not looked at: hidden)');
+  expect(await factOf(rig, { language: 'zh' })).toBe('1 个文件（有 1 个没有查看：隐藏项）');
   expect((await rig.call(query, { path: join(rig.dir, 'outside') })).failure).toBe('PATH_NOT_ALLOWED');
   expect((await rig.call(query, { path: 'docs/none' })).failure).toBe('FILE_NOT_FOUND');
   expect((await rig.call(query, { classes: [0] })).failure).toBe('INVALID_ARGUMENT');

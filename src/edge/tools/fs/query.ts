@@ -97,9 +97,10 @@ async function factOf(asked: Asked): Promise<Fact> {
   const holding = filter.folders ? undefined : heldTerms(word, request);
   const reads = measure !== undefined || holding !== undefined;
   const readsText = holding !== undefined || (measure !== undefined && word !== 'DUPLICATES');
+  const below = { glob: request.glob, signal: call.signal };
   if (reads) {
     // What leaves comes from a walk of its own, which reads nothing: neither what files hold nor how long they took to read tells on it.
-    for await (const entry of entriesBelow(parts, asked.start, looking, call.signal)) {
+    for await (const entry of entriesBelow(parts, asked.start, looking, below)) {
       if (!meant(entry)) continue;
       if (readsText && isWithoutText(entry.judged.name)) looking.skip('NOT_TEXT', entry.judged.name, told(entry));
       else looking.files++;
@@ -110,7 +111,7 @@ async function factOf(asked: Asked): Promise<Fact> {
   const content = new FileContent({ parts, call, looking: kept }, new ReadBudget(parts), (name, sha256) =>
     origins.read(name, sha256),
   );
-  const entries = entriesBelow(parts, asked.start, kept, call.signal);
+  const entries = entriesBelow(parts, asked.start, kept, below);
   for await (const entry of reads ? smallFirst(entries) : entries) {
     if (!meant(entry)) continue;
     kept.files++;
@@ -120,8 +121,7 @@ async function factOf(asked: Asked): Promise<Fact> {
     if (measure) await measure.take(entry, content);
     else tally.add(entry);
   }
-  const partial = kept.more || kept.skipped > 0;
-  return { fact: (measure ?? tally).text(words, partial), unread: content.unread, kept };
+  return { fact: (measure ?? tally).text(words, kept.partial), unread: content.unread, kept };
 }
 
 /** What the text of a file must have one of, and what it must have none of. */
@@ -155,7 +155,7 @@ async function holds({ terms, without }: HeldTerms, entry: WalkEntry, content: F
 function asideOf(looking: Looking, unread: readonly string[], words: FactWords): string {
   const notes = [...looking.skips].map(([why, { count, files }]) => {
     const names = files.slice(0, 3).map(({ path }) => path);
-    return `${words.notLookedAt(count)}: ${words.list([...names, words.why[why]])}`;
+    return `${words.notLookedAt(count)}${words.colon}${words.list([...names, words.why[why]])}`;
   });
   if (unread.length > 0) notes.push(words.noText(unread.length, unread.slice(0, 3)));
   if (looking.more) notes.push(words.moreEntries);

@@ -137,7 +137,7 @@ async function search(
   const [budget, looking] = [new ReadBudget(parts), new Looking()];
   const query = { parts, terms, folded: terms.map(foldText), verdict, budget, looking, found, call };
   const matches = nameGlob(request.glob);
-  const entries = entriesOf(parts, start, looking, call);
+  const entries = entriesOf(parts, start, looking, { glob: request.glob, run: call.run, signal: call.signal });
   for await (const entry of terms.length > 0 ? smallFirst(entries) : entries) {
     call.signal.throwIfAborted();
     if (!entry.stat.isFile() || !matches(entry.judged.relative || entry.judged.name)) continue;
@@ -148,10 +148,15 @@ async function search(
 }
 
 /** What was piped into the ask is searched like everything else; only a path that leads elsewhere leaves it out. */
-async function* entriesOf(parts: ToolParts, start: JudgedPath | undefined, looking: Looking, call: ToolCallContext) {
-  const piped = start ? undefined : parts.piped.of(call.run);
-  if (piped) yield* entriesBelow(parts, piped, looking, call.signal);
-  yield* entriesBelow(parts, start, looking, call.signal);
+async function* entriesOf(
+  parts: ToolParts,
+  start: JudgedPath | undefined,
+  looking: Looking,
+  below: { readonly glob: string; readonly run: string; readonly signal: AbortSignal },
+) {
+  const piped = start ? undefined : parts.piped.of(below.run);
+  if (piped) yield* entriesBelow(parts, piped, looking, below);
+  yield* entriesBelow(parts, start, looking, below);
 }
 
 /** Looks at one file; one that cannot be read is told by its name alone, and noted. */

@@ -19,7 +19,11 @@ interface Skip {
 }
 
 /** Reasons that leave out what a search for words could not have found anyway. */
-const HARMLESS: ReadonlySet<UnseenReason> = new Set([UnseenReason.NOT_TEXT, UnseenReason.UNTELLABLE_NAME]);
+const HARMLESS: ReadonlySet<UnseenReason> = new Set([
+  UnseenReason.NOT_TEXT,
+  UnseenReason.UNTELLABLE_NAME,
+  UnseenReason.HIDDEN,
+]);
 const MOST_NAMES = 3;
 
 /** Of the last search, or else of the last list; undefined where there was none. */
@@ -51,6 +55,7 @@ const WHY: Readonly<Record<UnseenReason, readonly [string, string]>> = {
   [UnseenReason.BYTES]: ['the limit of bytes was met', '已达到字节上限'],
   [UnseenReason.UNTELLABLE_NAME]: ['names that cannot be shown', '名称无法显示'],
   [UnseenReason.NOT_TEXT]: ['no text', '不是文本'],
+  [UnseenReason.HIDDEN]: ['hidden', '隐藏项'],
 };
 
 /** One line about it; empty where everything was looked at. */
