@@ -1,5 +1,6 @@
 // Finds what well-known issuers mark as secret in a content: headers of private keys, forms of tokens. Looked for before any content is
-// shared. Every pattern begins with fixed letters and has a bound, so that it takes linear time on any text. Pure.
+// shared. Every pattern begins with fixed letters and has a bound, so that it takes linear time on any text, and little where nothing is
+// found: what stands before its letters is looked at behind them. Pure.
 
 /** What was found, in words for the owner. */
 export type SecretKind = string;
@@ -36,7 +37,7 @@ const TOKENS: readonly (readonly [SecretKind, RegExp])[] = [
   ['a token of a package registry', /(?:^|[\n:])_(?:authToken|auth|password)\s{0,8}=\s{0,8}["']?[A-Za-z0-9+/=_-]{8}/],
   [
     'a token of a host',
-    /(?<![A-Za-z0-9])(?:do[oprt]_v1_[a-f0-9]{30}|hv[bsr]\.[A-Za-z0-9_-]{20}|FlyV1 fm|fo1_[A-Za-z0-9_-]{30}|dapi[a-f0-9]{32}|HRKU-[A-Za-z0-9_-]{30}|nfp_[A-Za-z0-9]{30}|tskey-[a-z]{3,12}-[A-Za-z0-9]{8}|PMAK-[a-f0-9]{20}|pul-[a-f0-9]{40}|[A-Za-z0-9]{14}\.atlasv1\.)/,
+    /(?<![A-Za-z0-9])(?:do[oprt]_v1_[a-f0-9]{30}|hv[bsr]\.[A-Za-z0-9_-]{20}|FlyV1 fm|fo1_[A-Za-z0-9_-]{30}|dapi[a-f0-9]{32}|HRKU-[A-Za-z0-9_-]{30}|nfp_[A-Za-z0-9]{30}|tskey-[a-z]{3,12}-[A-Za-z0-9]{8}|PMAK-[a-f0-9]{20}|pul-[a-f0-9]{40})|\.atlasv1\.(?<=(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.)/,
   ],
   [
     'a token of a service',
@@ -44,12 +45,12 @@ const TOKENS: readonly (readonly [SecretKind, RegExp])[] = [
   ],
   [
     'a token of a messenger',
-    /(?<![0-9A-Za-z])[0-9]{8,10}:AA[A-Za-z0-9_-]{33}|(?<![A-Za-z0-9])[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}|discord(?:app)?\.com\/api\/webhooks\/[0-9]{10}/,
+    /:AA[A-Za-z0-9_-]{33}(?<=(?<![0-9A-Za-z])[0-9]{8,10}:AA[A-Za-z0-9_-]{33})|\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}(?<=(?<![A-Za-z0-9])[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27})|discord(?:app)?\.com\/api\/webhooks\/[0-9]{10}/,
   ],
   ['a signed token', /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10,8000}\.[A-Za-z0-9_-]{10}/],
   [
     'a key of Azure',
-    /(?:AccountKey|SharedAccessKey|AccessKey)=[A-Za-z0-9+/]{30}|(?<![A-Za-z0-9])[A-Za-z0-9_~.]{3}8Q~[A-Za-z0-9_~.-]{31}|[?&]sig=[A-Za-z0-9%]{40}/,
+    /(?:AccountKey|SharedAccessKey|AccessKey)=[A-Za-z0-9+/]{30}|8Q~[A-Za-z0-9_~.-]{31}(?<=(?<![A-Za-z0-9])[A-Za-z0-9_~.]{3}8Q~[A-Za-z0-9_~.-]{31})|[?&]sig=[A-Za-z0-9%]{40}/,
   ],
   ['a key of Bowline', /(?<![A-Za-z0-9])bw[a-z]_[A-Za-z0-9_-]{20}/],
   ['a password', /(?:^|\n)\s{0,8}machine\s{1,8}[^\s]{1,255}\s{1,8}login\s{1,8}[^\s]{1,255}\s{1,8}password\s{1,8}[^\s]/],
