@@ -5,7 +5,15 @@ export interface VerbWords {
   readonly summary: string;
   readonly verbs: readonly string[];
   readonly options: readonly string[];
+  /** Of what its first argument is the id. */
+  readonly ids?: IdKind;
+  /** Options, long and short, whose value is an id. */
+  readonly idOptions?: Readonly<Record<string, IdKind>>;
 }
+
+/** What has ids that a shell offers, by the name that the value has in the help. */
+export const ID_KINDS = ['run', 'device', 'collection', 'conversation'] as const;
+type IdKind = (typeof ID_KINDS)[number];
 
 export type VerbTree = Readonly<Record<string, VerbWords>>;
 
@@ -43,6 +51,25 @@ function cases(tree: VerbTree, line: (words: string) => string): string {
     .join('\n');
 }
 
+/** Shell code that leaves in `kind` of what an id stands here. Of another home than the usual one nothing is known. */
+function kinds(tree: VerbTree, { all, before }: { readonly all: string; readonly before: string }): string {
+  const options = paths(tree).flatMap(([path, { idOptions = {} }]) =>
+    Object.entries(idOptions).map(([option, kind]) => `      '${path} ${option}') kind=${kind} ;;`),
+  );
+  const verbs = paths(tree).flatMap(([path, { ids }]) => (ids ? [`      '${path}') kind=${ids} ;;`] : []));
+  return `  local kind=
+  case " ${all} " in
+    *' --home'*|*' --control'*) ;;
+    *)
+      case "$at" in
+${verbs.join('\n')}
+      esac
+      case "$at ${before}" in
+${options.join('\n')}
+      esac ;;
+  esac`;
+}
+
 const bash = (tree: VerbTree): string => `# Completion of bowline for bash: eval "$(bowline completion bash)"
 _bowline() {
 ${walk(tree, `"\${COMP_WORDS[@]:1:COMP_CWORD-1}"`)}
@@ -50,6 +77,10 @@ ${walk(tree, `"\${COMP_WORDS[@]:1:COMP_CWORD-1}"`)}
   case "$at" in
 ${cases(tree, (words) => `words='${words}'`)}
   esac
+${kinds(tree, { all: `\${COMP_WORDS[*]}`, before: `\${COMP_WORDS[COMP_CWORD-1]}` })}
+  local here="\${COMP_WORDS[COMP_CWORD]}"
+  case "$here" in -*) kind= ;; esac
+  [ -z "$kind" ] || words="$words $("\${COMP_WORDS[0]}" completion ids "$kind" "$here" 2>/dev/null)"
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o bashdefault -o default -F _bowline bowline
@@ -63,6 +94,10 @@ ${walk(tree, `"\${(@)words[2,CURRENT-1]}"`)}
   case "$at" in
 ${cases(tree, (words) => `known=(${words})`)}
   esac
+${kinds(tree, { all: `\${words[*]}`, before: `\${words[CURRENT-1]}` })}
+  local here="\${words[CURRENT]}"
+  case "$here" in -*) kind= ;; esac
+  [ -z "$kind" ] || known+=(\${(f)"$("\${words[1]}" completion ids "$kind" "$here" 2>/dev/null)"})
   compadd -a known || _files
 }
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -u }
@@ -73,14 +108,19 @@ compdef _bowline bowline
 const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
 function fish(tree: VerbTree): string {
-  const lines = Object.entries(tree).flatMap(([path, { verbs, options }]) => {
+  const offer = (kind: string) => quoted(`(__bowline_ids ${kind})`);
+  const lines = Object.entries(tree).flatMap(([path, { verbs, options, ids, idOptions = {} }]) => {
     const here = `-n ${quoted(`__bowline_at ${quoted(path)}`)}`;
     return [
       ...verbs.map((verb) => {
         const about = tree[`${path} ${verb}`.trim()]?.summary ?? '';
         return `complete -c bowline ${here} -f -a ${verb} -d ${quoted(about)}`;
       }),
-      ...options.map((option) => `complete -c bowline ${here} -l ${option.replace(/^--/, '')}`),
+      ...(ids ? [`complete -c bowline ${here} -f -a ${offer(ids)}`] : []),
+      ...options.map((option) => {
+        const value = idOptions[option] ? ` -x -a ${offer(idOptions[option])}` : '';
+        return `complete -c bowline ${here} -l ${option.replace(/^--/, '')}${value}`;
+      }),
     ];
   });
   const known = paths(tree).map(([path]) => quoted(path));
@@ -94,6 +134,10 @@ function __bowline_at
     end
   end
   test "$at" = "$argv[1]"
+end
+function __bowline_ids
+  string match -qr -- '^--(home|control)' (commandline -opc); and return
+  bowline completion ids $argv[1] (commandline -ct) 2>/dev/null
 end
 ${lines.join('\n')}
 `;

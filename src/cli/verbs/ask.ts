@@ -80,7 +80,7 @@ export function askVerb(io: CliIo): Command {
         .default([], 'all that the model may see'),
     )
     .option('--no-docs', 'search no collection')
-    .option('-c, --conversation <id>', 'continue this conversation')
+    .option('-c, --conversation <conversation>', 'continue this conversation')
     .addOption(
       new Option(
         '--wait <time>',

@@ -28,7 +28,7 @@ export function chatVerb(io: CliIo): Command {
         .argParser((value: string, all: string[]) => [...all, value])
         .default([], 'nothing'),
     )
-    .option('-c, --conversation <id>', 'continue this conversation')
+    .option('-c, --conversation <conversation>', 'continue this conversation')
     .addOption(
       new Option('--wait <time>', 'most time to wait for an answer; after it the ask goes on by itself').argParser(
         parseDuration,

@@ -1,7 +1,8 @@
 // The verb `completion`: prints what a shell reads to complete the words of the command line.
 import { Argument, Command } from 'commander';
 import { builtFile } from '../built-file.ts';
-import { completionScript, SHELLS, type Shell, type VerbTree } from '../completion-scripts.ts';
+import { completionIds } from '../completion-ids.ts';
+import { completionScript, ID_KINDS, SHELLS, type Shell, type VerbTree } from '../completion-scripts.ts';
 import type { CliIo } from '../io.ts';
 
 export function completionVerb(io: CliIo): Command {
@@ -16,7 +17,17 @@ Examples:
   $ eval "$(bowline completion zsh)"                      in ~/.zshrc
   $ bowline completion fish > ~/.config/fish/completions/bowline.fish`,
     )
-    .action((shell: Shell) => void io.stdout.write(completionScript(shell, verbTree())));
+    .action((shell: Shell) => void io.stdout.write(completionScript(shell, verbTree())))
+    .addCommand(
+      new Command('ids')
+        .description('Print the ids that a shell offers')
+        .addArgument(new Argument('<kind>', 'of what').choices(ID_KINDS))
+        .argument('[begun]', 'what is typed of it', '')
+        .action(async (kind: (typeof ID_KINDS)[number], begun: string, _o, command: Command) => {
+          for (const id of await completionIds(io, command.optsWithGlobals(), kind, begun)) io.stdout.write(`${id}\n`);
+        }),
+      { hidden: true },
+    );
 }
 
 /** The build made it beside the programs. */

@@ -44,7 +44,7 @@ export function askCommand(io: CliIo): Command {
     .description('Ask over the control plane, also where no edge runs, and stream the answer')
     .argument('[text...]', 'what you ask, in quotes; - or nothing: what comes on standard input')
     .option('--device <device>', 'id or name of the device whose tools it may use; default: none')
-    .option('-c, --conversation <id>', 'go on with this conversation')
+    .option('-c, --conversation <conversation>', 'go on with this conversation')
     .addOption(
       new Option(
         '--wait <time>',

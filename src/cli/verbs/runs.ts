@@ -37,7 +37,7 @@ export function runsVerb(io: CliIo): Command {
   const runs = new Command('runs').description('Start, list, show, watch and cancel runs');
   runs.addCommand(
     lsCommand('List runs, newest first')
-      .option('-c, --conversation <id>', 'only of this conversation')
+      .option('-c, --conversation <conversation>', 'only of this conversation')
       .option('--set-aside', 'only those whose history cannot be read')
       .option('--all', 'also calls that only list something, such as those of docs ls')
       .addHelpText('after', '\nExamples:\n  $ bowline runs ls\n  $ bowline runs ls -n 5 --json')
