@@ -8,10 +8,12 @@ import {
   type Outcome,
   RunState,
   RunStateSchema,
+  SinceAdded,
   type Source,
   type TextChunk,
 } from '../../gen/bowline/run/v1/run_pb.ts';
 import { inertLine } from '../base/inert.ts';
+import { shellQuote } from '../base/shell-quote.ts';
 import { fromFailure } from '../contract/errors.ts';
 import { doingText, isOver, jobLine } from './job-text.ts';
 import { leftOutLines } from './left-out-text.ts';
@@ -153,6 +155,7 @@ export class RunPrinter {
       for (const source of outcome.sources)
         this.#out.raw(`  ${link(sourceText(source), source.url || pathOf?.(source))}`);
     }
+    for (const line of fates(outcome.sources)) this.note(line, 'yellow');
     for (const { collection, problem } of outcome.leftOut)
       this.note(`not looked into: the collection ${collection}: ${problem}`, 'yellow');
     if (outcome.state !== RunState.ANSWERED) this.note(endText(outcome), 'red');
@@ -218,6 +221,19 @@ function sourceText({ path, startLine, endLine, page, collection, url }: Source)
   const lines = startLine === 0 ? '' : endLine > startLine ? `:${startLine}-${endLine}` : `:${startLine}`;
   const where = `${path || url}${lines}${page > 0 ? `, page ${page}` : ''}`;
   return collection ? `${where} (collection ${collection})` : where;
+}
+
+/** Documents whose files are no longer what the collection holds, each once, with what to do. */
+function fates(sources: readonly Source[]): string[] {
+  const lines = sources.flatMap(({ path, collection, sinceAdded }) => {
+    const [to, name] = [shellQuote(collection), shellQuote(path)];
+    if (sinceAdded === SinceAdded.CHANGED)
+      return [`${path} changed since it was added: \`bowline docs add ${name} --to ${to}\` adds it anew`];
+    if (sinceAdded === SinceAdded.GONE)
+      return [`${path} is no longer on this box: \`bowline docs rm ${to} ${name}\` takes it out`];
+    return [];
+  });
+  return [...new Set(lines)];
 }
 
 /** `rules (local): a small deterministic model`. */

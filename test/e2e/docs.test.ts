@@ -87,8 +87,14 @@ test('the advice for a collection of another model works as it is printed', asyn
 });
 
 test('a changed document replaces what was known of it, and what is removed is not found any more', async () => {
+  const asked = () => cli('ask', 'What is the lighthouse keeper called?');
+  expect((await asked()).stderr).not.toContain('since it was added');
   stack.write('docs/harbour.md', '# The harbour\n\nThe lighthouse keeper is called Bruno Castelli.\n');
-  expect((await cli('docs', 'add', join(stack.docs, 'harbour.md'))).stdout).toContain('1 replaced');
+  const stale = await asked();
+  expect(stale.stdout).toContain('Amelie Brandt');
+  const advice = /docs\/harbour\.md changed since it was added: `bowline ([^`]+)` adds it anew/.exec(stale.stderr);
+  expect((await cli(...(advice?.[1]?.split(' ') ?? []))).stdout).toContain('1 replaced');
+  expect((await asked()).stderr).not.toContain('since it was added');
   const { answer } = await json('ask', 'What is the lighthouse keeper called?');
   expect(answer).toContain('Bruno Castelli');
   expect(answer).not.toContain('Amelie');

@@ -8,7 +8,7 @@ import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { GrantEndReason, GrantedFileSchema } from '../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AskResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { RunState, SinceAdded } from '../../gen/bowline/run/v1/run_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { homePaths } from '../../src/base/home.ts';
@@ -71,6 +71,7 @@ async function listen(clients = 64): Promise<LocalServer> {
     },
     journal,
     folder: '/',
+    fateOf: async () => SinceAdded.UNSPECIFIED,
     grantDocuments: (request) =>
       grantDocuments(
         {

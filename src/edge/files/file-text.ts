@@ -60,6 +60,9 @@ function begun(piece: Uint8Array): string | undefined {
   return /^(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)[\s>]/i.test(start) ? 'text/html' : undefined;
 }
 
+/** Whether this says that a file has no text. It depends on the content, so it never leaves beside one that is not shared. */
+export const hasNoText = ({ reason }: AppError): boolean => reason === 'NOT_TEXT' || reason === 'DOCUMENT_NOT_TEXT';
+
 export class FileTexts {
   readonly #reader: DocumentReader;
 

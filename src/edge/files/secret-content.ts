@@ -75,6 +75,10 @@ export class SecretFinder {
   }
 }
 
+/** The text of a document is Markdown, in which `_` may be `\_`. */
+const ESCAPED = /\\(?=[\\`*_{}[\]()#+.!~=>|-])/g;
+
 function secretIn(text: string): SecretKind | undefined {
-  return TOKENS.find(([, form]) => form.test(text))?.[0];
+  const kindOf = (said: string) => TOKENS.find(([, form]) => form.test(said))?.[0];
+  return kindOf(text) ?? (text.includes('\\') ? kindOf(text.replace(ESCAPED, '')) : undefined);
 }

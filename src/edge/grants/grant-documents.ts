@@ -80,6 +80,7 @@ export async function grantDocuments(
     recipients: [...recipients],
     capBytes: bytes,
     collection,
+    createTime: timestampFromMs(at),
   });
   const lines = files.map((file) => line(file, grant.id, told, at));
   const ended = replaced.map(

@@ -3,6 +3,7 @@ import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
+import { makeDocx, paragraph } from '../../../test/support/make-docx.ts';
 import { makePdf } from '../../../test/support/make-pdf.ts';
 import { AppError } from '../../base/errors.ts';
 
@@ -320,3 +321,25 @@ test('what the owner leaves out is not shared: by .bowlineignore always, by .git
   await expect(shared('docs/sub')).rejects.toThrow(/\.bowlineignore says what may not be shared/);
   await rig.close();
 });
+
+test('a secret in the text of a document keeps it here, also where the document leaves as it is', async () => {
+  const token = `ghp_${'a1B2'.repeat(9)}`;
+  // Word processors cut a line into runs: its bytes hold no part that is known as a token.
+  const letter = makeDocx(paragraph(`The token is ${token.slice(0, 9)}</w:t></w:r><w:r><w:t>${token.slice(9)}.`));
+  const rig = await edgeRig(
+    edgeFolder({
+      'docs/letter.docx': letter,
+      'docs/plain.docx': makeDocx(paragraph('Nothing.')),
+      'docs/a.bin': BINARY,
+    }),
+  );
+  const frozen = (name: string) => rig.shares.resolve([{ pattern: `docs/${name}` }]);
+  await expect(frozen('letter.docx')).rejects.toMatchObject({ reason: 'SECRET_CONTENT' });
+  // The bytes of a document that leaves as it is are its own, not those of its text.
+  expect(await frozen('plain.docx')).toMatchObject([{ bytes: BigInt(makeDocx(paragraph('Nothing.')).length) }]);
+  // What has no text has no secret in it.
+  expect(await frozen('a.bin')).toMatchObject([{ bytes: BigInt(BINARY.length) }]);
+  await rig.close();
+});
+
+const BINARY = Buffer.from(Array.from({ length: 300 }, (_, at) => (at * 37) % 256));

@@ -12,8 +12,8 @@ import { inRoot, isReadableName, type JudgedPath, untellable } from '../allowlis
 import type { OpenFile } from '../allowlist/open-file.ts';
 import { refusedPath } from '../allowlist/refused-path.ts';
 import { type EdgeLimits, mostOf } from '../config/edge-settings.ts';
-import { originOf, readPieces } from '../files/content.ts';
-import type { FileTexts } from '../files/file-text.ts';
+import { originOf } from '../files/content.ts';
+import { type FileTexts, hasNoText } from '../files/file-text.ts';
 import { IgnoredPaths, type IgnoreWish } from '../files/ignored.ts';
 import { LinePicker } from '../files/lines.ts';
 import { SecretFinder } from '../files/secret-content.ts';
@@ -258,10 +258,14 @@ export class ShareResolver {
     // Lines are looked for piece by piece, however long the file is; what is shared of it has the limit.
     const bounds = { maxBytes: whole ? documentBytes : search_bytes, documentBytes, signal };
     const find = (piece: Uint8Array) => secrets.add(piece);
-    if (whole && !text) return { sha256: await readPieces(file, bounds, find), bytes: file.stat.size };
     const looked = await this.#texts.look(file, bounds, find);
     const { sha256, document } = looked;
     if (whole && document === undefined) return { sha256, bytes: file.stat.size };
+    if (whole && !text) {
+      // It leaves as it is, and is read elsewhere: what its text says is looked at here.
+      await this.#texts.text(file, looked, bounds, find).catch(unlessItHasNone);
+      return { sha256, bytes: file.stat.size };
+    }
     const [from, to] = whole ? [1, Number.POSITIVE_INFINITY] : [startLine, endLine];
     const picker = new LinePicker(from, to, Number.POSITIVE_INFINITY, false);
     await this.#texts.text(file, looked, bounds, (piece) => {
@@ -273,6 +277,12 @@ export class ShareResolver {
     if (taken.bytes > documentBytes) throw new AppError('FILE_TOO_LARGE');
     return { sha256, bytes: taken.bytes };
   }
+}
+
+/** A file without text has none that could hold a secret. */
+function unlessItHasNone(error: unknown): readonly number[] {
+  if (error instanceof AppError && hasNoText(error)) return [];
+  throw error;
 }
 
 const NEVER = new AbortController().signal;

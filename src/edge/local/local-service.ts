@@ -27,9 +27,11 @@ import { pageOf, pageSizeOf, readPlace, writePlace } from '../../contract/paging
 import { filledText } from '../../contract/text/filled-text.ts';
 import { turnsOf } from '../../contract/turns.ts';
 import type { AskService } from '../asks/ask-service.ts';
+import { datedSources } from '../asks/dated-sources.ts';
 import { expiryOf, type MissedAsk, type OpenAsks, type UnansweredAsk } from '../asks/open-asks.ts';
 import type { GrantedDocuments } from '../grants/grant-documents.ts';
 import type { LiveGrant } from '../grants/grants.ts';
+import type { FateOf } from '../grants/since-added.ts';
 import type { LedgerLine, LedgerPage, LedgerPlace } from '../journal/ledger-lines.ts';
 import type { RecordInit } from '../journal/records.ts';
 import type { StandingBook } from '../journal/standing-book.ts';
@@ -47,6 +49,8 @@ export interface LocalDeps {
   readonly open: OpenAsks;
   readonly status: () => SessionStatus;
   readonly grants: { list(): LiveGrant[]; end(id: string, why: 'REVOKED'): void };
+  /** What became of the file of a document since it was added. */
+  readonly fateOf: FateOf;
   readonly grantDocuments: (request: GrantDocumentsRequest) => Promise<GrantedDocuments>;
   readonly ledger: { ledger(page: LedgerPage): LedgerLine[] | Promise<LedgerLine[]> };
   readonly journal: LocalJournal;
@@ -140,7 +144,8 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
 
   /** The events of a run until its end, the caller's leave, or ours. */
   async function* follow(run: string, caller: AbortSignal) {
-    for await (const event of asks.follow(run, AbortSignal.any([caller, deps.closing]))) yield { event };
+    const events = asks.follow(run, AbortSignal.any([caller, deps.closing]));
+    for await (const event of datedSources(events, deps.fateOf)) yield { event };
     if (deps.closing.aborted) throw new AppError('CLOSED', { what: 'this edge (the run goes on)' });
   }
 

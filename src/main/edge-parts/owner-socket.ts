@@ -7,6 +7,7 @@ import { RequestFaults } from '../../base/stray-errors.ts';
 import type { AskService } from '../../edge/asks/ask-service.ts';
 import { grantDocuments } from '../../edge/grants/grant-documents.ts';
 import type { ShareResolver } from '../../edge/grants/share-resolver.ts';
+import { fateOfSources } from '../../edge/grants/since-added.ts';
 import type { ConversationSummaries } from '../../edge/index/conversation-summaries.ts';
 import { wholeLedger } from '../../edge/index/whole-ledger.ts';
 import { LocalServer } from '../../edge/local/local-server.ts';
@@ -47,6 +48,7 @@ export async function openOwnerSocket(
     open,
     status: () => session.status,
     grants,
+    fateOf: fateOfSources(() => journal.standing.list(), allow),
     grantDocuments: (request) =>
       grantDocuments(
         {

@@ -22,7 +22,7 @@ import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
 import { originOf, type ReadBounds, readPieces } from '../../files/content.ts';
 import type { FileOrigin } from '../../files/file-origin.ts';
-import type { LookedAt } from '../../files/file-text.ts';
+import { hasNoText, type LookedAt } from '../../files/file-text.ts';
 import { SecretFinder } from '../../files/secret-content.ts';
 import { compareNames, type WalkEntry } from '../../files/walk.ts';
 import type { Cover } from '../../grants/grants.ts';
@@ -35,7 +35,7 @@ import { noteUnreadable } from './list.ts';
 import { Looking, type UnseenWord } from './looking.ts';
 import { judgePlace, openJudged } from './place.ts';
 import { isDocument, isWithoutText } from './query/file-class.ts';
-import { hasNoText, isBadDocument } from './query/file-content.ts';
+import { isBadDocument } from './query/file-content.ts';
 import { ReadBudget, roughSize, smallFirst } from './read-budget.ts';
 import { LineFinder, type LineHit, WordFinder } from './term-search.ts';
 

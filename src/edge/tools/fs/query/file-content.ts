@@ -3,6 +3,7 @@
 import { AppError } from '../../../../base/errors.ts';
 import type { OpenFile } from '../../../allowlist/open-file.ts';
 import { readPieces } from '../../../files/content.ts';
+import { hasNoText } from '../../../files/file-text.ts';
 import { TextReader } from '../../../files/lines.ts';
 import { toldSize } from '../../../files/size-class.ts';
 import type { WalkEntry } from '../../../files/walk.ts';
@@ -119,9 +120,6 @@ export class FileContent {
     this.#read(file.judged.name, looked.sha256);
   }
 }
-
-/** Whether this says that a file has no text. It depends on the content, so it is told in the fact alone. */
-export const hasNoText = ({ reason }: AppError): boolean => reason === 'NOT_TEXT' || reason === 'DOCUMENT_NOT_TEXT';
 
 /** Whether this says that a file is damaged or takes too much, which depends on its content too. */
 export const isBadDocument = ({ reason }: AppError): boolean =>
