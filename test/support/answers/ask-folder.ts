@@ -6,6 +6,7 @@ import type { Stack } from '../stack.ts';
 import { askQuestions } from './ask-questions.ts';
 import { folderQuestions } from './folder-questions.ts';
 import { furtherQuestions } from './further-questions.ts';
+import { paraphrases } from './paraphrases.ts';
 import type { Judged } from './question.ts';
 
 /** Starts `up` in the stack, which its owner closes. */
@@ -14,6 +15,6 @@ export async function askFolder(stack: Stack, each?: (judged: Judged) => void): 
   mkdirSync(dir);
   const folder = makeMessyFolder(dir);
   await stack.start('up', ['--allow', dir, '--port', String(stack.port)]).ready();
-  const questions = [...folderQuestions(folder), ...furtherQuestions(folder)];
+  const questions = [...folderQuestions(folder), ...furtherQuestions(folder), ...paraphrases(folder)];
   return askQuestions(questions, { home: stack.home, folder: dir, root: 'notes' }, each);
 }

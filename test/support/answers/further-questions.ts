@@ -20,7 +20,7 @@ export function furtherQuestions({ files }: MessyFolder): Question[] {
       ...zh,
       kind: 'qualifier',
       text: '哪些笔记没有提到京都？',
-      must: ['launch.md', '没有提到京都'],
+      must: ['没有提到京都', '另外还有'],
       not: ['kyoto.md', '京都计划.md'],
     },
     {

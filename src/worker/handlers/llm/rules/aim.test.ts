@@ -89,6 +89,7 @@ test('beside another wish it is left out and told; elsewhere "not" is a word as 
   expect(aimOf('List all files except images')).toMatchObject({ kind: 'facts', excluded: [] });
   expect(aimOf('Why does the launch not start?').excluded).toEqual([]);
   expect(aimOf('有没有提到王芳的文件？')).toMatchObject({ kind: 'find', subject: ['王芳'], excluded: [] });
+  expect(aimOf('有没有关于火星的文件？')).toMatchObject({ kind: 'find', subject: ['火星'], excluded: [] });
 });
 
 test.each([

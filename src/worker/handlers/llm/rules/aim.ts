@@ -4,7 +4,7 @@ import { withoutExceptions } from './facts/exceptions.ts';
 import { type AskedFact, factsIn, listFact, MENTION } from './facts/fact-aim.ts';
 import { leftAwayBy } from './facts/left-away.ts';
 import { type AnswerLanguage, languageOf } from './language.ts';
-import { baseName, type Named, namesIn } from './names.ts';
+import { type Named, namesIn } from './names.ts';
 import { subjectWords } from './words.ts';
 
 export type AimKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet' | 'facts' | 'negation' | 'deed';
@@ -100,14 +100,14 @@ export function aimOf(question: string): Aim {
 
 /** The words that carry the subject. */
 function subjectOf({ folders, rest }: Named): string[] {
-  const folderWords = new Set(folders.flatMap((folder) => [folder, baseName(folder)]));
+  const folderWords = new Set(folders.flatMap((folder) => [folder, ...folder.split('/')]));
   const said = rest.replace(LINE_WORDS, ' ').replace(FILLER, ' ').replace(THE_WORD, '$1 ');
   return subjectWords(said).filter((word) => !folderWords.has(word));
 }
 
 /** Words around the subject of a search: "pull up everything on X", "that talk about X". */
 const FILLER =
-  /\b(?:pull|dig|bring) up\b|\b(?:everything|anything|something|stuff)(?= (?:on|about|regarding|with|that)\b)|\b(?:talk|speak|deal)(?:s|ing)? (?:about|of|with)\b|跟(?=.{1,30}有关)|有关的?|(?:提|写|讲|说|谈|聊|记)(?:到|及|过|起|了){1,3}|[那这]?一?[份篇](?=笔记|文件|文档|资料)|(?:想要?|我要|帮忙)(?=找)/gi;
+  /\b(?:pull|dig|bring) up\b|\b(?:everything|anything|something|stuff)(?= (?:on|about|regarding|with|that)\b)|\b(?:talk|speak|deal)(?:s|ing)? (?:about|of|with)\b|跟(?=.{1,30}有关)|(?<!没)有关(?!于)的?|(?:提|写|讲|说|谈|聊|记)(?:到|及|过|起|了){1,3}|[那这]?一?[份篇](?=笔记|文件|文档|资料)|(?:想要?|我要|帮忙)(?=找)/gi;
 /** "Contains the word X" is about X. */
 const THE_WORD =
   /\b(contain(?:s|ing)?|mention(?:s|ing)?|say(?:s|ing)?|includ(?:es?|ing)|with|for|find|search)\s{1,4}(?:the\s{1,4})?(?:exact\s{1,4})?(?:words?|terms?|phrases?|strings?|text)(?=\s{1,4}["'“`]?[\p{L}\p{N}])|(?:一|这个)?(?:单词|字样|词语)|[一这个]{1,2}词(?=的|[？?。.]|$)/giu;

@@ -289,6 +289,7 @@ function matches(draft: AnswerDraft, aim: Aim, evidence: Evidence): void {
 
 function listing(draft: AnswerDraft, aim: Aim, transcript: Transcript, evidence: Evidence): void {
   const phrases = phrasesIn(aim.language);
+  const missed = aim.subject.filter((word) => !LIST_WORD.test(word));
   if (transcript.steps.length === 0 && !transcript.tools.has('fs_list')) draft.lines.push(phrases.noTool('fs_list'));
   else if (evidence.listed.length === 0) {
     if (evidence.failed.length === 0) draft.lines.push(phrases.noFiles);
@@ -296,9 +297,14 @@ function listing(draft: AnswerDraft, aim: Aim, transcript: Transcript, evidence:
     const mark = markIn(transcript.steps.find(({ tool, error }) => tool === 'fs_query' && !error));
     draft.lines.push(mark === undefined ? phrases.filesAre : phrases.filesCounted(mark));
     fileList(draft, aim, evidence, MOST_FILES);
-    draft.confidence = 0.9;
+    draft.confidence = missed.length > 0 ? 0.5 : 0.9;
   }
+  if (missed.length > 0) draft.lines.push('', phrases.notUnderstood(missed));
 }
+
+/** What a list is of anyhow. */
+const LIST_WORD =
+  /^(?:files?|folders?|director(?:y|ies)|papers?|texts?|everything|available|exist\w*|recursive(?:ly)?|tree|root|names?|currently|shared|visible|local|present|here|文件|笔记|文档|资料|文稿|列表|所有|全部|目录|现有|这里|递归|可用|名字|名称)+$/i;
 
 /** Files are asked for, and folders are none. */
 const FILES_ONLY =

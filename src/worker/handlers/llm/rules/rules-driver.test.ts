@@ -285,3 +285,14 @@ test('where question and file have no script in common, nothing is said to be ab
   );
   expect((await talk(['d/notes.md']).ask('What is the colour of Mars?')).text).toMatch(/^I found no line/);
 });
+
+test.each([
+  ['list my blue files', '“blue”'],
+  ['列出我的蓝色文件', '“蓝色”'],
+  ['list the files in d/sub/ please', undefined],
+  ['列出所有文件', undefined],
+])('a list says which words it did not understand: %s', async (question, missed) => {
+  const { text } = await talk().ask(question);
+  if (missed === undefined) expect(text).not.toMatch(/did not understand|没有理解/);
+  else expect(text).toContain(missed);
+});
