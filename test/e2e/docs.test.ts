@@ -167,14 +167,17 @@ test('what is left out is told by its reason, a document that is not there is an
   const each = Array.from({ length: 70 }, (_, at) => stack.write(`docs/mixed/many/${at}.md`, `fact ${at}\n`));
   expect((await cli('docs', 'add', ...each, '--to', 'many')).stdout).toMatch(/^many: 70 added/);
 
+  /** Exit code and reason; the listing that the error names shows what there is. */
   const gone = async (...words: string[]) => {
     const { code, stderr } = await stack.cli(['docs', 'rm', ...words]);
-    return [code, /\((\w+)\)/.exec(stderr)?.[1]];
+    const listing = /`bowline (docs ls[^`]*)`/.exec(stderr)?.[1];
+    if (listing) expect(await cli(...listing.split(' '))).toMatchObject({ stdout: expect.stringContaining('mixed') });
+    return [code, /\((\w+)\)/.exec(stderr)?.[1], listing];
   };
-  expect(await gone('nope')).toEqual([6, 'COLLECTION_UNKNOWN']);
-  expect(await gone('mixed', 'nope.md')).toEqual([6, 'DOCUMENT_UNKNOWN']);
-  expect(await gone('mixed', 'nope.md', 'docs/mixed/plan.md')).toEqual([8, 'DOCUMENT_UNKNOWN']);
-  expect(await gone('mixed', 'docs/mixed/report.pdf')).toEqual([0, undefined]);
+  expect(await gone('nope')).toEqual([6, 'COLLECTION_UNKNOWN', 'docs ls']);
+  expect(await gone('mixed', 'nope.md')).toEqual([6, 'DOCUMENT_UNKNOWN', 'docs ls mixed']);
+  expect(await gone('mixed', 'nope.md', 'docs/mixed/plan.md')).toEqual([8, 'DOCUMENT_UNKNOWN', 'docs ls mixed']);
+  expect(await gone('mixed', 'docs/mixed/report.pdf')).toEqual([0, undefined, undefined]);
 });
 
 test('a shared document is quoted with its page, and lists of documents do not crowd the list of runs', async () => {

@@ -57,6 +57,21 @@ test('a path that is not allowed is read with the flag that its error names', as
   expect(await read()).toMatchObject({ code: 0 });
 });
 
+test('a command that is stopped for its time goes on to its end with the setting that the error names', async () => {
+  const argv = ['sleep', '1.5'];
+  const withSeconds = async (seconds: number) => {
+    const allow = `allow: {execute: [{argv: ${JSON.stringify(argv)}, confirm: never, output: share, isolation: none}]}`;
+    stack.write('home/config.yaml', `name: kitchen\nlimits: {command_seconds: ${seconds}}\n${allow}\n`);
+    await restart();
+  };
+  const run = () => stack.cli(['call', 'shell.Run', '--data', JSON.stringify({ argv })]);
+  await withSeconds(1);
+  const stopped = await run();
+  expect(stopped.stderr).toMatch(/limits\.command_seconds in config\.yaml.*\(COMMAND_TIMED_OUT\)/s);
+  await withSeconds(60);
+  expect(await run()).toMatchObject({ code: 0 });
+});
+
 test('a home that is in use is left alone with the flag that its error names', async () => {
   const second = stack.start('control', ['--port', '0']);
   await second.ended;
@@ -121,6 +136,16 @@ test('a worker whose key allows too little works with the key that its error mak
   const good = worker('llm');
   await good.ready();
   await eventually(async () => !JSON.stringify(await status()).includes('NO_MODEL'), 30_000);
+
+  // Its key is revoked: it says so, and the command that it tells makes another one.
+  const keys = JSON.parse((await type('keys ls --json')).stdout) as { id: string; name: string }[];
+  await type(`keys revoke ${keys.find(({ name }) => name === 'large')?.id} --yes`);
+  await good.until(/was revoked/);
+  const again = commandsIn(good.output).at(-1) ?? '';
+  expect(again).toBe('workers create-key NAME --package llm');
+  await good.stop();
+  await make(again.replace('NAME', 'next'));
+  await worker('llm').ready();
 });
 
 test('a model that nobody has is looked up in the listing that the error names', async () => {

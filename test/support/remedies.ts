@@ -42,7 +42,7 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
   COMMAND_NOT_ALLOWED:
     'src/edge/tools/shell/run.test.ts: a command streams its output and ends with its exit; every piece is in the ledger',
   COMMAND_VIEW_TOO_LARGE: 'no: its number is in config.yaml; src/edge/allowlist/denied-below.test.ts meets it',
-  COMMAND_TIMED_OUT: 'no: its number is in config.yaml; src/edge/tools/shell/run.test.ts meets it with a small one',
+  COMMAND_TIMED_OUT: `${LIMITS}: a command that is stopped for its time goes on to its end with the setting that the error names`,
   CONFIRMATION_NEEDED:
     'test/e2e/up.test.ts: a write that config.yaml lists word for word happens, once for its key; others do not',
   // homes, ports and programs
@@ -65,7 +65,7 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
   OWNER_KEY_ENDED:
     'no: only a call that runs while its key ends meets it; the variable that it names is run for OWNER_KEY_MISSING',
   LAST_OWNER_KEY: `${REMEDIES_TEST}: the last owner key goes when another one was made and put in its place`,
-  WORKER_KEY_REVOKED: 'no: its command is the one of WORKER_CLAIM_REFUSED, which is run',
+  WORKER_KEY_REVOKED: `${LIMITS}: a worker whose key allows too little works with the key that its error makes, and brings the model that was missing`,
   WORKER_CLAIM_REFUSED: `${LIMITS}: a worker whose key allows too little works with the key that its error makes, and brings the model that was missing`,
   CONTROL_UNPROVEN:
     'no: its remedies are written by who calls; what they do with a pin is in src/contract/channel/dial.test.ts',
@@ -110,8 +110,10 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
   PROVIDER_ADDRESS_WRONG: `${PROVIDER}: an address without /v1 is said when it is set, found out by the test, and its remedy works`,
   DIMENSION_WRONG: `${PROVIDER}: a model for vectors is set, made the default, tested, shown and forgotten, beside those that answer`,
   LLAMA_MISSING: 'no: it installs 85 MB from a registry; make test-llama runs with it',
-  COLLECTION_UNKNOWN: 'no: its remedy is a listing, which test/e2e/docs.test.ts types',
-  DOCUMENT_UNKNOWN: 'no: its remedy is a listing, which test/e2e/docs.test.ts types',
+  COLLECTION_UNKNOWN:
+    'test/e2e/docs.test.ts: what is left out is told by its reason, a document that is not there is an error, and patterns leave out',
+  DOCUMENT_UNKNOWN:
+    'test/e2e/docs.test.ts: what is left out is told by its reason, a document that is not there is an error, and patterns leave out',
   COLLECTION_OTHER_MODEL: 'test/e2e/docs.test.ts: the advice for a collection of another model works as it is printed',
   COLLECTION_OTHER_RECIPIENTS: 'no: an ask without --share is what every test of collections asks',
   RETRIEVAL_NOT_SERVED: 'no: its remedy is a listing and a worker; NO_MODEL starts one',

@@ -36,8 +36,7 @@ export function packages(): DoctorFinding {
   );
 }
 
-export function memory(): DoctorFinding {
-  const have = memoryMb();
+export function memory(have = memoryMb()): DoctorFinding {
   const text = `${have} MB`;
   if (have >= NEEDED_MB) return ok('memory', text);
   return warning(
@@ -61,8 +60,9 @@ export async function disk(home: string): Promise<DoctorFinding> {
     : warning('disk', text, remedy);
 }
 
-export async function sandbox(): Promise<DoctorFinding> {
-  const { found } = await bubblewrapsIn();
+/** @param places where it is looked for, the usual ones by default */
+export async function sandbox(places?: readonly string[]): Promise<DoctorFinding> {
+  const { found } = await bubblewrapsIn(places);
   if (found[0]) return ok('bubblewrap', found[0]);
   return warning(
     'bubblewrap',
