@@ -17,7 +17,12 @@ export function residentMb(pid: number): number {
 export async function peakDuring<T>(pid: number, task: () => Promise<T>): Promise<{ peak: number; result: T }> {
   let peak = residentMb(pid);
   const timer = setInterval(() => {
-    peak = Math.max(peak, residentMb(pid));
+    try {
+      peak = Math.max(peak, residentMb(pid));
+    } catch {
+      // It has gone: the look at the end says so, to whoever waits.
+      clearInterval(timer);
+    }
   }, 50);
   try {
     const result = await task();
