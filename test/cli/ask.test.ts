@@ -277,7 +277,8 @@ test('of a file that the limits refuse as a whole its first lines are offered, a
       },
       getStatus: () => ({ roots: [`notes (${root})`] }),
       previewShares: ({ shares }) => {
-        if (shares[0]?.endLine === 0) throw new AppError('FILE_TOO_LARGE');
+        if (shares[0]?.endLine === 0)
+          throw new AppError('FILE_TOO_LARGE', { limit: 4_194_304, setting: 'limits.file_bytes' });
         return {};
       },
     }),

@@ -289,7 +289,9 @@ test('errors of the device come with their reason and the exit code of the table
   await box.controlPlane((router) =>
     router.service(FsService, {
       read: ({ path }) => {
-        throw path === 'big' ? new AppError('FILE_TOO_LARGE') : new AppError('PATH_NOT_ALLOWED');
+        throw path === 'big'
+          ? new AppError('FILE_TOO_LARGE', { limit: 4_194_304, setting: 'limits.file_bytes' })
+          : new AppError('PATH_NOT_ALLOWED');
       },
     }),
   );

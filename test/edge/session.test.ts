@@ -239,7 +239,7 @@ test('one request id is one ask, also at the same time; another text under it is
 });
 
 test('of several files that are shared a bad one is told and left out; where none is left nothing is asked', async () => {
-  const bad = new AppError('FILE_TOO_LARGE');
+  const bad = new AppError('FILE_TOO_LARGE', { limit: 4_194_304, setting: 'limits.file_bytes' });
   const good = create(GrantedFileSchema, { path: 'docs/a.md', realPath: '/docs/a.md', bytes: 3n });
   const files = [good];
   const edge = await start({

@@ -174,9 +174,10 @@ export const EDGE_ERRORS = {
   ),
   FILE_TOO_LARGE: row(
     'failed_precondition',
-    'the file is larger than limits.file_bytes of the device; raise it in config.yaml, or leave the file out',
+    'the file is larger than {limit} bytes, which is the limit for one file; raise {setting} in config.yaml, share some of its lines (FILE#L1-L200), or leave it out',
     {
       exit: EXIT.refused,
+      bare: 'the file is larger than limits.file_bytes of the device; raise it in config.yaml, or leave the file out',
     },
   ),
   RANGE_NEEDS_GRANT: row(

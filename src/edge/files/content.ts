@@ -11,6 +11,8 @@ const PIECE_BYTES = 32 << 10;
 
 export interface ReadBounds {
   readonly maxBytes: number;
+  /** What sets `maxBytes`; default: `limits.file_bytes`. */
+  readonly setting?: 'limits.file_bytes' | 'limits.search_bytes';
   /** Of a document, which is held whole while it is read; default: `maxBytes`. */
   readonly documentBytes?: number;
   readonly signal: AbortSignal;
@@ -22,10 +24,10 @@ export interface ReadBounds {
  */
 export async function readPieces(
   { handle, stat }: OpenFile,
-  { maxBytes, signal }: ReadBounds,
+  { maxBytes, setting = 'limits.file_bytes', signal }: ReadBounds,
   ...receivers: readonly ((piece: Uint8Array) => void)[]
 ): Promise<Uint8Array> {
-  if (stat.size > maxBytes) throw new AppError('FILE_TOO_LARGE');
+  if (stat.size > maxBytes) throw new AppError('FILE_TOO_LARGE', { limit: maxBytes, setting });
   const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Number(stat.size) + 1));
   const hash = createHash('sha256');
   for (let at = 0; ; ) {

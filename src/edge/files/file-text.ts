@@ -96,7 +96,8 @@ export class FileTexts {
       mustBeSame(sha256, await readPieces(file, bounds, receive));
       return [];
     }
-    if (file.stat.size > (bounds.documentBytes ?? bounds.maxBytes)) throw new AppError('FILE_TOO_LARGE');
+    const most = bounds.documentBytes ?? bounds.maxBytes;
+    if (file.stat.size > most) throw new AppError('FILE_TOO_LARGE', { limit: most, setting: 'limits.file_bytes' });
     const pieces: Buffer[] = [];
     mustBeSame(sha256, await readPieces(file, bounds, (piece) => pieces.push(Buffer.from(piece))));
     const { text, pageLines } = await this.#reader.read(Buffer.concat(pieces), document, bounds.signal);

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { FsService } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
 import { makeDocx, paragraph } from '../../../test/support/make-docx.ts';
 import { makePdf } from '../../../test/support/make-pdf.ts';
@@ -81,7 +82,9 @@ test('of many files, the one that stands in the way is named', async () => {
   });
   await expect(rig.shares.resolve([{ pattern: 'docs' }])).rejects.toMatchObject({
     reason: 'FILE_TOO_LARGE',
-    message: expect.stringMatching(/^docs\/large\.md: the file is larger than limits\.file_bytes/),
+    message: expect.stringMatching(
+      /^docs\/large\.md: the file is larger than 2000 bytes, .*raise limits\.file_bytes in config\.yaml, share some of its lines/,
+    ),
   });
   await rig.close();
 });
@@ -94,6 +97,12 @@ test('lines of a file that is larger than one may share whole are shared; too ma
   await expect(rig.shares.resolve([{ pattern: 'docs/large.log#L1-L900' }])).rejects.toMatchObject({
     reason: 'FILE_TOO_LARGE',
   });
+  // The lines themselves are what is searched, also behind what may be opened whole.
+  const lines = await rig.ask('Which line is line 900?', ['docs/large.log#L880-L905']);
+  const found = await rig.call(FsService.method.search, { terms: ['line 90'] }, { run: lines.run });
+  expect(found.messages[0]?.matches.map(({ line, text }) => [line, text])).toEqual(
+    [900, 901, 902, 903, 904, 905].map((line) => [line, `line ${line}`]),
+  );
   const gone = AbortSignal.abort(new AppError('CANCELED'));
   await expect(rig.shares.resolve([{ pattern: 'docs' }], undefined, { signal: gone })).rejects.toMatchObject({
     reason: 'CANCELED',

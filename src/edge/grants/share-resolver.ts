@@ -12,7 +12,7 @@ import { inRoot, isReadableName, type JudgedPath, untellable } from '../allowlis
 import type { OpenFile } from '../allowlist/open-file.ts';
 import { refusedPath } from '../allowlist/refused-path.ts';
 import { type EdgeLimits, mostOf } from '../config/edge-settings.ts';
-import { originOf } from '../files/content.ts';
+import { originOf, type ReadBounds } from '../files/content.ts';
 import { type FileTexts, hasNoText } from '../files/file-text.ts';
 import { IgnoredPaths, type IgnoreWish } from '../files/ignored.ts';
 import { LinePicker } from '../files/lines.ts';
@@ -256,7 +256,9 @@ export class ShareResolver {
     const { file_bytes: documentBytes, search_bytes } = this.#limits;
     const whole = startLine === 0;
     // Lines are looked for piece by piece, however long the file is; what is shared of it has the limit.
-    const bounds = { maxBytes: whole ? documentBytes : search_bytes, documentBytes, signal };
+    const bounds: ReadBounds = whole
+      ? { maxBytes: documentBytes, signal }
+      : { maxBytes: search_bytes, setting: 'limits.search_bytes', documentBytes, signal };
     const find = (piece: Uint8Array) => secrets.add(piece);
     const looked = await this.#texts.look(file, bounds, find);
     const { sha256, document } = looked;
@@ -274,7 +276,8 @@ export class ShareResolver {
     });
     const taken = picker.end();
     if (startLine > taken.total) throw noMatch(pattern, `the file has only ${taken.total} lines`);
-    if (taken.bytes > documentBytes) throw new AppError('FILE_TOO_LARGE');
+    if (taken.bytes > documentBytes)
+      throw new AppError('FILE_TOO_LARGE', { limit: documentBytes, setting: 'limits.file_bytes' });
     return { sha256, bytes: taken.bytes };
   }
 }
@@ -327,7 +330,8 @@ class Gathered {
   }
 }
 
-const tooManyBytes = ({ share_bytes: most }: EdgeLimits) => tooMuch('what is shared', most, 'share_bytes');
+const tooManyBytes = ({ share_bytes: most }: EdgeLimits) =>
+  tooMuch('the sum of the bytes of all shared files', most, 'share_bytes');
 
 function parse({ pattern, startLine = 0, endLine = 0 }: ShareWish): Wanted {
   const range = /#L(\d{1,9})(?:-L?(\d{1,9}))?$/.exec(pattern);

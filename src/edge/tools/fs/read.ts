@@ -99,6 +99,7 @@ async function withGrant(
 /** Of a file that is larger than one may be opened only lines are shared, and the grant says which. */
 const boundsOf = ({ limits }: ToolParts, { signal }: ToolCallContext): ReadBounds => ({
   maxBytes: limits.search_bytes,
+  setting: 'limits.search_bytes',
   documentBytes: limits.file_bytes,
   signal,
 });

@@ -205,7 +205,7 @@ async function lookInside(
   let file: OpenFile | undefined;
   try {
     file = await openJudged(parts, judged);
-    if (granted && file.stat.size <= parts.limits.file_bytes) {
+    if (granted) {
       const looked = await parts.texts.look(file, boundsOf(query), query.budget.inTime);
       const origin = originOf(parts.allow, file, looked.sha256);
       const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
@@ -232,7 +232,13 @@ async function lookInside(
   }
 }
 
-const boundsOf = ({ parts, call }: Query): ReadBounds => ({ maxBytes: parts.limits.file_bytes, signal: call.signal });
+/** Of a file that is larger than one may be opened only lines are shared, and it is read in pieces. */
+const boundsOf = ({ parts: { limits }, call }: Query): ReadBounds => ({
+  maxBytes: limits.search_bytes,
+  setting: 'limits.search_bytes',
+  documentBytes: limits.file_bytes,
+  signal: call.signal,
+});
 
 /** Adds the lines that hold a term, of those granted; false when there are none. */
 async function searchLines(
