@@ -36,7 +36,8 @@ afterEach(async () => {
 
 async function doctor() {
   const { code, stdout, stderr } = await stack.cli(['doctor', '--json']);
-  expect(stderr).toBe('');
+  // On a busy machine it is told that it is waited for.
+  expect(stderr).not.toContain('error');
   const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: Finding[] };
   expect(code).toBe(ok ? 0 : 6);
   return { ok, of: (check: string) => findings.filter((each) => each.check === check) };

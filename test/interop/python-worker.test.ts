@@ -54,8 +54,7 @@ describe.skipIf(lacks !== undefined)(`a worker in Python${lacks ? ` (skipped: ${
 
   const cli = async (...words: string[]) => {
     const end = await stack.cli(words);
-    expect(end.stderr).toBe('');
-    expect(end.code).toBe(0);
+    expect(end.code, end.stderr).toBe(0);
     return end.stdout.trim();
   };
 
