@@ -1,5 +1,5 @@
 // What errors about limits, paths, homes, keys and joins tell to do, done as it is printed. test/support/remedies.ts says which test runs which.
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { eventually } from '../support/control-plane.ts';
@@ -155,4 +155,14 @@ test('a model that nobody has is looked up in the listing that the error names',
     code: 0,
     stdout: expect.stringContaining('rules'),
   });
+});
+
+test('the listings that hints name are there', async () => {
+  const source = readFileSync('src/cli/report-error.ts', 'utf8');
+  const all = [...source.matchAll(/: bowline ([\w -]+)'/g)].map(([, words = '']) => words);
+  // `up` is what test/e2e/up.test.ts starts.
+  const listings = [...new Set(all)].filter((words) => !words.startsWith('up '));
+  expect(listings.length).toBeGreaterThan(6);
+  const ends = await Promise.all(listings.map(async (words) => [words, (await type(words)).code]));
+  expect(ends).toEqual(listings.map((words) => [words, 0]));
 });
