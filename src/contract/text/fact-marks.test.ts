@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fillMarks, marksIn, WholeMarks } from './fact-marks.ts';
+import { fillMarks, localMinute, marksIn, timeMark, WholeMarks } from './fact-marks.ts';
 import { filledText } from './filled-text.ts';
 
 const FACTS = new Map([
@@ -23,11 +23,23 @@ test('a mark that nobody here knows is shown as words, in the language of the te
   expect(fillMarks(wiki, FACTS)).toBe(wiki);
 });
 
+test('a moment is told in local time where it is read, and needs no box', async () => {
+  const at = new Date(2026, 10, 3, 14, 5).getTime();
+  expect(localMinute(at)).toBe('2026-11-03 14:05');
+  const text = `changed ${timeMark(at + 59_000)}, ${timeMark(0)}`;
+  expect(fillMarks(text, new Map())).toBe(`changed 2026-11-03 14:05, ${localMinute(0)}`);
+  expect(marksIn(text)).toEqual([]);
+  const never = async () => Promise.reject(new Error('looked up'));
+  expect(await filledText(text, never)).toBe(fillMarks(text, new Map()));
+});
+
 test('property: wherever a text is cut into pieces, what is shown of them is the whole text with its facts', () => {
   const part = fc.constantFrom(
     '[[fact-K7Q2]]',
     '\\[\\[fact-K7Q2\\]\\]',
     '[[fact-',
+    '[[time-29407560]]',
+    '[[time-2940',
     '[',
     ']]',
     'fact-',

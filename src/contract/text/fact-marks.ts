@@ -5,7 +5,8 @@
 export const MARK_LETTERS = 'ABCDEFGHJKMNPQRSTVWXYZ23456789';
 
 /** With the backslashes that some models put before brackets. */
-const MARK = /\\?\[\\?\[fact-([A-Za-z0-9]{4,8})\\?\]\\?\]/g;
+const MARK = /\\?\[\\?\[(?:fact-([A-Za-z0-9]{4,8})|time-(\d{8}))\\?\]\\?\]/g;
+const MAY_HOLD = /(?:fact|time)-/;
 
 /** The longest that a mark may be as a model writes it. */
 const LONGEST = 24;
@@ -15,10 +16,24 @@ export type KnownFacts = ReadonlyMap<string, string>;
 
 export const markOf = (letters: string): string => `[[fact-${letters}]]`;
 
+const MINUTE_MS = 60_000;
+
+/** Stands for a moment, to the minute: where it is read it becomes local time. Who writes it need not know the time zone of the box. */
+export const timeMark = (ms: number): string => `[[time-${String(Math.floor(ms / MINUTE_MS)).padStart(8, '0')}]]`;
+
+/** `2026-11-03 14:05`, in the time zone of this process. */
+export function localMinute(ms: number): string {
+  const at = new Date(ms);
+  const two = (n: number) => String(n).padStart(2, '0');
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
 /** The marks in a text, each once, as they were made. */
 export function marksIn(text: string): string[] {
   if (!text.includes('fact-')) return [];
-  return [...new Set([...text.matchAll(MARK)].map(([, letters = '']) => markOf(letters.toUpperCase())))];
+  const facts = [...text.matchAll(MARK)].flatMap(([, letters]) => (letters === undefined ? [] : [letters]));
+  return [...new Set(facts.map((letters) => markOf(letters.toUpperCase())))];
 }
 
 /** The text in parts with so many marks each, the last one with what follows. */
@@ -74,11 +89,12 @@ export class ShownFacts {
  * @param shown what stands in the same text before
  */
 export function fillMarks(text: string, facts: KnownFacts, shown = new ShownFacts()): string {
-  if (!text.includes('fact-')) return text;
+  if (!MAY_HOLD.test(text)) return text;
   const words = isChinese(text) ? ZH : EN;
-  return text.replace(
-    MARK,
-    (_, letters: string) => shown.tell(markOf(letters.toUpperCase()), facts, words) ?? words.unknown,
+  return text.replace(MARK, (_, letters: string | undefined, minutes: string | undefined) =>
+    letters === undefined
+      ? localMinute(Number(minutes) * MINUTE_MS)
+      : (shown.tell(markOf(letters.toUpperCase()), facts, words) ?? words.unknown),
   );
 }
 
@@ -121,4 +137,4 @@ function cutMark(text: string): number {
 
 /** A mark without its end. */
 const BEGINNING =
-  /^\\?(?:\[\\?)?(?:\[(?:f(?:a(?:c(?:t(?:-(?:[A-Za-z0-9]{0,8}(?:(?<=[A-Za-z0-9]{4})\\?\]?\\?)?)?)?)?)?)?)?)?$/;
+  /^\\?(?:\[\\?)?(?:\[(?:t(?:i(?:m(?:e(?:-(?:\d{0,8}(?:(?<=\d{8})\\?\]?\\?)?)?)?)?)?)?|f(?:a(?:c(?:t(?:-(?:[A-Za-z0-9]{0,8}(?:(?<=[A-Za-z0-9]{4})\\?\]?\\?)?)?)?)?)?)?)?)?$/;

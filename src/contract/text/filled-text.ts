@@ -13,7 +13,7 @@ const AT_ONCE = 32;
 /** A text. @param shown what stands before it */
 export async function filledText(text: string, lookUp: LookUpFacts, shown = new ShownFacts()): Promise<string> {
   const marks = marksIn(text);
-  if (marks.length <= AT_ONCE) return marks.length === 0 ? text : fillMarks(text, await lookUp(marks), shown);
+  if (marks.length <= AT_ONCE) return fillMarks(text, marks.length === 0 ? new Map() : await lookUp(marks), shown);
   // In parts, each up to the end of a mark, so that no more facts are held than are shown.
   const filled: string[] = [];
   for (const part of partsOf(text, AT_ONCE)) {

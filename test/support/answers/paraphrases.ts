@@ -42,6 +42,14 @@ export function paraphrases({ files }: MessyFolder, now = new Date()): Question[
     { ...en, kind: 'fact', text: 'What did we pay for the boat?', share: ['projects/boat.md'], must: ['7400'] },
     {
       ...en,
+      kind: 'fact',
+      text: 'Where do we hide the spare key?',
+      must: ['name with many spaces.md', /changed \d{4}-\d\d-\d\d \d\d:\d\d[,)]/],
+      withheld: ['name with many spaces.md'],
+      not: ['clock'],
+    },
+    {
+      ...en,
       text: 'how many rows in invoices.csv are for customer Gannet',
       must: ['did not understand “customer” and “Gannet”'],
     },

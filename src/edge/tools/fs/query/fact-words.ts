@@ -214,14 +214,6 @@ export function sizeText(bytes: number, words: FactWords): string {
   return `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} ${units[unit]}`;
 }
 
-/** A time in the time zone of this process, to the minute. */
-export function dateText(ms: number): string {
-  const at = new Date(ms);
-  const two = (n: number) => String(n).padStart(2, '0');
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
-}
-
 /** One item is a phrase, several are a list of Markdown with what is left out at its end. */
 export function itemsText(items: readonly string[], left: number, words: FactWords): string {
   const [first = ''] = items;

@@ -1,7 +1,8 @@
 // What Query computes of names, sizes and times: each measure takes one file after the other and keeps no more than it will tell. Pure.
 import { Measure } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { localMinute } from '../../../../contract/text/fact-marks.ts';
 import { compareNames, type WalkEntry } from '../../../files/walk.ts';
-import { dateText, type FactWords, itemsText, numberText, sizeText } from './fact-words.ts';
+import { type FactWords, itemsText, numberText, sizeText } from './fact-words.ts';
 import { type ClassWord, classesOf } from './file-class.ts';
 
 export type MeasureWord = keyof typeof Measure;
@@ -54,7 +55,7 @@ export function tallyOf(measure: MeasureWord, folders: boolean, most: number): T
 }
 
 const withSize = ({ name, size }: Known, words: FactWords) => `${name}${words.aside(sizeText(size, words))}`;
-const withTime = ({ name, changedMs }: Known, words: FactWords) => `${name}${words.aside(dateText(changedMs))}`;
+const withTime = ({ name, changedMs }: Known, words: FactWords) => `${name}${words.aside(localMinute(changedMs))}`;
 const kindText = (kind: string, words: FactWords) => words.kind(kind as ClassWord | 'OTHER');
 const folderOf = ({ judged }: WalkEntry): string =>
   judged.relative === '' ? judged.name : judged.name.slice(0, judged.name.lastIndexOf('/'));

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ConfidenceOrigin, FinishReason } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { RulesConversation } from '../../../../../test/support/rules-conversation.ts';
+import { timeMark } from '../../../../contract/text/fact-marks.ts';
 import { aimOf } from './aim.ts';
 import { compose } from './answer.ts';
 import { evidenceOf } from './evidence.ts';
@@ -64,7 +65,7 @@ test('withheld content is named as such, with what is known, and nothing is made
   expect(told.calls.map((call) => call.tool)).toEqual(['fs_search', 'fs_read']);
   expect(told.text).toContain('The content of d/notes.md was not shared with me');
   expect(told.text).not.toContain('--share');
-  expect(told.text).toContain('under 16 KiB, text/markdown, changed 2026-05-28 20:26 UTC');
+  expect(told.text).toContain(`under 16 KiB, text/markdown, changed ${timeMark(Date.UTC(2026, 4, 28, 20, 26))}`);
   expect(told.text).not.toContain('12 March');
 });
 
