@@ -26,8 +26,11 @@ test('a mark that nobody here knows is shown as words, in the language of the te
 test('a moment is told in local time where it is read, and needs no box', async () => {
   const at = new Date(2026, 10, 3, 14, 5).getTime();
   expect(localMinute(at)).toBe('2026-11-03 14:05');
-  const text = `changed ${timeMark(at + 59_000)}, ${timeMark(0)}`;
-  expect(fillMarks(text, new Map())).toBe(`changed 2026-11-03 14:05, ${localMinute(0)}`);
+  expect(timeMark(Date.UTC(2026, 10, 30, 7, 13, 59))).toBe('[[time-2026-11-30T07:13Z]]');
+  const noMoment = '[[time-2026-05-99T07:13Z]]';
+  expect(fillMarks(noMoment, new Map())).toBe(noMoment);
+  const text = `changed ${timeMark(at + 59_000)}, ${timeMark(0)}, ${timeMark(-1)}`;
+  expect(fillMarks(text, new Map())).toBe(`changed 2026-11-03 14:05, ${localMinute(0)}, ${localMinute(-60_000)}`);
   expect(marksIn(text)).toEqual([]);
   const never = async () => Promise.reject(new Error('looked up'));
   expect(await filledText(text, never)).toBe(fillMarks(text, new Map()));
@@ -38,8 +41,10 @@ test('property: wherever a text is cut into pieces, what is shown of them is the
     '[[fact-K7Q2]]',
     '\\[\\[fact-K7Q2\\]\\]',
     '[[fact-',
-    '[[time-29407560]]',
-    '[[time-2940',
+    '[[time-2026-11-30T07:13Z]]',
+    String.raw`\[\[time-2026-11-30T07:13Z\]\]`,
+    '[[time-2026-11-',
+    '[[time-2026-11-30T07:13Z',
     '[',
     ']]',
     'fact-',

@@ -5,21 +5,22 @@
 export const MARK_LETTERS = 'ABCDEFGHJKMNPQRSTVWXYZ23456789';
 
 /** With the backslashes that some models put before brackets. */
-const MARK = /\\?\[\\?\[(?:fact-([A-Za-z0-9]{4,8})|time-(\d{8}))\\?\]\\?\]/g;
+const MARK = /\\?\[\\?\[(?:fact-([A-Za-z0-9]{4,8})|time-(\d{4}-\d\d-\d\dT\d\d:\d\dZ))\\?\]\\?\]/g;
 const MAY_HOLD = /(?:fact|time)-/;
 
 /** The longest that a mark may be as a model writes it. */
-const LONGEST = 24;
+const LONGEST = 32;
 
 /** What marks stand for; without an entry nobody here knows. */
 export type KnownFacts = ReadonlyMap<string, string>;
 
 export const markOf = (letters: string): string => `[[fact-${letters}]]`;
 
-const MINUTE_MS = 60_000;
-
-/** Stands for a moment, to the minute: where it is read it becomes local time. Who writes it need not know the time zone of the box. */
-export const timeMark = (ms: number): string => `[[time-${String(Math.floor(ms / MINUTE_MS)).padStart(8, '0')}]]`;
+/**
+ * Stands for a moment, to the minute, e.g. `[[time-2026-11-30T07:13Z]]`: where it is read it becomes local time. Who writes it need not know the
+ * time zone of the box, and who reads it as it is can read it.
+ */
+export const timeMark = (ms: number): string => `[[time-${new Date(ms).toISOString().slice(0, -':00.000Z'.length)}Z]]`;
 
 /** `2026-11-03 14:05`, in the time zone of this process. */
 export function localMinute(ms: number): string {
@@ -91,11 +92,17 @@ export class ShownFacts {
 export function fillMarks(text: string, facts: KnownFacts, shown = new ShownFacts()): string {
   if (!MAY_HOLD.test(text)) return text;
   const words = isChinese(text) ? ZH : EN;
-  return text.replace(MARK, (_, letters: string | undefined, minutes: string | undefined) =>
+  return text.replace(MARK, (mark, letters: string | undefined, moment = '') =>
     letters === undefined
-      ? localMinute(Number(minutes) * MINUTE_MS)
+      ? localMoment(moment, mark)
       : (shown.tell(markOf(letters.toUpperCase()), facts, words) ?? words.unknown),
   );
+}
+
+/** What only looks like a moment (the 99th of May) stays as it is. */
+function localMoment(moment: string, mark: string): string {
+  const ms = Date.parse(moment);
+  return Number.isNaN(ms) ? mark : localMinute(ms);
 }
 
 const EN = {
@@ -137,4 +144,4 @@ function cutMark(text: string): number {
 
 /** A mark without its end. */
 const BEGINNING =
-  /^\\?(?:\[\\?)?(?:\[(?:t(?:i(?:m(?:e(?:-(?:\d{0,8}(?:(?<=\d{8})\\?\]?\\?)?)?)?)?)?)?|f(?:a(?:c(?:t(?:-(?:[A-Za-z0-9]{0,8}(?:(?<=[A-Za-z0-9]{4})\\?\]?\\?)?)?)?)?)?)?)?)?$/;
+  /^\\?(?:\[\\?)?(?:\[(?:t(?:i(?:m(?:e(?:-(?:[\dTZ:-]{0,17}(?:(?<=Z)\\?\]?\\?)?)?)?)?)?)?|f(?:a(?:c(?:t(?:-(?:[A-Za-z0-9]{0,8}(?:(?<=[A-Za-z0-9]{4})\\?\]?\\?)?)?)?)?)?)?)?)?$/;
