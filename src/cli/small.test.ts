@@ -97,6 +97,19 @@ test('only what a share would help is offered, with the hint of the box where no
   expect(sharesFor(withheld, ['/elsewhere'], '/')).toEqual(['r/a.md']);
 });
 
+test('every reason is told in words, with and without a name', () => {
+  const reasons = Object.values(WithheldReason).filter((why) => typeof why === 'number');
+  for (const why of reasons)
+    for (const name of ['', '笔记.md']) {
+      const text = [
+        ...withheldSummary([{ name, field: 'text', why }]),
+        ...withheldLines([{ name, field: 'text', why }]),
+      ];
+      expect(text.join('\n')).not.toMatch(/[A-Z]{3}|undefined|\d/);
+      expect(text.at(-1)).toMatch(/[a-z]{3} [a-z]/);
+    }
+});
+
 test('what was withheld is a line for each reason, with the first names and a count', () => {
   const item = (name: string, why: string) => ({ name, why, field: 'text' });
   const many = ['a', 'b', 'c', 'a', 'd', '文'].map((name) => item(name, 'NO_GRANT'));
@@ -111,7 +124,7 @@ test('what was withheld is a line for each reason, with the first names and a co
     'not shared: a',
     budget,
   ]);
-  expect(withheldSummary([item('', 'NO_GRANT')])).toEqual(['not shared: parts of the result']);
+  expect(withheldSummary([item('', 'NO_GRANT')])).toEqual([]);
   expect(withheldSummary([item('文.md', 'RESTARTED')])).toEqual([
     'no longer shared since the edge started again: 文.md',
   ]);

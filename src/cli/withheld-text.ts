@@ -4,15 +4,18 @@ import { existsSync } from 'node:fs';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { SizeClassSchema, type Withheld } from '../../gen/bowline/run/v1/run_pb.ts';
 import { shellQuote } from '../base/shell-quote.ts';
-import { withheldWord } from '../contract/withheld.ts';
+import { type WithheldWord, withheldWord } from '../contract/withheld.ts';
 import { enumText } from './plain.ts';
 
-const WHY: Readonly<Record<string, string>> = {
+const WHY: Readonly<Record<WithheldWord, string>> = {
   NO_GRANT: 'not shared',
   RANGE: 'outside the shared lines',
   BUDGET: 'there was more than one call looks at, so something may be missing',
   CAP: 'the share met its limit',
   UNREADABLE_NAME: 'with signs that cannot be told safely, so left out',
+  TERM_NOT_IN_ASK: 'only words of your question are searched for in files that are not shared',
+  SEARCH_BUDGET:
+    'as many words as one ask may search for in files that are not shared were searched for; share the files',
   RECIPIENT: 'shared with someone else',
   CHANGED: 'changed after it was shared',
   RESTARTED: 'no longer shared since the edge started again',
@@ -20,7 +23,8 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 /** A reason code in words. */
-const whyText = (why: string): string => WHY[why] ?? (why || 'for a reason that was not told');
+const whyText = (why: string): string =>
+  Object.hasOwn(WHY, why) ? WHY[why as WithheldWord] : 'for a reason that this version does not know';
 
 /** What is told of something that stayed on the box; a call's trailers tell no size. */
 type Stayed = Pick<Withheld, 'name' | 'field'> &
@@ -43,12 +47,11 @@ const MOST_NAMES = 3;
 
 /** One line for each reason, with the first names: `not shared: notes/a.md, notes/b.md, notes/c.md and 28 more`. */
 export function withheldSummary(withheld: readonly Stayed[]): string[] {
-  // That of a result without a share some fields are missing goes without saying where files are named.
-  const named = withheld.some(({ name }) => name !== '');
-  const told = withheld.filter(({ name, why }) => name !== '' || !named || wordOf(why) !== 'NO_GRANT');
+  // That fields of nothing in particular are missing without a share helps nobody.
+  const told = withheld.filter(({ name, why }) => name !== '' || wordOf(why) !== 'NO_GRANT');
   return [...Map.groupBy(told, ({ why }) => wordOf(why))].map(([why, items]) => {
     const names = [...new Set(items.map(({ name }) => name))].filter((name) => name !== '');
-    if (names.length === 0) return why === 'NO_GRANT' ? 'not shared: parts of the result' : whyText(why);
+    if (names.length === 0) return whyText(why);
     const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
     return `${whyText(why)}: ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
   });

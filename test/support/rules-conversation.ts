@@ -1,6 +1,6 @@
 // Plays the orchestrator and a device towards the rules driver: answers its tool calls from files in memory, as the
 // contract says they are answered, and gives the final answer.
-import { create, toJson } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toJson, toJsonString } from '@bufbuild/protobuf';
 import {
   FileInfoSchema,
   ListResponseSchema,
@@ -16,6 +16,7 @@ import {
   MessageSchema,
   Role,
 } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { SearchResponseSchema as PassagesSchema } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { SizeClass } from '../../gen/bowline/run/v1/run_pb.ts';
 import { rulesDriver } from '../../src/worker/handlers/llm/rules/rules-driver.ts';
 import { loneContext } from '../../src/worker/kit/lone-context.ts';
@@ -38,6 +39,8 @@ export interface Setting {
   readonly lines?: string;
   /** Tool results are clipped to this many characters. */
   readonly room?: number;
+  /** What a search in collections gave before each turn. */
+  readonly passages?: MessageInitShape<typeof PassagesSchema>['passages'];
   readonly run?: (argv: string[]) => Json;
 }
 
@@ -54,7 +57,7 @@ export class RulesConversation {
   }
 
   async ask(question: string): Promise<Told> {
-    const turn = [message(Role.USER, question)];
+    const turn = [message(Role.USER, question), ...this.#found()];
     const calls: Told['calls'] = [];
     for (let round = 0; round < 10; round++) {
       const said = await this.#chat(turn);
@@ -77,6 +80,17 @@ export class RulesConversation {
       }
     }
     throw new Error('it never answered');
+  }
+
+  #found(): Message[] {
+    const { passages } = this.#setting;
+    if (!passages) return [];
+    const call = { id: 'found', name: 'retrieval_search', argumentsJson: '{"query":"q"}' };
+    const text = toJsonString(PassagesSchema, create(PassagesSchema, { passages, collections: ['docs'] }));
+    return [
+      create(MessageSchema, { role: Role.ASSISTANT, toolCalls: [call] }),
+      message(Role.TOOL, text, { toolCallId: call.id, toolName: call.name }),
+    ];
   }
 
   async #chat(turn: readonly Message[]): Promise<ChatResponse[]> {

@@ -5,9 +5,11 @@ import {
   OutcomeSchema,
   RunState as State,
   type Withheld,
+  WithheldReason,
 } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { sourcesOf } from '../models/answer-sources.ts';
 import { leftOutOf } from '../models/collections-left-out.ts';
+import { passagesOf } from '../models/retrieval.ts';
 import { chatOf, lastStep } from '../models/steps.ts';
 import type { Ending } from '../run/ending.ts';
 import { usageToProto, viewJob } from '../run/job-view.ts';
@@ -35,11 +37,13 @@ export function outcomeOf(run: FoldedRun, ending: Ending): Outcome {
   });
 }
 
-/** What stayed on the box, over all jobs, each thing once. */
+/** What stayed on the box, over all jobs, each thing once; not that a file is unshared whose text a collection gave. */
 export function withheldOf(run: FoldedRun): Withheld[] {
   const found = new Map<string, Withheld>();
+  const held = new Set(passagesOf(run).map(({ document }) => document));
   for (const job of run.jobs.values()) {
     for (const each of job.result?.withheld ?? []) {
+      if (each.why === WithheldReason.NO_GRANT && held.has(each.name)) continue;
       if (found.size >= MAX_OUTCOME_ENTRIES) return [...found.values()];
       found.set(`${each.name}\0${each.field}\0${each.why}`, each);
     }

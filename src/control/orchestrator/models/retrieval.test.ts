@@ -7,8 +7,17 @@ import {
   SearchResponseSchema,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { CollectionUseSchema, ShareGrantSchema } from '../../../../gen/bowline/record/v1/record_pb.ts';
+import { WithheldReason, WithheldSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun, type PlayOptions } from '../../../../test/support/play-run.ts';
-import { failed, found, methods, responses, said, workerTools } from '../../../../test/support/run-scenario.ts';
+import {
+  deviceTools,
+  failed,
+  found,
+  methods,
+  responses,
+  said,
+  workerTools,
+} from '../../../../test/support/run-scenario.ts';
 import { validate } from '../../../contract/validate.ts';
 import { runRow } from '../decide/projection.ts';
 import { boundBy } from '../run/run-recipients.ts';
@@ -81,6 +90,22 @@ test('a search that fails or takes too long is told to the model, and the run go
   const slow = asked();
   expect(slow.ring('0/1000/timeout')).toEqual(['jobFinished', 'jobQueued']);
   expect(JSON.parse(textsOf(slow, '0/0')[3]!.text)).toMatchObject({ error: { reason: 'DEADLINE_EXCEEDED' } });
+});
+
+test('a file whose text a collection gave is not told as unshared; another one, and another reason, is', () => {
+  const tools = [...workerTools('retrieval_search'), ...deviceTools('fs_search')];
+  const run = asked({ tools });
+  run.result('0/1000', found(passage));
+  run.result('0/0', said({ calls: [{ name: 'fs_search', args: { terms: ['launch'] } }] }));
+  const item = (name: string, why: WithheldReason = WithheldReason.NO_GRANT) =>
+    create(WithheldSchema, { field: 'matches.text', name, why });
+  const withheld = [item('plans/launch.md'), item('计划.md'), item('plans/launch.md', WithheldReason.CHANGED)];
+  run.apply({ type: 'result', job: 'r1/0/1', epoch: 1, result: responses(new Uint8Array()), withheld });
+  run.result('1/0', said({ text: 'On Friday.' }));
+  expect(run.run.outcome?.withheld.map(({ name, why }) => [name, why])).toEqual([
+    ['计划.md', WithheldReason.NO_GRANT],
+    ['plans/launch.md', WithheldReason.CHANGED],
+  ]);
 });
 
 test('when no worker can search the model is asked at once and told so', () => {

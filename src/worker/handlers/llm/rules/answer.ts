@@ -12,6 +12,7 @@ import { commandAnswer } from './command-answer.ts';
 import type { CutFiles, Located } from './cut-files.ts';
 import { aboutFile } from './describe-file.ts';
 import type { Evidence, ReadFile } from './evidence.ts';
+import { excerpt } from './excerpt.ts';
 import { addFacts, markIn } from './facts/fact-answer.ts';
 import { type AnswerLanguage, hasChinese } from './language.ts';
 import { isPartial, lookedText } from './looked.ts';
@@ -79,7 +80,8 @@ function failuresToTell(evidence: Evidence): Evidence['failed'] {
 
 function reading(draft: AnswerDraft, aim: Aim, evidence: Evidence, cut: CutFiles): void {
   const open = [...evidence.reads.filter((file) => file.text !== undefined), ...passagesFor(aim, evidence)];
-  const closed = evidence.reads.filter((file) => file.text === undefined);
+  const held = new Set(evidence.passages.map(({ path }) => path));
+  const closed = evidence.reads.filter((file) => file.text === undefined && !held.has(file.path));
   const phrases = phrasesIn(aim.language);
   let told = open.length > 0;
   if (open.length > 0) {
@@ -153,7 +155,7 @@ function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: C
   const chosen = choose(found, units);
   const direct = best.coverage >= 0.5 && !NEGATED.test(aim.question) && holdsWords(aim, chosen);
   if (!direct) draft.lines.push(phrases.closest);
-  for (const { unit } of chosen) quote(draft, unit, aim.language);
+  for (const { unit } of chosen) quote(draft, unit, aim);
   draft.confidence = Math.min(direct ? 0.9 : 0.4, Math.max(0.1, best.coverage * 0.9));
   return true;
 }
@@ -179,15 +181,19 @@ function repeats(words: readonly string[], question: string): boolean {
   return asked.length >= 4 && ` ${words.join(' ')} `.includes(` ${asked.join(' ')} `);
 }
 
-/** Passages of one document may overlap; what stands in two of them is one unit. */
+/** Passages of one document may overlap, and hold what was read from the file itself: what stands twice is one unit. */
 function distinct(units: readonly Located[]): Located[] {
   const known = new Set<string>();
+  const read = new Set(units.filter(({ found }) => !found).map(textKey));
   return units.filter((unit) => {
     if (!unit.found) return true;
+    if (read.has(textKey(unit))) return false;
     const key = JSON.stringify([unit.found.collection, unit.path, unit.found.page, unit.startLine, unit.text]);
     return !known.has(key) && known.add(key);
   });
 }
+
+const textKey = ({ path, text }: Located): string => `${path}\0${text}`;
 
 /** The best units, as long as they are not much worse than the first; what a bare heading leads to stands for it. */
 function choose(found: readonly Ranked[], units: readonly Located[]): Ranked[] {
@@ -205,9 +211,9 @@ function choose(found: readonly Ranked[], units: readonly Located[]): Ranked[] {
   return chosen;
 }
 
-function quote(draft: AnswerDraft, unit: Located, language: AnswerLanguage): void {
+function quote(draft: AnswerDraft, unit: Located, { language, subject }: Aim): void {
   const shown = unit.kind === 'code' ? unit.text : readableText(unit.text);
-  const text = shown.length > MOST_QUOTE ? `${shown.slice(0, MOST_QUOTE).toWellFormed()}…` : shown;
+  const text = excerpt(shown, new Set(tokens(subject.join(' '))), MOST_QUOTE);
   draft.lines.push(`- “${text}” (${placeOf(unit, language)})`);
   const { collection = '', lines = true } = unit.found ?? {};
   source(draft, unit.path, lines ? unit.startLine : 0, lines ? unit.endLine : 0, collection, unit.page);
@@ -254,7 +260,7 @@ function summaries(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut
     if (shown.length === 0) draft.lines.push(phrases.empty(path));
     else {
       draft.lines.push(phrases.summaryOf(path));
-      for (const unit of shown) quote(draft, unit, aim.language);
+      for (const unit of shown) quote(draft, unit, aim);
     }
   }
   draft.confidence = 0.5;

@@ -3,6 +3,7 @@ import { create, type MessageInitShape, toJsonString } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest';
 import { ChatRequestSchema, type Finish, Role } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { SearchResponseSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { RulesConversation } from '../../../../../test/support/rules-conversation.ts';
 import { loneContext } from '../../../kit/lone-context.ts';
 import { rulesDriver } from './rules-driver.ts';
 import { MAX_SUMMARY } from './sum-up.ts';
@@ -100,6 +101,45 @@ test('what overlapping passages share is quoted once', async () => {
   const { text, finish } = await ask('What is the launch date?', [LAUNCH, after]);
   expect(text.match(/The launch date is/g)).toHaveLength(1);
   expect(finish.sources).toHaveLength(1);
+});
+
+const HEALTH = {
+  collection: 'docs',
+  document: 'stuff/notes/health.md',
+  text: 'Blood type: O negative.\nAllergic to penicillin.',
+  startLine: 3,
+  endLine: 4,
+};
+const inDevice = new RulesConversation({
+  files: {
+    'stuff/notes/health.md': `# Health\n\n${HEALTH.text}\n`,
+    'stuff/notes/vet.md': 'The cat is allergic to fish.\n',
+  },
+  passages: [HEALTH],
+});
+
+test('what a collection holds of a file is not said to be unshared, and the file itself is not asked for', async () => {
+  for (const question of [
+    'What does health.md say about my shoe size?',
+    'Which penicillin dose in milligrams is right?',
+  ]) {
+    const { text, calls } = await inDevice.ask(question);
+    expect(calls).not.toContainEqual({ tool: 'fs_read', args: { path: 'stuff/notes/health.md' } });
+    expect(text).not.toMatch(/not shared/i);
+    expect(text).toContain('health.md');
+  }
+  // What nothing could read is still told.
+  const other = await inDevice.ask('What does vet.md say about fish?');
+  expect(other.text).toContain('stuff/notes/vet.md');
+  expect(other.text).toMatch(/not shared/i);
+});
+
+test('what stands in a collection and in a shared file is quoted once, from the file', async () => {
+  const files = { 'stuff/notes/health.md': `# Health\n\n${HEALTH.text}\n` };
+  const both = new RulesConversation({ files, shared: Object.keys(files), passages: [HEALTH] });
+  const { text, finish } = await both.ask('What is my blood type?');
+  expect(text.match(/O negative/g)).toHaveLength(1);
+  expect(finish.sources).toMatchObject([{ path: 'stuff/notes/health.md', startLine: 3, collection: '' }]);
 });
 
 test('a passage without lines is cited by its page', async () => {

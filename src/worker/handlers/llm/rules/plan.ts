@@ -116,9 +116,12 @@ function globFor(name: string): string {
 /** ask, read, summarise: find the files, read them. */
 function readCalls(aim: Aim, transcript: Transcript, evidence: Evidence): PlannedCall[] {
   const targets = targetsOf(aim, transcript, evidence);
-  return 'calls' in targets
-    ? targets.calls
-    : targets.paths.slice(0, MOST_READS).map((path) => read(path, aim, transcript.shared));
+  if ('calls' in targets) return targets.calls;
+  // What a collection holds of a file is there already; the file itself could be read only where it is shared.
+  const open = new Set(transcript.shared.map(({ path }) => path));
+  const held = new Set(evidence.passages.flatMap(({ path }) => (open.has(path) ? [] : [path])));
+  const paths = targets.paths.filter((path) => !held.has(path));
+  return paths.slice(0, MOST_READS).map((path) => read(path, aim, transcript.shared));
 }
 
 function read(path: string, aim: Aim, shared: readonly SharedPath[]): PlannedCall {

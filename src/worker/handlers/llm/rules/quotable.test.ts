@@ -34,6 +34,45 @@ test('lines with a label, and short Chinese lines, are quoted alone', () => {
   ]);
 });
 
+test.each([
+  ['a list', 'Return the library books by 12 December\nBuy milk\nCall the plumber\nPay the rent on Friday'],
+  ['a list in small letters', 'return the library books by 12 dec\nbuy milk\ncall mum. she waits\npay the rent'],
+  ['a Chinese list', '还图书馆的书，十二月三日\n买牛奶\n给妈妈打电话\n交房租'],
+  ['names with values', 'Tom Hughes: 555-12\nAnna Maria Lee: 555-13\nDr Wu: 555-14'],
+  ['a poem without marks', '床前明月光\n疑是地上霜\n举头望明月\n低头思故乡'],
+])('each line of %s stands alone', (_, text) =>
+  expect(unitsOf(text, 1, true).filter(({ startLine, endLine }) => startLine !== endLine)).toEqual([]),
+);
+
+test.each([
+  ['one INFO request handled in 21 ms', 'ERROR payment gateway refused: code PG-7731'],
+  ['2026-11-12 10:00:01 INFO request handled in 21 ms. next', '2026-11-12 10:00:02 ERROR payment refused: PG-7731'],
+  ['info: a request was handled in twenty-one ms by us', 'error: the payment was refused with code PG-7731!!'],
+])('a line of a log is a unit: %s', (line, other) => {
+  const units = unitsOf([...Array(150).fill(line), other, ...Array(150).fill(line)].join('\n'), 1, true);
+  expect(units.find(({ text }) => text.includes('PG-7731'))).toMatchObject({
+    text: other,
+    startLine: 151,
+    endLine: 151,
+  });
+});
+
+test('a wrapped paragraph is joined also where a line begins with a capital letter or a number', () => {
+  const text = `Notes of the day
+We met at the office of the bridge authority in
+Leeds with all of the engineers and agreed on a
+budget of 40 thousand euro, to be spent until
+2027 at the latest.`;
+  expect(short(text)).toEqual([
+    '1-1 text Notes of the day',
+    expect.stringMatching(/^2-5 text We met .* 2027 at the latest\.$/),
+  ]);
+  expect(short('Hi Anna,\nwe come\n\nТы знаешь, что мы приедем в город поздно\nвечером и останемся.')).toEqual([
+    '1-2 text Hi Anna, we come',
+    '4-5 text Ты знаешь, что мы приедем в город поздно вечером и останемся.',
+  ]);
+});
+
 test('headings stand above what follows; items, tables and code are single units', () => {
   const text =
     '# A\n\n## B\n- one\n- two\n  more\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n```\ncode. here\n```\n\n    indented. code\n';
