@@ -3,7 +3,9 @@ import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { AppError } from './errors.ts';
+import { homePaths } from './home.ts';
 import { makeFolder } from './make-folder.ts';
+import { removeLeftTemporaries } from './private-file.ts';
 
 const NAMES: Readonly<Record<string, string>> = { control: 'control plane' };
 
@@ -26,6 +28,8 @@ export function lockHome(home: string, program: string): { release(): void } {
       db.close();
       throw error;
     }
+    const { control, keys } = homePaths(home);
+    for (const folder of [home, control, keys]) removeLeftTemporaries(folder);
     writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
     return {
       release: () => {

@@ -1,8 +1,24 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readHandedOver, readOrCreatePrivate, readPrivate, writePrivate } from './private-file.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import {
+  readHandedOver,
+  readOrCreatePrivate,
+  readPrivate,
+  removeLeftTemporaries,
+  writePrivate,
+} from './private-file.ts';
+
+const disk = vi.hoisted(() => ({ full: false }));
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  const fsyncSync = (handle: number) => {
+    if (disk.full) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    fs.fsyncSync(handle);
+  };
+  return { ...fs, fsyncSync };
+});
 
 let folder: string;
 let file: string;
@@ -40,6 +56,31 @@ test('what cannot be written says so and leaves nothing behind', () => {
   const below = join(file, 'b.key');
   expect(() => writePrivate(below, 'x', { replace: true })).toThrow(/b\.key cannot be written: /);
   expect(readdirSync(folder)).toEqual(['a.key']);
+});
+
+test('on a full disk a file that says the same already stays, with a new time; another text is DISK_FULL', () => {
+  writePrivate(file, '一', { replace: true });
+  utimesSync(file, 1, 1);
+  disk.full = true;
+  try {
+    writePrivate(file, '一', { replace: true });
+    expect(statSync(file).mtimeMs).toBeGreaterThan(1_000);
+    expect(() => writePrivate(file, '二', { replace: true })).toThrow(
+      expect.objectContaining({ reason: 'DISK_FULL', message: expect.stringContaining(file) }),
+    );
+  } finally {
+    disk.full = false;
+  }
+  expect(readPrivate(file)).toBe('一');
+  expect(readdirSync(folder)).toEqual(['a.key']);
+});
+
+test('what a killed writer left is removed, and neither what is being written nor anything else', () => {
+  const left = ['config.yaml.0123456789ab', 'config.yaml.ba9876543210', 'notes.0123', 'a.key'];
+  for (const name of left) writeFileSync(join(folder, name), 'x');
+  for (const name of left.slice(1)) utimesSync(join(folder, name), 1, 1);
+  removeLeftTemporaries(folder);
+  expect(readdirSync(folder).sort()).toEqual(['a.key', 'config.yaml.0123456789ab', 'notes.0123']);
 });
 
 test('a secret that others can read is refused, one that they can change under any rule', () => {

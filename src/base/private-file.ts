@@ -8,13 +8,16 @@ import {
   fstatSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AppError } from './errors.ts';
 import { makeFolder } from './make-folder.ts';
 
@@ -73,9 +76,11 @@ export function readHandedOver(file: string): string {
 
 /**
  * Puts the text into the file with mode 0600, durably: file and folder are synced when this returns. Without `replace` an
- * existing file stays as it is (the first of several writers wins). Throws SECRET_FILE_UNSAFE when it cannot be written.
+ * existing file stays as it is (the first of several writers wins). One that says the same already gets a new time, which needs
+ * no room. Throws DISK_FULL, and SECRET_FILE_UNSAFE when it cannot be written otherwise.
  */
 export function writePrivate(file: string, text: string, options: { replace: boolean }): void {
+  if (options.replace && saysAlready(file, text)) return;
   const temporary = `${file}.${randomBytes(6).toString('hex')}`;
   try {
     makeFolder(dirname(file));
@@ -84,9 +89,43 @@ export function writePrivate(file: string, text: string, options: { replace: boo
     else linkOnce(temporary, file);
     syncFolder(dirname(file));
   } catch (error) {
+    if (NO_ROOM.has(codeOf(error))) throw new AppError('DISK_FULL', { what: file }, { cause: error });
     throw unsafe(file, `cannot be written: ${codeOf(error)}`, error);
   } finally {
     remove(temporary);
+  }
+}
+
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
+function saysAlready(file: string, text: string): boolean {
+  try {
+    const { uid, mode } = lstatSync(file);
+    if (!isOurs(uid) || (mode & 0o777) !== 0o600 || readPrivate(file, { ours: true }) !== text) return false;
+    const now = new Date();
+    utimesSync(file, now, now);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What a writer leaves that is killed while it writes. */
+const TEMPORARY = /\.[0-9a-f]{12}$/;
+/** A living one writes for a moment. */
+const LEFT_AFTER_MS = 10_000;
+
+/** Removes from the folder what killed writers left there. Throws nothing: what cannot be removed stays. */
+export function removeLeftTemporaries(folder: string): void {
+  try {
+    for (const name of readdirSync(folder)) {
+      if (!TEMPORARY.test(name)) continue;
+      const file = join(folder, name);
+      const found = lstatSync(file, { throwIfNoEntry: false });
+      if (found?.isFile() && found.mtimeMs < Date.now() - LEFT_AFTER_MS) remove(file);
+    }
+  } catch {
+    // There is no such folder yet.
   }
 }
 

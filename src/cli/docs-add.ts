@@ -82,6 +82,8 @@ export interface AddedDocuments {
 /** Throws what the edge or the control plane refuses with. */
 export async function addDocuments(parts: DocsAddParts): Promise<AddedDocuments> {
   const { control, collection, signal } = parts;
+  // Nothing is granted for a control plane that does not know this key, or that keeps no documents.
+  await control.client(RetrievalService).listCollections({ pageSize: 1 }, { signal });
   const granted = await grantAll(parts);
   parts.onGranted(granted);
   const results: IngestedDocument[] = [];

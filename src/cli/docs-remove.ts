@@ -30,23 +30,34 @@ export async function removeDocuments(
   const what =
     ids.length > 0 ? { case: 'documents' as const, value: { ids } } : { case: 'everything' as const, value: true };
   const whole = ids.length === 0;
+  // First: whatever the control plane says, from here on nothing of it is looked into.
+  let unrevoked: unknown;
+  const revoking = whole ? revokeGrants(io, collection, options) : Promise.resolve(0);
+  const revoked = await revoking.catch((error: unknown) => {
+    unrevoked = error;
+    return 0;
+  });
   const removing = using(controlSide(io, options), (control) =>
     control.client(RetrievalService).delete({ collection, what }),
   );
   const removed = await removing.catch((error: unknown) => {
-    // What was granted here and never came there is revoked all the same.
-    if (whole && toAppError(error).reason === 'COLLECTION_UNKNOWN') return undefined;
+    if (revoked === 0) throw error;
+    out.line(`${collection}: what this box granted for it is taken back`);
+    // What was granted here and never came there.
+    if (toAppError(error).reason === 'COLLECTION_UNKNOWN') return undefined;
+    err.line('what the control plane keeps of it stays there until the same command reaches it', 'yellow');
     throw error;
   });
-  const { documents = 0, unknown = [] } = removed ?? {};
+  if (!removed) return out.line('the control plane has no such collection');
+  const { documents, unknown } = removed;
   const missing = unknown.map((document) => new AppError('DOCUMENT_UNKNOWN', { collection, document }));
   if (missing[0] && documents === 0 && missing.length === 1) throw missing[0];
-  // Only then: as long as something is kept there, the grant says so.
-  const revoked = whole ? await revokeGrants(io, collection, options) : 0;
-  if (whole && !removed?.collectionRemoved && revoked === 0) throw new AppError('COLLECTION_UNKNOWN', { collection });
+  if (whole && !removed.collectionRemoved && revoked === 0 && !unrevoked)
+    throw new AppError('COLLECTION_UNKNOWN', { collection });
   for (const { message, reason } of missing) err.line(`${message} (${reason})`, 'red');
   if (missing.length > 0) io.exit(documents === 0 ? EXIT.failed : EXIT.partial);
   out.line(`removed ${countText(documents, 'document')} from ${collection}`);
+  if (unrevoked) throw unrevoked;
 }
 
 /** Resolves with how many there were. */

@@ -9,6 +9,7 @@ import { watchStrayErrors } from '../base/stray-errors.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { programLog } from './program.ts';
 import { startControl } from './start-control.ts';
+import { whenRoom } from './when-room.ts';
 
 export interface ControlProgramIo {
   readonly env: NodeJS.ProcessEnv;
@@ -33,7 +34,7 @@ export async function runControl(home: string, config: ControlConfig, io: Contro
       progress: io.progress,
       signal: aborter.signal,
     });
-    announce(home, control.url);
+    await whenRoom(() => announce(home, control.url), { progress: io.progress, signal: aborter.signal });
     io.out(
       `ready ${JSON.stringify({ control: control.url, home, database: control.database, replica: control.replica })}`,
     );

@@ -22,6 +22,7 @@ import { announce, type ControlProgramIo, withdraw } from './control.ts';
 import { memoryMb, NEEDED_MB } from './machine-memory.ts';
 import { programLog } from './program.ts';
 import { startAll, type UpSettings } from './start-all.ts';
+import { whenRoom } from './when-room.ts';
 
 export function upVerb(io: ControlProgramIo & { readonly cwd: string }): Command {
   const command = new Command('up')
@@ -107,7 +108,7 @@ async function up(home: string, settings: UpSettings, allow: readonly string[], 
     });
     const first = await Promise.race([joined.then((device) => ({ device })), stopping]);
     if (typeof first !== 'string') {
-      announce(home, control.url);
+      await whenRoom(() => announce(home, control.url), { progress: io.progress, signal: aborter.signal });
       io.out(`ready ${JSON.stringify({ control: control.url, home, ...first, model: control.model()?.name })}`);
     }
     io.progress(`stopping: ${await stopping}`);

@@ -572,7 +572,7 @@ function keyFile(key: string): string {
 }
 
 /** An edge and a control plane that keep what `docs` says to them. */
-async function docsBox(more: { grants?: object[]; unknown?: string[] } = {}) {
+async function docsBox(more: { grants?: object[]; unknown?: string[]; refuses?: boolean } = {}) {
   const said: { grant: object[]; ingest: IngestRequest[]; removed: object[]; revoked: string[] } = {
     grant: [],
     ingest: [],
@@ -629,13 +629,17 @@ async function docsBox(more: { grants?: object[]; unknown?: string[] } = {}) {
         collections: collections.length > 0 ? collections : ['docs'],
         lexical: true,
       }),
-      listCollections: () => ({
-        collections: [{ name: 'docs', documents: 2, passages: 4, bytes: 2048n, model: 'lexical/x', lexical: true }],
-      }),
+      listCollections: () => {
+        if (more.refuses) throw new AppError('UNAUTHENTICATED', { hint: 'owner.key' });
+        return {
+          collections: [{ name: 'docs', documents: 2, passages: 4, bytes: 2048n, model: 'lexical/x', lexical: true }],
+        };
+      },
       listDocuments: ({ collection }) => ({
         documents: [{ id: `${collection}/a.md`, passages: 1, bytes: 10n, title: '甲' }],
       }),
       delete: (request) => {
+        if (more.refuses) throw new AppError('UNAUTHENTICATED', { hint: 'owner.key' });
         if (more.unknown?.includes(request.collection))
           throw new AppError('COLLECTION_UNKNOWN', { collection: request.collection });
         said.removed.push(request.what);
@@ -666,6 +670,19 @@ test('docs add sends exactly what the edge granted, with the grant, and says wha
   });
 });
 
+test('a control plane that does not know the key: nothing is granted for it, and what was granted can be taken back', async () => {
+  const said = await docsBox({ grants: [{ id: 'g4', collection: 'lost' }], refuses: true });
+  const added = await run(['docs', 'add', '.', '--to', 'lost']);
+  expect(added.stderr).toContain('(UNAUTHENTICATED)');
+  expect(added.stderr).not.toContain('sharing');
+  expect(said.grant).toEqual([]);
+  const removed = await run(['docs', 'rm', 'lost']);
+  expect(said.revoked).toEqual(['g4']);
+  expect(removed.stdout).toBe('lost: what this box granted for it is taken back\n');
+  expect(removed.stderr).toContain('what the control plane keeps of it stays there');
+  expect(removed.stderr).toContain('(UNAUTHENTICATED)');
+});
+
 test('docs are listed, searched with their lines, and removed with the grants for them', async () => {
   const said = await docsBox({
     grants: [
@@ -686,7 +703,9 @@ test('docs are listed, searched with their lines, and removed with the grants fo
   expect((await run(['docs', 'rm', 'docs', 'a', 'b'])).stdout).toBe('removed 3 documents from docs\n');
   expect(said.revoked).toEqual([]);
   // Granted here, and never there.
-  expect((await run(['docs', 'rm', 'lost'])).stdout).toBe('removed 0 documents from lost\n');
+  expect((await run(['docs', 'rm', 'lost'])).stdout).toBe(
+    'lost: what this box granted for it is taken back\nthe control plane has no such collection\n',
+  );
   expect(said.revoked).toEqual(['g4']);
   said.revoked.length = 0;
   expect(await run(['docs', 'rm', 'nowhere'])).toMatchObject({ code: 6, stdout: '' });

@@ -137,7 +137,7 @@ export const EDGE_ERRORS = {
   ),
   QUEUE_FULL: row(
     'resource_exhausted',
-    'the asks that wait for an answer have reached their number ({limit}) or the fixed length of their text; wait, cancel some (`bowline runs ls`), or raise limits.asks in config.yaml up to 256',
+    'the asks that wait for an answer have reached their number ({limit}) or the fixed length of their text; wait, take some back (`bowline queue ls`, then `bowline queue rm ID`), or raise limits.asks in config.yaml, of which 256 at most count',
     { retryable: true },
   ),
   SOCKET_UNSAFE: row('failed_precondition', 'the socket {path} is not used: {problem}', { exit: EXIT.refused }),

@@ -43,6 +43,10 @@ export const WORKER_ERRORS = {
     exit: EXIT.failed,
   }),
   COLLECTION_UNKNOWN: row('not_found', 'there is no collection named {collection}; see `bowline docs ls`'),
+  COLLECTION_ONLY_GRANTED: row(
+    'not_found',
+    'there is no collection named {collection}, though this box lets it be looked into; add its documents (`bowline docs add PATH --to {collection}`), or take that back with `bowline docs rm {collection}`',
+  ),
   COLLECTION_OTHER_MODEL: row(
     'failed_precondition',
     'the collection {collection} holds vectors of the model {has}, but these would be of {wanted}. Use {has}, put the documents into another collection, or make its vectors again: `bowline docs re-embed {collection}`',

@@ -59,6 +59,7 @@ export class CallEnds {
     }
     if (failure && room && execution.raw.length === 0 && isUndone(failure)) {
       const [why, { refused }] = [failure, this.#parts];
+      this.refusals.add(why, this.#parts.journal.now());
       const at = await this.#parts.journal.append([undoneRecord(execution, failure)], { use: room });
       return execution.tell((to) => {
         refused.add(to, why);
@@ -74,6 +75,7 @@ export class CallEnds {
       if (!harmless) throw error;
       // Nothing happened and nothing may leave without its line in the ledger.
       const why = toFailure(error, this.#parts.log);
+      this.refusals.add(why, this.#parts.journal.now());
       const result = mayPass(why) ? freedResult : neverStarted;
       return execution.tell((to) => result(to, why, 0));
     }

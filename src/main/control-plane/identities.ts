@@ -20,6 +20,7 @@ import { loadSigningKey } from '../../control/identity/signing-key.ts';
 import { watchHistory } from '../../control/identity/watch-history.ts';
 import { ensureWorkerKey } from '../../control/identity/workers.ts';
 import { HistoryCounter } from '../../control/store/history-counter.ts';
+import { whenRoom } from '../when-room.ts';
 import type { Ground } from './options.ts';
 import type { Store } from './store.ts';
 
@@ -52,7 +53,7 @@ export async function openIdentities(ground: Ground, { database, leases, witness
 }
 
 /** The keys of the owner, of the control plane and of the workers beside it, made at the first start. */
-async function keysOf({ home, log }: Ground, database: Store['database']) {
+async function keysOf({ home, log, progress, signal }: Ground, database: Store['database']) {
   const paths = homePaths(home);
   const grant = { tenant: null, name: BESIDE_CONTROL, packages: ['*'], pool: 'default' };
   const keys = await database.patiently(async (db) => {
@@ -61,6 +62,7 @@ async function keysOf({ home, log }: Ground, database: Store['database']) {
     const keyFile = join(paths.control, 'worker.key');
     return { owner, signer, workerKey: await ensureWorkerKey(db, keyFile, grant, signer.publicKey) };
   });
-  writePrivate(paths.controlPin, `${pinText(keys.signer.publicKey)}\n`, { replace: true });
+  const pin = `${pinText(keys.signer.publicKey)}\n`;
+  await whenRoom(() => writePrivate(paths.controlPin, pin, { replace: true }), { progress, signal });
   return keys;
 }

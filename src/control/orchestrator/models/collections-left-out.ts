@@ -49,15 +49,30 @@ const barred = (collection: string): Why => told(new AppError('COLLECTION_OTHER_
 
 const told = ({ reason, message }: AppError): Why => ({ reason, problem: message });
 
+/** Of one collection of a search that failed as a whole: its error names but one of them. */
+function ofOne(name: string, why: AppError): Why {
+  if (why.reason === 'COLLECTION_UNKNOWN') return onlyGranted(name);
+  const { collection } = why.metadata;
+  if (collection === undefined || collection === name) return told(why);
+  return {
+    reason: why.reason,
+    problem: `it was searched together with ${collection}, and that failed: ${why.message}`,
+  };
+}
+
+/** The owner lets it be looked into, and nothing is there: what was granted never came, or was removed from another box. */
+const onlyGranted = (collection: string): Why => told(new AppError('COLLECTION_ONLY_GRANTED', { collection }));
+
 /** What one search looked into, and what it left out. */
 function look({ params, phase, lastFailure, result }: FoldedJob, looked: Set<string>, left: Map<string, Why>): void {
   if (result?.result.case === 'done') {
     const response = responseOf(result.result.value.messages[0]);
     for (const name of response?.collections ?? []) looked.add(name);
-    for (const { collection, reason, problem } of response?.skipped ?? []) left.set(collection, { reason, problem });
+    for (const { collection, reason, problem } of response?.skipped ?? [])
+      left.set(collection, reason === 'COLLECTION_UNKNOWN' ? onlyGranted(collection) : { reason, problem });
   } else if (phase === 'failed' && lastFailure) {
-    const why = told(fromFailure(lastFailure));
-    for (const name of namesOf(params)) if (!left.has(name)) left.set(name, why);
+    const why = fromFailure(lastFailure);
+    for (const name of namesOf(params)) if (!left.has(name)) left.set(name, ofOne(name, why));
   }
 }
 

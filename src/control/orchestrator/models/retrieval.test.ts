@@ -170,6 +170,25 @@ test('a collection that a search left out, or whose search failed, is told to th
   ]);
 });
 
+test('of collections that are not there each is told by its own name, also where the error of their search names one', () => {
+  const run = asked();
+  const collection = 'notes';
+  const failure = {
+    reason: 'COLLECTION_UNKNOWN',
+    code: 5,
+    message: 'there is no collection named notes',
+    metadata: { collection },
+  };
+  run.result('0/1000', failed(failure));
+  run.result('0/0', said({ text: 'I do not know.' }));
+  for (const [at, name] of ['notes', 'papers'].entries())
+    expect(run.run.outcome?.leftOut[at]).toMatchObject({
+      collection: name,
+      reason: 'COLLECTION_ONLY_GRANTED',
+      problem: expect.stringMatching(`no collection named ${name},.*bowline docs rm ${name}\``),
+    });
+});
+
 test('what a later search looked into is not left out', () => {
   const run = asked();
   run.result('0/1000', failed({ reason: 'RETRIEVAL_UNAVAILABLE', code: 9, message: 'no extension' }));
