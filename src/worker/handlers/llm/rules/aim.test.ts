@@ -101,14 +101,49 @@ test.each([
   '删除 notes/car.txt',
   '把 a.md 移动到 b',
   '帮我新建 a.md',
+  'write a note saying buy milk',
+  'remind me to call Anna',
+  '写一条笔记：买牛奶',
+  '提醒我买牛奶',
 ])('what would change files is known as that: %s', (question) =>
   expect(aimOf(question)).toMatchObject({ kind: 'deed', facts: [] }),
 );
 
-test.each(['When was launch.md changed?', 'create a summary of launch.md', 'copy of rules', '删除的文件有哪些？'])(
-  'no deed: %s',
-  (question) => expect(aimOf(question).kind).not.toBe('deed'),
-);
+test.each([
+  'When was launch.md changed?',
+  'create a summary of launch.md',
+  'copy of rules',
+  'Write a summary of a.md',
+  'add up the numbers in a.csv',
+  '删除的文件有哪些？',
+])('no deed: %s', (question) => expect(aimOf(question).kind).not.toBe('deed'));
+
+test.each([
+  'What day is it today?',
+  'what time is it',
+  "What's the date today?",
+  'What is 17 * 23?',
+  '(3 + 4) * 2 =',
+  'tell me a joke',
+  '今天几号？',
+  '今天星期几',
+  '现在几点了？',
+  '17 乘以 23 等于多少？',
+])('what is not about files is known as that: %s', (question) => {
+  expect(aimOf(question)).toMatchObject({ kind: 'aside', facts: [] });
+});
+
+test.each([
+  'What day is the launch?',
+  'What time is the flight on 14 April?',
+  'What is 17 Harbour Street?',
+  "What is Tom Hughes' email?",
+  "What is Anna's email address?",
+  '今天的会议几点开始？',
+  '会议是几号？',
+])('a question about what files say: %s', (question) => {
+  expect(aimOf(question)).toMatchObject({ kind: 'ask', facts: [] });
+});
 
 test('a follow-up is known as one', () => {
   for (const question of ['And the budget?', 'what does it say about risk?', '那预算呢？'])

@@ -7,7 +7,18 @@ import { type AnswerLanguage, languageOf } from './language.ts';
 import { type Named, namesIn } from './names.ts';
 import { subjectWords } from './words.ts';
 
-export type AimKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet' | 'facts' | 'negation' | 'deed';
+export type AimKind =
+  | 'ask'
+  | 'read'
+  | 'find'
+  | 'list'
+  | 'summarise'
+  | 'run'
+  | 'greet'
+  | 'facts'
+  | 'negation'
+  | 'deed'
+  | 'aside';
 
 export interface Aim extends Named {
   readonly kind: AimKind;
@@ -33,10 +44,13 @@ const RUN = starts(String.raw`(?:run|execute|exec)\s+(?:the\s+)?(?:command\s*:?\
 const RUN_ZH = /^(?:请|帮我|麻烦|麻烦你|能不能|可以)*(?:运行|执行|跑一下|跑)(?:一下)?(?:命令)?\s*[:：]?\s*/;
 /** What would change files; a summary is written, too, and "changed" is a fact. */
 const DEED = starts(
-  String.raw`(?:delete|remove|erase|trash|move|rename|overwrite|append|edit|rm|mv|cp|mkdir|copy(?! of\b)|create(?=\s.{0,60}\b(?:file|folder|note|directory)\b|\s\S{1,200}\.\w)|write\s.{0,200}\b(?:to|into)\b)\s+\S`,
+  String.raw`(?:delete|remove|erase|trash|move|rename|overwrite|append|edit|rm|mv|cp|mkdir|copy(?! of\b)|create(?=\s.{0,60}\b(?:file|folder|note|directory)\b|\s\S{1,200}\.\w)|write\s.{0,200}\b(?:to|into)\b|(?:write|make|add|save|take)(?: me)? an? (?:[\w-]{1,30} )?(?:file|note|reminder|memo|todo)\b|(?:remind me|note down|jot down|set (?:an?|the) (?:alarm|timer|reminder))\b)\s+\S`,
 );
 const DEED_ZH =
-  /^(?:请|帮我|麻烦你?|能不能|可以)*(?:把.{1,200}(?:删除|删掉|删了|移动?到|移到|重命名|改名|复制到|改成)|(?:删除|删掉|移动|重命名|改名|复制|新建|写入)(?!的|过|了).)/;
+  /^(?:请|帮我|麻烦你?|能不能|可以)*(?:把.{1,200}(?:删除|删掉|删了|移动?到|移到|重命名|改名|复制到|改成)|(?:删除|删掉|移动|重命名|改名|复制|新建|写入)(?!的|过|了).|(?:写|记|添加|新建|创建)(?:一)?[个条份篇](?:笔记|便条|备忘|提醒|待办|文件)|(?:记一下|记下来?|提醒我)(?!的|过|了).)/;
+/** What has nothing to do with files: the clock, sums, small talk. Only a question that is nothing else. */
+const ASIDE =
+  /^(?:(?:what(?:'s| is)?|tell me) (?:the )?(?:current )?(?:day|date|time|year|month)(?: of the week)?(?: is it| is today| it is)?(?: today| now| right now)?|what(?:'s| is) today(?:'s date)?|how are you(?: today| doing)?|tell me a (?:joke|story)|who (?:made|created) you|what(?:'s| is) your name|(?:(?:what(?:'s| is)|how much is|calculate|compute)\s+)?[\d(][\d\s.,()]{0,60}(?:[-+*/x×÷^%]|plus|minus|times|divided by)[\d\s.,()+*/x×÷^%=-]{1,60}|(?:今天|现在|今日)(?:是)?(?:几号|几月几[号日]|星期几|周几|礼拜几|几点(?:钟|了)?|什么日子|什么时间|什么时候)|(?:现在)?几点(?:钟)?|(?:今天|现在)的?(?:日期|时间)(?:是什么)?|(?:给我)?讲个(?:笑话|故事)|你(?:好吗|叫什么(?:名字)?|怎么样)|[\d(（][\d\s.()（）]{0,60}(?:[-+*/x×÷^%]|加|减|乘以?|除以)[\d\s.()（）+*/×÷=-]{1,60}(?:等于|是)?(?:多少|几)?)(?:了|呢|啊)?[\s!.?？！。,，=]*$/i;
 const GREET =
   /^(?:hi|hello|hey|thanks|thank you|help|who are you|what can you do|你好|您好|谢谢|帮助|你是谁|你能做什么|你会什么)[\s!.?？！。,，]*$/i;
 const LIST = starts(
@@ -75,12 +89,14 @@ export function aimOf(question: string): Aim {
   const leftAway = leftAwayBy(exceptions, MENTION.test(text));
   const request = withoutManners(text);
   const named = namesIn(text);
-  const asksFacts = argv.length === 0 && !GREET.test(text) && !isDeed(text, request);
+  const asksFacts = argv.length === 0 && ![GREET, ASIDE].some((each) => each.test(request)) && !isDeed(text, request);
   const found = asksFacts ? factsIn(text, named, language, leftAway) : [];
   const other = argv.length > 0 ? 'run' : kindOf(text, request, named);
   const subject = subjectOf(named);
   const listed = found.length === 0 && leftAway.said.length > 0 && other === 'find' && subject.length > 0;
-  const facts = listed ? [listFact(aboutWhat(subject), named, { language, leftAway })] : found;
+  // "Tom's email" is about Tom, and not a list of e-mails.
+  const owned = OWNED.test(text) && found.every(({ missed, measure }) => measure === 'LIST' && missed.length > 0);
+  const facts = listed ? [listFact(aboutWhat(subject), named, { language, leftAway })] : owned ? [] : found;
   const kind = facts.length > 0 ? 'facts' : other;
   const excluded = kind === 'facts' ? leftAway.missed : exceptions.map(({ said }) => said);
   const negated = exceptions.some((each) => each.negated && excluded.includes(each.said));
@@ -104,6 +120,9 @@ function subjectOf({ folders, rest }: Named): string[] {
   const said = rest.replace(LINE_WORDS, ' ').replace(FILLER, ' ').replace(THE_WORD, '$1 ');
   return subjectWords(said).filter((word) => !folderWords.has(word));
 }
+
+/** "Tom Hughes' email", "Anna's phone". */
+const OWNED = /\p{L}(?:['’]s|s['’])\s{1,4}\p{L}/u;
 
 /** Words around the subject of a search: "pull up everything on X", "that talk about X". */
 const FILLER =
@@ -140,6 +159,7 @@ const isDeed = (text: string, request: string): boolean =>
 function kindOf(text: string, request: string, named: Named): AimKind {
   if (named.files.length > 0 && ASKS_FOR_FILE.test(request)) return 'find';
   if (GREET.test(text)) return 'greet';
+  if (ASIDE.test(request)) return 'aside';
   if (isDeed(text, request)) return 'deed';
   if (SUMMARISE.test(text) || ABOUT.test(text)) return 'summarise';
   const file = named.files.length > 0;

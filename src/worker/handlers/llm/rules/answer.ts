@@ -47,6 +47,7 @@ export function compose(aim: Aim, transcript: Transcript, evidence: Evidence, cu
   const draft: AnswerDraft = { lines: [], sources: [], confidence: 0.2 };
   if (aim.question.trim() === '') draft.lines.push(phrases.noQuestion, phrases.help);
   else if (aim.kind === 'greet') draft.lines.push(phrases.help);
+  else if (aim.kind === 'aside') draft.lines.push(phrases.aside, phrases.help);
   else if (aim.kind === 'deed') draft.lines.push(phrases.noDeed, phrases.help);
   else if (aim.kind === 'negation') draft.lines.push(phrases.noNegation(aim.excluded));
   else if (aim.kind === 'run') commandAnswer(draft, aim, transcript, evidence);

@@ -4,6 +4,8 @@ import type { AnswerLanguage } from './language.ts';
 
 interface Phrases {
   readonly help: string;
+  /** The question is not about files. */
+  readonly aside: string;
   readonly closest: string;
   readonly nothingSaid: (subject: string, files: string) => string;
   /** The question is in another script than the files: that its words do not stand there says nothing. */
@@ -51,7 +53,8 @@ interface Phrases {
 }
 
 const en: Phrases = {
-  help: 'I can find, read, list and summarise the files of this device and run allowed commands. Try “What does notes.md say about the launch date?”, “find files about budget”, “summarise docs” or “run uptime”.',
+  help: 'I can find, read, list and summarise the files of this device and run the commands that are allowed there. Try “What does notes.md say about the launch date?”, “find files about budget” or “summarise docs”.',
+  aside: 'This is not about your files, so I cannot answer it: I find and quote lines of files, and know nothing else.',
   closest: 'No line answers this directly. The closest ones:',
   nothingSaid: (subject, files) => `I found no line about “${subject}” in ${files}.`,
   otherScript: (subject, files) =>
@@ -97,7 +100,8 @@ const en: Phrases = {
 };
 
 const zh: Phrases = {
-  help: '我可以查找、读取、列出和总结这台设备上的文件，也可以运行被允许的命令。例如：“notes.md 里关于发布日期说了什么？”、“查找关于预算的文件”、“总结 docs”、“运行 uptime”。',
+  help: '我可以查找、读取、列出和总结这台设备上的文件，也可以运行那里允许的命令。例如：“notes.md 里关于发布日期说了什么？”、“查找关于预算的文件”、“总结 docs”。',
+  aside: '这个问题与文件无关，我无法回答：我只查找并引用文件里的内容，别的一概不知。',
   closest: '没有哪一行直接回答这个问题。最接近的是：',
   nothingSaid: (subject, files) => `在 ${files} 里没有找到关于“${subject}”的内容。`,
   otherScript: (subject, files) =>

@@ -52,6 +52,7 @@ const SATISFIED: ReadonlySet<string> = new Set(['ask', 'find', 'summarise']);
 function wantedCalls(aim: Aim, transcript: Transcript, evidence: Evidence): PlannedCall[] {
   switch (aim.kind) {
     case 'greet':
+    case 'aside':
     case 'negation':
     case 'deed':
       return [];

@@ -263,6 +263,18 @@ test('what would change files is said to be impossible, and nothing is called', 
   expect((await talk().ask('删除 d/notes.md')).text).toMatch(/^我不能删除/);
 });
 
+test.each([
+  ['What day is it today?', /^This is not about your files.*I can find/s],
+  ['今天几号？', /^这个问题与文件无关.*我可以查找/s],
+  ['write a note saying buy milk', /^I cannot delete, write.*I can find/s],
+  ['help', /^I can find/],
+])('what is not about files is answered with what can be done, without a look: %s', async (question, answer) => {
+  const told = await talk().ask(question);
+  expect(told.calls).toEqual([]);
+  expect(told.text).toMatch(answer);
+  expect(told.text).not.toContain('uptime');
+});
+
 test('a number is quoted where the sentence before says whose it is', async () => {
   const boat = { 'd/boat.md': '# Boat\n\nThe boat is called Sea Otter. It was bought in 2011 for 7400 EUR.\n' };
   const told = await talk(['d/boat.md'], { files: boat }).ask('What did we pay for the boat?');
