@@ -149,7 +149,7 @@ function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: C
     (unit) => isReadable(unit.text) && !repeats(unit.words, aim.question),
   );
   const subject = aim.subject.join(' ');
-  const exact = rank(units, subject, aim.question);
+  const exact = rank(units, subject, aim.question).filter(isAbout(aim));
   const found = exact.length > 0 ? exact : alike(units, subject);
   const best = found[0];
   if (!best) return false;
@@ -164,14 +164,24 @@ function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: C
 /** A question that asks for what is not: a quote that has its words may say the opposite. */
 const NEGATED = /\bnot\b|n['’]t\b|\bnever\b|\bwithout\b|(?<!有)没有?(?!有)|(?<!是)不是|未(?!来)|尚未/i;
 
+/** What a question measures, which says nothing of what it asks about: "how old is my cat" is about the cat. */
+const MEASURED = /\bhow (old|long|far|big|large|small|high|tall|wide|deep|heavy|fast|hot|cold|new|often|late|early)\b/i;
+
+/** Whether a line has, in it or above it, more of the subject than what is measured. */
+function isAbout({ question, subject }: Aim): (ranked: Ranked) => boolean {
+  const measured = MEASURED.exec(question)?.[1]?.toLowerCase();
+  const named = subject.filter((word) => word.toLowerCase() !== measured).flatMap(tokens);
+  if (measured === undefined || named.length === 0) return () => true;
+  return ({ unit }) => !unit.words.includes(measured) || named.some((token) => wordsAround(unit).has(token));
+}
+
+/** Words of a line, of the headings above it and of its file's name. */
+const wordsAround = ({ words, headings, path }: Located): ReadonlySet<string> =>
+  new Set([...words, ...tokens([...headings, path.replace(/[/_.-]/g, ' ')].join('\n'))]);
+
 /** Whether more than half of the words of the subject stand in what is quoted, above it or in its file's name. */
 function holdsWords(aim: Aim, chosen: readonly Ranked[]): boolean {
-  const held = new Set(
-    chosen.flatMap(({ unit: { words, headings, path } }) => [
-      ...words,
-      ...tokens([...headings, path.replace(/[/_.-]/g, ' ')].join('\n')),
-    ]),
-  );
+  const held = new Set(chosen.flatMap(({ unit }) => [...wordsAround(unit)]));
   const told = aim.subject.filter((word) => tokens(word).some((token) => held.has(token)));
   return told.length * 2 > aim.subject.length;
 }

@@ -1,7 +1,7 @@
 // Cuts the files that were read into units with their words, in slices: the event loop it shares is never held for long.
 import type { FoundIn, ReadFile } from './evidence.ts';
 import { type Unit, unitsOf } from './quotable.ts';
-import { tokens } from './words.ts';
+import { wordsIn } from './words.ts';
 
 /** A unit with where it comes from and its words. */
 export interface Located extends Unit {
@@ -27,7 +27,7 @@ export async function cutFiles(files: readonly ReadFile[], signal: AbortSignal):
     for (const [index, unit] of unitsOf(file.text, file.firstLine, isProse(file.path)).entries()) {
       const above = file.found ? { found: file.found, headings: [...file.found.headings, ...unit.headings] } : {};
       const page = file.pageAt?.(unit.startLine) ?? file.found?.page ?? 0;
-      located.push({ ...unit, ...above, path: file.path, page, words: tokens(unit.text) });
+      located.push({ ...unit, ...above, path: file.path, page, words: wordsIn(unit.text) });
       if (index % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
     }

@@ -9,7 +9,7 @@ import { hasChinese } from './language.ts';
 import { baseName } from './names.ts';
 import { callKey, type PlannedCall } from './planned-call.ts';
 import type { SharedPath, Transcript } from './transcript.ts';
-import { searchTerms, tokens } from './words.ts';
+import { searchTerms, tokens, wordsIn } from './words.ts';
 
 /** Files read for one question. */
 const MOST_READS = 6;
@@ -42,7 +42,7 @@ function passagesAnswer(aim: Aim, transcript: Transcript, { passages }: Evidence
 /** Whether texts hold at least half of the subject. */
 function holdsHalf(aim: Aim, texts: readonly string[]): boolean {
   const wanted = new Set(tokens(aim.subject.join(' ')));
-  const held = new Set(texts.flatMap((text) => tokens(text)));
+  const held = new Set(texts.flatMap((text) => wordsIn(text)));
   return [...wanted].filter((token) => held.has(token)).length * 2 >= wanted.size;
 }
 
@@ -97,11 +97,20 @@ const list = (path: string, recursive: boolean, glob: Record<string, string> = {
 
 function findCalls(aim: Aim): PlannedCall[] {
   const path = aim.folders[0] === undefined ? {} : { path: aim.folders[0] };
+  const spaced = aim.files.filter((name) => endsNameWithSpaces(name, aim));
+  if (spaced.length > 0)
+    return spaced.flatMap((name) => [globFor(name), `* ${anyCase(name)}`]).map((glob) => search({ ...path, glob }));
   const globs = [...aim.globs, ...aim.files.map(globFor)];
   if (globs.length > 0 && aim.subject.length === 0) return globs.map((glob) => search({ ...path, glob }));
   const terms = termsOf(aim);
   if (terms.length === 0) return [list(aim.folders[0] ?? '', true)];
   return [search({ ...path, terms, ...(globs[0] === undefined ? {} : { glob: globs[0] }) })];
+}
+
+/** Whether a word right before a file's name may belong to it: "where is lisbon 2026.md". */
+function endsNameWithSpaces(name: string, { question, subject }: Aim): boolean {
+  const before = question.slice(0, Math.max(0, question.indexOf(name)));
+  return !name.includes('/') && subject.some((word) => before.endsWith(` ${word} `));
 }
 
 const search = (args: Record<string, JsonValue>): PlannedCall => ({ tool: 'fs_search', args });
@@ -245,7 +254,7 @@ function searchTargets(aim: Aim, transcript: Transcript, evidence: Evidence): Ta
   for (const { file, text } of evidence.matches) {
     if (!file?.path) continue;
     const held = hits.get(file.path) ?? new Set();
-    for (const token of tokens(`${text} ${baseName(file.path)}`)) if (wanted.has(token)) held.add(token);
+    for (const token of wordsIn(`${text} ${baseName(file.path)}`)) if (wanted.has(token)) held.add(token);
     hits.set(file.path, held);
   }
   // The device gives the best first; a sort keeps that order among equals.

@@ -31,6 +31,14 @@ const WANTS_NUMBER =
 const HAS_NUMBER =
   /\d|[一二三四五六七八九十][月日号点年]|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b/i;
 
+/** A question that wants a place prefers units that tell one. */
+const WANTS_PLACE = /\bwhere\b|\b(?:venue|address|location|place)\b|在哪|哪里|哪儿|地点|地址|什么地方/i;
+const HAS_PLACE =
+  /\b(?:venue|address|location|located|street|road|avenue|square|takes? place|meeting point)\b|(?<!\p{L})(?:in|at|near) (?:the )?\p{Lu}(?!\p{Lu})|地点|地址|位于|场地|会场|[路街]\s?\d|在.{1,12}(?:举行|举办|楼|室|厅|馆|酒店|中心)/u;
+/** Months and days of the week are no places. */
+const TIME_WORD =
+  /\b(?:in|at|near) (?:the )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w*/g;
+
 /** A sentence that speaks of what the one before it named. */
 const PRONOUN = /^(?:it|its|he|his|she|her|they|their|this|that|these)\b|^(?:它|他|她|其|该|这)/i;
 
@@ -49,6 +57,7 @@ export function rank(units: readonly Located[], query: string, question: string)
     const follows = before?.path === unit.path && before.kind === 'text' && unit.startLine - before.endLine <= 1;
     return new Set(follows && PRONOUN.test(unit.text) ? bags[index - 1] : []);
   };
+  const wantsPlace = WANTS_PLACE.test(question);
   const meaning = WANTS_MEANING.test(question) ? query : undefined;
   const ranked: Ranked[] = [];
   // Units under one heading share its list of headings' texts.
@@ -83,11 +92,13 @@ export function rank(units: readonly Located[], query: string, question: string)
     if (held === 0 && above < (tellsNumber && before.size > 0 ? Number.MIN_VALUE : total / 2)) continue;
     score *= 1 + 0.35 * adjacent(wanted, bag);
     if (tellsNumber) score *= 1.3;
+    const tellsPlace = wantsPlace && HAS_PLACE.test(unit.text.replace(TIME_WORD, ' '));
+    if (tellsPlace) score *= 4;
     if (meaning !== undefined && defines(unit.text, meaning)) score *= 2.5;
     if (unit.kind === 'heading') score *= 0.5;
     if (unit.kind === 'code') score *= 0.75;
     if (held === 0 && !(tellsNumber && before.size > 0)) score *= 0.8;
-    ranked.push({ unit, score, coverage: (held + above * HEADING_SHARE) / total });
+    ranked.push({ unit, score, coverage: (held + above * (tellsPlace ? 1 : HEADING_SHARE)) / total });
   }
   return ranked.sort(
     (a, b) => b.score - a.score || a.unit.path.localeCompare(b.unit.path) || a.unit.startLine - b.unit.startLine,

@@ -275,6 +275,50 @@ test.each([
   expect(told.text).not.toContain('uptime');
 });
 
+const LAUNCH = `# Launch
+
+The product launch is on 14 May 2027.
+The venue is the Old Brewery in Leeds.
+Expected guests: 180.
+`;
+const CONTACTS =
+  'name,email,phone,city\nAnna Becker,anna@becker.example,555-0111,Hamburg\nTom Hughes,tom@hughes.example,555-0112,Bristol\n';
+const CONFIG = 'export const LIMIT = 3;\nexport const DEFAULT_TIMEOUT_MS = 4500;\nfunction parseConfig(text) {}\n';
+test.each([
+  ['Where is the launch?', 'd/launch.md', LAUNCH, /^- “The venue is the Old Brewery in Leeds\.” \(d\/launch\.md:4\)/],
+  ['When is the launch?', 'd/launch.md', LAUNCH, /^- “The product launch is on 14 May 2027\.”/],
+  ['发布会在哪里？', 'd/发布会.md', '# 发布会\n\n发布会定在五月十四日。\n地点是老酒厂。\n', /^- “地点是老酒厂。”/],
+  [
+    "What is Tom Hughes' email?",
+    'd/contacts.csv',
+    CONTACTS,
+    /^- “Tom Hughes,tom@hughes\.example.*” \(d\/contacts\.csv:3\)/,
+  ],
+  [
+    'What is the default timeout in a.ts?',
+    'd/a.ts',
+    CONFIG,
+    /^- “export const DEFAULT_TIMEOUT_MS = 4500;” \(d\/a\.ts:2\)/,
+  ],
+  ['How does a.ts parse the config?', 'd/a.ts', CONFIG, /^- “function parseConfig/],
+])('a question gets the kind of line that it asks for: %s', async (question, path, text, answer) => {
+  const told = await new RulesConversation({ files: { [path]: text }, shared: [path] }).ask(question);
+  expect(told.text).toMatch(answer);
+});
+
+test('a line that only has what is measured is not the closest to a question about something else', async () => {
+  const conversation = new RulesConversation({ files: { 'd/launch.md': LAUNCH }, shared: ['d/launch.md'] });
+  expect((await conversation.ask('How old is my cat?')).text).toMatch(/^I found no line about “old cat”/);
+  expect((await conversation.ask('How old is the brewery?')).text).toContain('Old Brewery');
+});
+
+test('a file is found whose name has spaces', async () => {
+  const files = { 'd/lisbon 2026.md': 'Hotel.\n', 'd/other.md': 'Lisbon.\n' };
+  const told = await new RulesConversation({ files }).ask('Where is lisbon 2026.md?');
+  expect(told.text).toContain('- d/lisbon 2026.md (');
+  expect(told.text).not.toContain('other.md');
+});
+
 test('a number is quoted where the sentence before says whose it is', async () => {
   const boat = { 'd/boat.md': '# Boat\n\nThe boat is called Sea Otter. It was bought in 2011 for 7400 EUR.\n' };
   const told = await talk(['d/boat.md'], { files: boat }).ask('What did we pay for the boat?');

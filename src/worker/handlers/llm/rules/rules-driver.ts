@@ -11,7 +11,7 @@ import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/comm
 import { estimateTokens } from '../../../kit/providers/estimate-tokens.ts';
 import type { ChatDriver } from '../chat-driver.ts';
 import { aimOf } from './aim.ts';
-import { aimAtPiped } from './aim-at-piped.ts';
+import { aimAtShared } from './aim-at-shared.ts';
 import { compose } from './answer.ts';
 import { cutFiles } from './cut-files.ts';
 import { evidenceOf } from './evidence.ts';
@@ -38,7 +38,7 @@ export const rulesDriver: ChatDriver = {
       yield finish(request, text, FinishReason.STOP);
       return;
     }
-    const aim = aimAtPiped(aimOf(transcript.question), transcript.shared);
+    const aim = aimAtShared(aimOf(transcript.question), transcript.shared);
     const evidence = evidenceOf(transcript.steps);
     const calls = nextCalls(aim, transcript, evidence);
     if (calls.length > 0) {

@@ -47,12 +47,23 @@ function stem(word: string): string {
 const bare = (w: string): string => (w.endsWith('e') && w.length > 4 ? w.slice(0, -1) : w);
 const undouble = (w: string): string => bare(/([bdgklmnprt])\1$/.test(w) ? w.slice(0, -1) : w);
 
+/** Where the words of an identifier meet: DEFAULT_TIMEOUT, parseConfig, HTTPServer. */
+const SEAM = /_+|(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
+
 /** Everything in a text that can match, in order; repeated where the text repeats it. */
-export function tokens(text: string): string[] {
+export const tokens = (text: string): string[] => tokensOf(text, false);
+
+/** The same of a text that is looked through, where an identifier can match as a whole and by its words. */
+export const wordsIn = (text: string): string[] => tokensOf(text, true);
+
+function tokensOf(text: string, parts: boolean): string[] {
   const found: string[] = [];
   for (const [run] of text.normalize('NFKC').matchAll(RUNS)) {
-    if (!CHINESE.test(run)) found.push(stem(run));
-    else if (run.length === 1) found.push(run);
+    if (!CHINESE.test(run)) {
+      found.push(stem(run.replaceAll('_', '')));
+      const words = parts ? run.split(SEAM).filter((word) => word !== '') : [];
+      if (words.length > 1) found.push(...words.map(stem));
+    } else if (run.length === 1) found.push(run);
     else for (let i = 0; i + 1 < run.length; i++) found.push(run.slice(i, i + 2));
   }
   return found;
