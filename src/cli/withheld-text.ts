@@ -13,7 +13,8 @@ const WHY: Readonly<Record<WithheldWord, string>> = {
   BUDGET: 'there was more than one call looks at, so something may be missing',
   CAP: 'the share met its limit',
   UNREADABLE_NAME: 'with signs that cannot be told safely, so left out',
-  TERM_NOT_IN_ASK: 'only words of your question are searched for in files that are not shared',
+  TERM_NOT_IN_ASK:
+    'some words were not searched for in files that are not shared, as they are too short or not of your question',
   SEARCH_BUDGET:
     'as many words as one ask may search for in files that are not shared were searched for; share the files',
   RECIPIENT: 'shared with someone else',

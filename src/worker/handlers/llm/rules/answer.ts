@@ -11,7 +11,7 @@ import { asWritten } from './any-case.ts';
 import { commandAnswer } from './command-answer.ts';
 import type { CutFiles, Located } from './cut-files.ts';
 import { aboutFile } from './describe-file.ts';
-import type { Evidence, ReadFile } from './evidence.ts';
+import { type Evidence, REFUSALS, type ReadFile } from './evidence.ts';
 import { excerpt } from './excerpt.ts';
 import { addFacts, markIn } from './facts/fact-answer.ts';
 import { type AnswerLanguage, hasChinese } from './language.ts';
@@ -21,7 +21,7 @@ import { mentions } from './plan.ts';
 import { alike, central, type Ranked, rank } from './rank.ts';
 import { isReadable, readableText } from './readable.ts';
 import type { Transcript } from './transcript.ts';
-import { tokens } from './words.ts';
+import { measuredIn, tokens } from './words.ts';
 
 export interface Answer {
   readonly text: string;
@@ -76,7 +76,9 @@ const TELL_ALWAYS: ReadonlySet<string> = new Set(['fs_read', 'retrieval_search']
 /** Failures matter where nothing came in their stead. */
 function failuresToTell(evidence: Evidence): Evidence['failed'] {
   const found = [evidence.reads, evidence.matches, evidence.passages].some((each) => each.length > 0);
-  return found ? evidence.failed.filter(({ tool }) => TELL_ALWAYS.has(tool)) : evidence.failed;
+  // That words were not searched for is said in words of its own.
+  const failed = evidence.failed.filter(({ error }) => !REFUSALS.has(error!.reason));
+  return found ? failed.filter(({ tool }) => TELL_ALWAYS.has(tool)) : failed;
 }
 
 function reading(draft: AnswerDraft, aim: Aim, evidence: Evidence, cut: CutFiles): void {
@@ -164,12 +166,9 @@ function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: C
 /** A question that asks for what is not: a quote that has its words may say the opposite. */
 const NEGATED = /\bnot\b|n['’]t\b|\bnever\b|\bwithout\b|(?<!有)没有?(?!有)|(?<!是)不是|未(?!来)|尚未/i;
 
-/** What a question measures, which says nothing of what it asks about: "how old is my cat" is about the cat. */
-const MEASURED = /\bhow (old|long|far|big|large|small|high|tall|wide|deep|heavy|fast|hot|cold|new|often|late|early)\b/i;
-
 /** Whether a line has, in it or above it, more of the subject than what is measured. */
 function isAbout({ question, subject }: Aim): (ranked: Ranked) => boolean {
-  const measured = MEASURED.exec(question)?.[1]?.toLowerCase();
+  const measured = measuredIn(question);
   const named = subject.filter((word) => word.toLowerCase() !== measured).flatMap(tokens);
   if (measured === undefined || named.length === 0) return () => true;
   return ({ unit }) => !unit.words.includes(measured) || named.some((token) => wordsAround(unit).has(token));

@@ -82,7 +82,8 @@ export function evidenceOf(steps: readonly Step[]): Evidence {
   };
 }
 
-const REFUSALS: ReadonlySet<string> = new Set(['TERM_NOT_IN_ASK', 'SEARCH_BUDGET']);
+/** Reasons for which words are not searched for. */
+export const REFUSALS: ReadonlySet<string> = new Set(['TERM_NOT_IN_ASK', 'SEARCH_BUDGET']);
 
 /** Words that were not searched for in files that are not shared. */
 function isRefused({ error, result }: Step): boolean {

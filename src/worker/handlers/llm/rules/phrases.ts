@@ -68,7 +68,8 @@ const en: Phrases = {
   filesAre: 'The files:',
   filesCounted: (count) => `In all: ${count}. The first of them:`,
   notSeen: (subject) => `“${subject}” does not stand in what I could look at so far.`,
-  notSearched: (subject) => `I could not search every file for “${subject}”, so it may stand in one of them.`,
+  notSearched: (subject) =>
+    `I could not search every file for “${subject}”, so it may stand in one of them: share or name the file that you mean.`,
   noFiles: 'There are no files here.',
   more: (count) => `… and ${count} more.`,
   moreUnknown: '… and more.',
@@ -115,7 +116,7 @@ const zh: Phrases = {
   filesAre: '文件如下：',
   filesCounted: (count) => `总共：${count}。前面的是：`,
   notSeen: (subject) => `到目前为止看过的内容里没有出现“${subject}”。`,
-  notSearched: (subject) => `我没能在所有文件里搜索“${subject}”，所以它可能就在其中。`,
+  notSearched: (subject) => `我没能在所有文件里搜索“${subject}”，所以它可能就在其中：请共享或指明要看的文件。`,
   noFiles: '这里没有文件。',
   more: (count) => `……另有 ${count} 个。`,
   moreUnknown: '……还有更多。',

@@ -9,7 +9,7 @@ import { hasChinese } from './language.ts';
 import { baseName } from './names.ts';
 import { callKey, type PlannedCall } from './planned-call.ts';
 import type { SharedPath, Transcript } from './transcript.ts';
-import { searchTerms, tokens, wordsIn } from './words.ts';
+import { measuredIn, searchTerms, tokens, wordsIn } from './words.ts';
 
 /** Files read for one question. */
 const MOST_READS = 6;
@@ -114,7 +114,12 @@ function endsNameWithSpaces(name: string, { question, subject }: Aim): boolean {
 }
 
 const search = (args: Record<string, JsonValue>): PlannedCall => ({ tool: 'fs_search', args });
-const termsOf = (aim: Aim): string[] => searchTerms(aim.subject.join(' '));
+
+function termsOf({ subject, question }: Aim): string[] {
+  const measured = measuredIn(question);
+  const named = subject.filter((word) => word.toLowerCase() !== measured);
+  return searchTerms((named.length > 0 ? named : subject).join(' '));
+}
 
 /** A pattern for a name in any letter case; a Chinese one may have lost a first character to the words before it. */
 function globFor(name: string): string {

@@ -204,6 +204,7 @@ test('a search that was refused is never told as absence', async () => {
     const { text } = compose(aim, transcript, evidenceOf(steps), new Map());
     expect(text).toContain('没能在所有文件里搜索“王芳”');
     expect(text).not.toContain('没有找到');
+    expect(text).not.toMatch(/[A-Z]{2}_/);
   }
 });
 
@@ -310,6 +311,14 @@ test('a line that only has what is measured is not the closest to a question abo
   const conversation = new RulesConversation({ files: { 'd/launch.md': LAUNCH }, shared: ['d/launch.md'] });
   expect((await conversation.ask('How old is my cat?')).text).toMatch(/^I found no line about “old cat”/);
   expect((await conversation.ask('How old is the brewery?')).text).toContain('Old Brewery');
+});
+
+test('what is measured and single Chinese signs are not looked for beside other words', async () => {
+  const searched = async (question: string) =>
+    (await new RulesConversation({ files: { 'd/a.md': 'x' } }).ask(question)).calls[0]?.args.terms;
+  expect(await searched('How old is my cat?')).toEqual(['cat']);
+  expect(await searched('车的保险什么时候到期？')).toEqual(['保险', '到期']);
+  expect(await searched('我想读什么书？')).toEqual(['书']);
 });
 
 test('a file is found whose name has spaces', async () => {

@@ -104,5 +104,12 @@ export function searchTerms(text: string, most = 8): string[] {
     const parts = [...SEGMENTER.segment(word)].map(({ segment }) => segment).filter((part) => part.length > 1);
     return [word, ...parts];
   });
-  return [...new Set(terms)].slice(0, most);
+  // One Chinese sign stands in too many words to be looked for beside others.
+  const long = terms.filter((term) => term.length > 1 || !CHINESE.test(term));
+  return [...new Set(long.length > 0 ? long : terms)].slice(0, most);
 }
+
+const MEASURED = /\bhow (old|long|far|big|large|small|high|tall|wide|deep|heavy|fast|hot|cold|new|often|late|early)\b/i;
+
+/** What a question measures, which says nothing of what it asks about: "how old is my cat" is about the cat. */
+export const measuredIn = (question: string): string | undefined => MEASURED.exec(question)?.[1]?.toLowerCase();
