@@ -5,6 +5,7 @@ import { AppError } from './errors.ts';
 import type { HomePaths } from './home.ts';
 import { readControlInfo, readPin } from './home-files.ts';
 import { isLoopback } from './host.ts';
+import { notRunning } from './is-starting.ts';
 import { readPrivate } from './private-file.ts';
 import { trimEndSigns } from './trim-signs.ts';
 
@@ -44,7 +45,7 @@ export interface AddressSources {
 
 /**
  * `--control`, else BOWLINE_CONTROL, else what `up` wrote when it was ready, else what this box joined. Throws USAGE, INSECURE_CONTROL, what a
- * damaged file is, and NOT_RUNNING when the home knows of no control plane.
+ * damaged file is, and NOT_RUNNING or STARTING when the home knows of no control plane.
  */
 export function controlAddress({ flag, env, paths, joined }: AddressSources): string {
   const url =
@@ -52,7 +53,7 @@ export function controlAddress({ flag, env, paths, joined }: AddressSources): st
     (env.BOWLINE_CONTROL ||
       readControlInfo(paths.controlInfo) ||
       (joined ? joinedFields(paths.device)?.('control') : undefined));
-  if (!url) throw new AppError('NOT_RUNNING', { where: paths.controlInfo, home: paths.home });
+  if (!url) throw notRunning(paths, paths.controlInfo);
   return controlUrl(url);
 }
 

@@ -67,7 +67,7 @@ function closeToOthers(home: string): void {
 
 function readPid(path: string): string {
   try {
-    return readFileSync(path, 'utf8').trim();
+    return readFileSync(path, 'utf8').trim().split('\n', 1)[0] ?? '';
   } catch {
     return 'unknown';
   }

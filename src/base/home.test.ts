@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expandHome, homeFolder, homePaths } from './home.ts';
 import { lockHome } from './home-lock.ts';
-import { isStarting } from './is-starting.ts';
+import { isStarting, noteWait, notRunning } from './is-starting.ts';
 
 test('the home is the flag, else the environment, else below the user\u2019s folder, never the folder one is in', () => {
   expect(homeFolder('/a', { BOWLINE_HOME: '/b', HOME: '/c' })).toBe('/a');
@@ -37,8 +37,16 @@ test('a home starts from its lock until its control plane says where it listens,
   expect(isStarting(paths)).toBe(false);
   const lock = lockHome(home, 'control');
   expect(isStarting(paths)).toBe(true);
+  expect(notRunning(paths, 'x')).toMatchObject({ reason: 'STARTING' });
+  noteWait(home, 'waiting for the database: 没有\n回答');
+  expect(notRunning(paths, 'x').message).toBe(
+    `Bowline is starting with the home ${home}: waiting for the database: 没有 回答`,
+  );
   writeFileSync(paths.controlInfo, '{}');
   expect(isStarting(paths)).toBe(false);
+  // What is said later does not make it start again.
+  noteWait(home, 'the disk is nearly full');
+  expect(notRunning(paths, 'x')).toMatchObject({ reason: 'NOT_RUNNING' });
   rmSync(paths.controlInfo);
   expect(isStarting(paths)).toBe(true);
   lock.release();

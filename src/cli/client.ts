@@ -9,12 +9,13 @@ import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { controlAddress, knownPins } from '../base/control-address.ts';
 import { AppError, type Reason } from '../base/errors.ts';
 import { type HomePaths, homeFolder, homePaths } from '../base/home.ts';
+import { notRunning } from '../base/is-starting.ts';
 import { splitKey } from '../base/pin.ts';
 import { readPrivate } from '../base/private-file.ts';
 import { dialProven } from '../contract/channel/dial.ts';
 import { dialHomeSocket } from '../contract/channel/home-socket.ts';
 import { whyOf } from '../contract/condition.ts';
-import { fromConnectError } from '../contract/errors.ts';
+import { brokenText, fromConnectError } from '../contract/errors.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
 import { measuredTransport } from '../contract/measured-transport.ts';
 import type { CliIo } from './io.ts';
@@ -53,6 +54,7 @@ export function localSide(io: CliIo, options: GlobalOptions): Side {
     key,
     where: paths.socket,
     paths,
+    isElsewhere: false,
     conditions: (raw, timeoutMs) => createClient(LocalService, raw).getStatus({}, { timeoutMs }),
     blockers: ['DISK_FULL', 'JOURNAL_FULL'],
   });
@@ -73,15 +75,22 @@ export function controlSide(io: CliIo, options: GlobalOptions): Side {
     key,
     where: url,
     paths,
+    isElsewhere: Boolean(options.control || io.env.BOWLINE_CONTROL),
     conditions: (raw, timeoutMs) => createClient(StatusService, raw).getStatus({}, { timeoutMs }),
     blockers: ['CONTROL_DISK_FULL', 'DATABASE_AWAY'],
   });
 }
 
 /** Whether nobody was there to answer, or not to the end: it is no word of the other side. */
-export const isAway = (error: unknown): boolean => error instanceof AppError && AWAY.has(error.reason);
+export const isAway = (error: unknown): boolean =>
+  isAbsent(error) || (error instanceof AppError && AWAY.has(error.reason));
 
-const AWAY: ReadonlySet<string> = new Set(['NOT_RUNNING', 'CONNECTION_LOST', 'CONTROL_SILENT']);
+const AWAY: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CONTROL_SILENT']);
+
+/** Whether nobody listens there, or not yet. */
+export const isAbsent = (error: unknown): boolean => error instanceof AppError && NOBODY.has(error.reason);
+
+const NOBODY: ReadonlySet<string> = new Set(['NOT_RUNNING', 'STARTING']);
 
 /** Opens a side, runs, and closes it whatever happens. */
 export async function using<T>(open: Side, run: (side: Side) => Promise<T>): Promise<T> {
@@ -100,12 +109,14 @@ interface SideParts {
   readonly key: string | undefined;
   readonly where: string;
   readonly paths: HomePaths;
+  /** Whether it was named, and need not be what this home runs. */
+  readonly isElsewhere: boolean;
   readonly conditions: (raw: Transport, timeoutMs: number) => Promise<{ readonly conditions: Condition[] }>;
   /** Of those, what keeps it from answering anything. */
   readonly blockers: readonly Reason[];
 }
 
-function side({ io, baseUrl, sessionManager, key, where, paths, conditions, blockers }: SideParts): Side {
+function side({ io, baseUrl, sessionManager, key, where, paths, isElsewhere, conditions, blockers }: SideParts): Side {
   const authorize: Interceptor = (next) => (request) => {
     if (key !== undefined) request.header.set('authorization', `Bearer ${key}`);
     return next(request);
@@ -121,7 +132,11 @@ function side({ io, baseUrl, sessionManager, key, where, paths, conditions, bloc
     return all.conditions.map(whyOf).find((why) => blockers.some((each) => each === why?.reason));
   };
   const transport = translating(toldCalls(grpc, { io, where, look }), (error) => {
-    const told = clientError(error, where, paths.home);
+    const told = clientError(error, where, () =>
+      isElsewhere
+        ? new AppError('NOT_RUNNING', { where, home: paths.home }, { cause: error })
+        : notRunning(paths, where, error),
+    );
     return key === undefined ? withoutKey(told, paths.ownerKey) : told;
   });
   return {
@@ -158,15 +173,15 @@ async function* translated<T>(messages: AsyncIterable<T>, translate: (error: unk
   }
 }
 
-/** Nobody listens there: NOT_RUNNING. The connection broke: CONNECTION_LOST. An answer of the other side: as it came. */
-function clientError(error: unknown, where: string, home: string): unknown {
+/** Nobody listens there: NOT_RUNNING, or STARTING. The connection broke: CONNECTION_LOST. An answer of the other side: as it came. */
+function clientError(error: unknown, where: string, absent: () => AppError): unknown {
   if (error instanceof AppError) return error;
   const e = ConnectError.from(error);
   const errno = (e.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
-  if (ABSENT.has(errno)) return new AppError('NOT_RUNNING', { where, home }, { cause: error });
+  if (ABSENT.has(errno)) return absent();
   const answered = e.findDetails(ErrorInfoSchema).length > 0;
   if (!answered && BROKEN.has(e.code)) {
-    return new AppError('CONNECTION_LOST', { where, problem: e.rawMessage }, { cause: error });
+    return new AppError('CONNECTION_LOST', { where, problem: brokenText(e.rawMessage) }, { cause: error });
   }
   const size = answered ? null : TOO_LARGE.exec(e.rawMessage);
   if (size) {

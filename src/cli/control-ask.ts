@@ -14,7 +14,7 @@ import { newId } from '../base/ids.ts';
 import { firstStop } from '../contract/condition.ts';
 import { messageOf, watchInterrupts } from './ask-interrupts.ts';
 import type { AskResult } from './ask-result.ts';
-import type { Side } from './client.ts';
+import { isAbsent, type Side } from './client.ts';
 import type { CliIo } from './io.ts';
 import { type FactsOfBox, filledRunEvents } from './known-facts.ts';
 import { LATE, leaveAfter } from './leave-after.ts';
@@ -99,7 +99,7 @@ export async function askControl({ control, request, printer, facts, onInterrupt
   try {
     const responses = resumed({
       open: () => runs.ask(request, { signal: leave.signal }),
-      mayReturn: ({ reason }, isLost) => reason === 'CONNECTION_LOST' || (reason === 'NOT_RUNNING' && isLost),
+      mayReturn: (error, isLost) => error.reason === 'CONNECTION_LOST' || (isAbsent(error) && isLost),
       onLost: () => printer.status('the control plane went away; waiting for it to come back'),
       signal: leave.signal,
     });

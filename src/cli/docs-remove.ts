@@ -6,7 +6,7 @@ import { shellQuote } from '../base/shell-quote.ts';
 import { EXIT } from '../base/status-codes.ts';
 import { toAppError } from '../contract/errors.ts';
 import { isCollectionName } from './argument-words.ts';
-import { controlSide, type GlobalOptions, localSide, using } from './client.ts';
+import { controlSide, type GlobalOptions, isAbsent, localSide, using } from './client.ts';
 import type { CliIo } from './io.ts';
 import { allPages } from './listing.ts';
 import { Printer } from './output.ts';
@@ -74,7 +74,7 @@ async function revokeGrants(io: CliIo, collection: string, options: GlobalOption
       return grants.length;
     });
   } catch (error) {
-    if (!(error instanceof AppError && error.reason === 'NOT_RUNNING')) throw error;
+    if (!isAbsent(error)) throw error;
     new Printer(io.stderr, io.env).line('no edge runs here: grants of another box for it are revoked there', 'yellow');
     return 0;
   }

@@ -22,6 +22,17 @@ export function rolesOf(paths: HomePaths): HomeRole[] {
   return roles;
 }
 
+/** How a program is started in a home that runs nothing else. */
+const STARTED_BY: Readonly<Record<HomeRole, string>> = {
+  control: 'bowline control',
+  edge: 'bowline edge',
+  worker: 'bowline worker',
+};
+
+/** The command that starts what a home is meant to run: `up` runs several. */
+export const startedBy = (roles: readonly HomeRole[]): string =>
+  roles.length === 1 ? STARTED_BY[roles[0]!] : 'bowline up';
+
 /** Of one side: what it says of itself, or why it says nothing. `alive`: it answers, and tells no more without a key. */
 export type SideAnswer<T> = { readonly status: T } | { readonly problem: AppError; readonly alive: string | undefined };
 

@@ -2,10 +2,11 @@
 import { asCalled } from '../base/called-as.ts';
 import { causeText, systemCodeOf } from '../base/cause-text.ts';
 import { AppError } from '../base/errors.ts';
-import { homeFolder } from '../base/home.ts';
+import { homeFolder, homePaths } from '../base/home.ts';
 import { inertLine } from '../base/inert.ts';
 import { toAppError } from '../contract/errors.ts';
 import { argumentWords } from './argument-words.ts';
+import { rolesOf, startedBy } from './home-health.ts';
 import type { CliIo } from './io.ts';
 import { Printer } from './output.ts';
 
@@ -14,7 +15,6 @@ const HINTS: Readonly<Record<string, string>> = {
   SHARE_NO_MATCH:
     'patterns are relative to the folder you are in; only what the edge was given with --allow can be shared',
   UNAUTHENTICATED: 'is this the home of that control plane? see --home and BOWLINE_OWNER_KEY_FILE',
-  NOT_RUNNING: 'start it with: bowline up --allow FOLDER',
   DEVICE_OFFLINE: 'see: bowline devices ls',
   CONVERSATION_BUSY: 'see: bowline runs ls',
   PROVIDER_UNAVAILABLE: 'is its server running, and is the address right? see: bowline models ls',
@@ -41,7 +41,8 @@ export interface ReportOptions {
 /** Writes `error: what (REASON)`, the home that was tried and a hint; sets the exit code. */
 export function reportError(error: unknown, io: CliIo, { home, json }: ReportOptions): void {
   const e = inWords(toAppError(systemRefused(error) ?? error));
-  const hint = e.reason === 'NOT_FOUND' ? LISTS[e.metadata.kind ?? ''] : HINTS[e.reason];
+  const tried = triedHome(io, home);
+  const hint = hintFor(e, tried);
   if (json) {
     io.exit(e.exit);
     const told = (text: string | undefined) => (text === undefined ? null : asCalled(text, io.env));
@@ -57,8 +58,17 @@ export function reportError(error: unknown, io: CliIo, { home, json }: ReportOpt
   io.exit(e.exit);
   if (e.reason === 'INTERNAL' && e.cause instanceof Error) err.line(`  cause: ${inertLine(String(e.cause))}`);
   if (hint) err.line(`  ${hint}`);
-  const tried = triedHome(io, home);
   if (e.reason !== 'USAGE' && tried && !e.message.includes(tried)) err.line(`  home: ${tried}`);
+}
+
+function hintFor({ reason, metadata }: AppError, home: string | undefined): string | undefined {
+  if (reason === 'NOT_FOUND') return LISTS[metadata.kind ?? ''];
+  if (reason !== 'NOT_RUNNING') return HINTS[reason];
+  const roles = home === undefined ? [] : rolesOf(homePaths(home));
+  if (roles.length > 0 && !roles.includes('control') && URL.canParse(metadata.where ?? ''))
+    return 'the control plane does not run with this home: start it where it does';
+  const start = startedBy(roles);
+  return `start it with: ${start === 'bowline up' ? `${start} --allow FOLDER` : start}`;
 }
 
 /** By the names of the command line, where a rule of the contract was broken. */

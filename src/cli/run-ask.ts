@@ -8,7 +8,7 @@ import { type Job, JobState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { messageOf, watchInterrupts } from './ask-interrupts.ts';
 import type { AskResult } from './ask-result.ts';
-import type { Side } from './client.ts';
+import { isAbsent, type Side } from './client.ts';
 import type { CliIo } from './io.ts';
 import { LATE, leaveAfter } from './leave-after.ts';
 import { resumed } from './resumed.ts';
@@ -160,5 +160,5 @@ function askEvents({ local, request, signal, onLost }: AskEventsOptions): AsyncI
 }
 
 /** At the very first call an edge that is not there is an error; later it is one that will be back. */
-const mayReturn = ({ reason }: AppError, wasThere: boolean): boolean =>
-  reason === 'NOT_RUNNING' ? wasThere : reason === 'CONNECTION_LOST' || reason === 'EDGE_STOPPING';
+const mayReturn = (error: AppError, wasThere: boolean): boolean =>
+  isAbsent(error) ? wasThere : error.reason === 'CONNECTION_LOST' || error.reason === 'EDGE_STOPPING';

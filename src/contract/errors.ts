@@ -106,7 +106,7 @@ export function fromConnectError(error: ConnectError): AppError {
   if (!info) {
     const retryable = error.code === ConnectCode.Unavailable || error.code === ConnectCode.Aborted;
     const reason = code.toUpperCase();
-    return new AppError({ reason, code, retryable, message: error.rawMessage }, {}, { cause: error });
+    return new AppError({ reason, code, retryable, message: brokenText(error.rawMessage) }, {}, { cause: error });
   }
   return new AppError(
     wireReason(info.reason, code, error.code === ConnectCode.Unavailable, error.rawMessage),
@@ -114,6 +114,12 @@ export function fromConnectError(error: ConnectError): AppError {
     { cause: error },
   );
 }
+
+/** What the library says of an answer that ended before its status came, in words. */
+export const brokenText = (text: string): string =>
+  text.startsWith('protocol error: ') || text.startsWith('missing trailer')
+    ? `the connection broke off in the middle (${text})`
+    : text;
 
 /** What is known of a reason that came over the wire: retryable and exit code from the own table, if it has the reason. */
 function wireReason(reason: string, code: Code, retryable: boolean, message: string): WireReason {

@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { homePaths } from '../base/home.ts';
 import { writeControlInfo } from '../base/home-files.ts';
 import { lockHome } from '../base/home-lock.ts';
+import { noteWait } from '../base/is-starting.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
 import type { ControlConfig } from '../control/config.ts';
@@ -31,7 +32,7 @@ export async function runControl(home: string, config: ControlConfig, io: Contro
       config,
       clock: systemClock,
       log,
-      progress: io.progress,
+      progress: noted(home, io.progress),
       signal: aborter.signal,
     });
     await whenRoom(() => announce(home, control.url), { progress: io.progress, signal: aborter.signal });
@@ -45,6 +46,12 @@ export async function runControl(home: string, config: ControlConfig, io: Contro
     lock.release();
   }
 }
+
+/** What a start says on its terminal is said to the other programs of the home, too. */
+export const noted = (home: string, progress: (line: string) => void) => (line: string) => {
+  noteWait(home, line);
+  progress(line);
+};
 
 /** Tells the programs of this home where the control plane listens. */
 export function announce(home: string, url: string): void {

@@ -18,7 +18,7 @@ import { edgeSettingNames } from '../edge/config/edge-settings.ts';
 import { edgeSet, settingSources } from '../edge/config/setting-sources.ts';
 import { workerSettingsOf } from '../worker/program/config.ts';
 import { workerSettingNames } from '../worker/program/settings.ts';
-import { announce, type ControlProgramIo, withdraw } from './control.ts';
+import { announce, type ControlProgramIo, noted, withdraw } from './control.ts';
 import { memoryMb, NEEDED_MB } from './machine-memory.ts';
 import { programLog } from './program.ts';
 import { startAll, type UpSettings } from './start-all.ts';
@@ -100,7 +100,7 @@ async function up(home: string, settings: UpSettings, allow: readonly string[], 
       home,
       allow,
       env: io.env,
-      say: io.progress,
+      say: noted(home, io.progress),
       clock: systemClock,
       log,
       life,

@@ -122,6 +122,10 @@ export const EDGE_ERRORS = {
     'the control plane at {control} does not answer: it takes connections, and said nothing for {ms} ms. Its process may be stopped or very busy',
   ),
   SESSION_SILENT: row('unavailable', 'the control plane did not answer for {ms} ms'),
+  SESSION_FLAPS: row(
+    'unavailable',
+    'the session with the control plane was lost {count} times within a minute, and each time it came back; `bowline logs edge` says why',
+  ),
   FRAME_MALFORMED: row('invalid_argument', 'a frame was malformed: {problem}'),
   MESSAGE_REFUSED: row('internal', 'a {what} of this job cannot be sent: {problem}; it is not tried again', {
     exit: EXIT.failed,

@@ -59,6 +59,7 @@ export const SHARED_ERRORS = {
   EDGE_FAILED: row('internal', 'the edge ended ({why}); its log is {log}'),
   WORKER_FAILED: row('internal', 'the worker ended ({why}); its log is {log}'),
   NOT_RUNNING: row('unavailable', 'nothing answers at {where}; is `bowline up` running with the home {home}?'),
+  STARTING: row('unavailable', 'Bowline is starting with the home {home}: {wait}'),
   HOME_EMPTY: row(
     'failed_precondition',
     'nothing was started yet with the home {home}; try `bowline up --allow ~/notes`',

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { Connection, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { controlAddress } from '../../base/control-address.ts';
+import { isStarting, notRunning } from '../../base/is-starting.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { readWorkerNotes } from '../../base/worker-notes.ts';
 import { firstStop } from '../../contract/condition.ts';
@@ -85,10 +86,13 @@ async function edge(io: CliIo, options: HealthOptions): Promise<Verdict> {
 }
 
 async function control(io: CliIo, options: HealthOptions): Promise<Verdict> {
-  return isReady(
-    controlAddress({ flag: options.control, env: io.env, paths: homeOf(io, options), joined: true }),
-    options.timeout,
-  );
+  const paths = homeOf(io, options);
+  const url = controlAddress({ flag: options.control, env: io.env, paths, joined: true });
+  const verdict = await isReady(url, options.timeout);
+  const isOwn = !options.control && !io.env.BOWLINE_CONTROL;
+  return isOwn && !verdict.answered && isStarting(paths)
+    ? { ok: false, what: notRunning(paths, url).message }
+    : verdict;
 }
 
 function worker(io: CliIo, file: string, maxAgeMs: number): Verdict {

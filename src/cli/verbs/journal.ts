@@ -1,9 +1,8 @@
 // The verb `journal`.
 import { Command } from 'commander';
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
-import { type GlobalOptions, homeOf, localSide, using } from '../client.ts';
+import { type GlobalOptions, homeOf, isAbsent, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';
 import { bytesText, countText } from '../units.ts';
@@ -106,7 +105,7 @@ async function check(io: CliIo, offline: OfflineCheck, options: GlobalOptions): 
       return { ok, records: Number(records), segments, problem, journalId, head, ...archive };
     });
   } catch (error) {
-    if (!(error instanceof AppError) || error.reason !== 'NOT_RUNNING') throw error;
+    if (!isAbsent(error)) throw error;
     const found = await offline(homeOf(io, options).home);
     if (!found) throw error;
     return found;

@@ -25,7 +25,13 @@ import { enumText, type PlainObject, plain } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
 import { bytesText, countText, timeText } from '../units.ts';
 
-const SILENT: ReadonlySet<string> = new Set(['NOT_RUNNING', 'CONNECTION_LOST', 'NO_ANSWER', 'CONTROL_SILENT']);
+const SILENT: ReadonlySet<string> = new Set([
+  'NOT_RUNNING',
+  'STARTING',
+  'CONNECTION_LOST',
+  'NO_ANSWER',
+  'CONTROL_SILENT',
+]);
 
 export function statusVerb(io: CliIo): Command {
   return new Command('status')

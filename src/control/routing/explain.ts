@@ -28,7 +28,8 @@ export function explain(job: JobNeed, workers: readonly WorkerView[]): Explanati
 }
 
 function summary(what: string, connected: number, able: number): string {
-  if (connected === 0) return `No worker is connected that could serve ${what}; start one with \`bowline worker\`.`;
+  if (connected === 0)
+    return `No worker is connected that could serve ${what}; \`bowline status\` tells whether one is being started; if not, start one with \`bowline worker\`.`;
   if (able > 0)
     return `${what} waits for a free slot: ${able} of ${connected} connected workers can serve it, and all of them are busy.`;
   return `No connected worker can ever serve ${what}; it waits until one connects that can.`;

@@ -23,6 +23,7 @@ test('what stops answers at this edge is told by its own name, what only hinders
   const suspended = new AppError('DEVICE_SUSPENDED', { device: 'pi' });
   expect(found(status({ connection: 'offline', problem: suspended }))).toEqual([['DEVICE_SUSPENDED', true]]);
   expect(found({ asks: { open: 256, most: 256 } })).toEqual([['QUEUE_FULL', true]]);
+  expect(found(status({ flaps: 3 }))).toEqual([['SESSION_FLAPS', true]]);
   expect(found({ clock: new AppError('CLOCK_DOUBTED', { off: '2 hours', what: 'x' }) })).toEqual([
     ['CLOCK_DOUBTED', false],
   ]);

@@ -7,7 +7,7 @@ import { hindering, stopping } from '../../contract/condition.ts';
 import type { SessionStatus } from '../session/edge-session.ts';
 
 export interface EdgeConditionSources {
-  readonly status: Pick<SessionStatus, 'connection' | 'problem' | 'conditions'>;
+  readonly status: Pick<SessionStatus, 'connection' | 'problem' | 'conditions' | 'flaps'>;
   /** Why the journal took nothing the last time it was asked; undefined when it did. */
   readonly journal: AppError | undefined;
   /** Free bytes of its disk; undefined where that is not known. */
@@ -23,6 +23,7 @@ export function edgeConditions({ status, journal, disk, asks, clock }: EdgeCondi
   const found: Condition[] = [];
   if (journal) found.push(stopping(journal));
   if (status.connection !== 'connected' && status.problem) found.push(stopping(status.problem));
+  if (status.flaps !== undefined) found.push(stopping(new AppError('SESSION_FLAPS', { count: status.flaps })));
   if (asks.open >= asks.most) found.push(stopping(new AppError('QUEUE_FULL', { limit: asks.most })));
   found.push(...status.conditions.filter(({ stops }) => stops));
   if (!journal && disk && disk.free < LEAST_DISK_BYTES) {

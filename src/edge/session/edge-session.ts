@@ -27,6 +27,7 @@ import { openTime } from '../../contract/signed-time.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
 import { type ConnectionDeps, type ConnectionEnd, EdgeConnection } from './connection.ts';
 import { CONNECTION_OPTIONS, type ConnectionOptions } from './connection-options.ts';
+import { Flaps } from './flaps.ts';
 import type { SessionJournal } from './ports.ts';
 
 export type ConnectionState = 'connected' | 'connecting' | 'offline' | 'superseded' | 'quarantined';
@@ -40,6 +41,8 @@ export interface SessionStatus {
   readonly deviceName: string;
   /** What stands in the way of answers there, as the control plane told last in this session. */
   readonly conditions: readonly Condition[];
+  /** Sessions that were lost within a minute, where these are too many. */
+  readonly flaps?: number;
 }
 
 export interface EdgeSessionDeps
@@ -86,6 +89,7 @@ export class EdgeSession {
   #status: SessionStatus;
   #sessions = 0;
   #refused = '';
+  readonly #flaps = new Flaps();
   readonly #first = Promise.withResolvers<void>();
 
   constructor(deps: EdgeSessionDeps) {
@@ -103,7 +107,8 @@ export class EdgeSession {
   }
 
   get status(): SessionStatus {
-    return this.#status;
+    const flaps = this.#flaps.count(this.#deps.clock.monotonic());
+    return flaps === undefined ? this.#status : { ...this.#status, flaps };
   }
 
   /** Resolves when the control plane has accepted it, or the first try failed. */
@@ -138,6 +143,7 @@ export class EdgeSession {
         this.#offline('offline', new AppError('SESSION_RACED'));
       }
       if (end.kind === 'lost') {
+        if (this.#status.connection === 'connected') this.#flaps.ended(clock.monotonic());
         const error = this.#ofThisDevice(end.error);
         log.warn(`the session ended: ${error.message}`, { reason: error.reason, retryMs: Math.round(wait) });
         this.#offline('offline', error);

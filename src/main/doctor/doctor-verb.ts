@@ -1,14 +1,15 @@
 // The verb `doctor`: looks at everything that a first hour can stumble over, and tells for each what to do.
 import { Command } from 'commander';
-import { homeFolder } from '../../base/home.ts';
+import { homeFolder, homePaths } from '../../base/home.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import type { GlobalOptions } from '../../cli/client.ts';
+import { type HomeRole, rolesOf } from '../../cli/home-health.ts';
 import type { CliIo } from '../../cli/io.ts';
 import { Printer } from '../../cli/output.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { type DoctorFinding, fault } from './finding.ts';
 import { config, modes } from './home.ts';
-import { disk, memory, node, packages, port, sandbox } from './machine.ts';
+import { disk, keptIn, memory, node, packages, port, sandbox } from './machine.ts';
 import { controlListens, model, postgres, redis, running } from './programs.ts';
 
 const MARKS = { ok: ['ok', 'green'], warning: ['look', 'yellow'], fault: ['fault', 'red'] } as const;
@@ -33,19 +34,23 @@ export function doctorVerb(io: CliIo): Command {
 async function examine(io: CliIo, options: GlobalOptions): Promise<DoctorFinding[]> {
   const home = homeFolder(options.home, io.env);
   const where = { home, usual: homeFolder(undefined, io.env) };
+  const roles = rolesOf(homePaths(home));
+  const isFor = (role: HomeRole) => roles.length === 0 || roles.includes(role);
   const found = await Promise.all([
     looked('node', node),
     looked('packages', packages),
     looked('memory', memory),
-    looked('disk', () => disk(home)),
+    looked('disk', () => disk(home, keptIn(roles, Boolean(io.env.DATABASE_URL)))),
     looked('bubblewrap', sandbox),
     looked('home', () => modes(home)),
-    looked('config', () => config(home, where.usual)),
+    // The folders are the edge's, the port is the control plane's.
+    ...(isFor('edge') ? [looked('config', () => config(home, where.usual))] : []),
     looked('programs', () => running(io, options, where)),
     looked('model', () => model(io.env, where)),
     looked('postgres', () => postgres(io.env.DATABASE_URL)),
     looked('redis', () => redis(io.env.REDIS_URL)),
   ]);
+  if (!isFor('control')) return found.flat();
   // Last: it listens there for a moment, and who is asked above must not meet it.
   const listens = await looked('port', () => listensHere(home, Number(io.env.BOWLINE_PORT) || USUAL_PORT, where.usual));
   return [...found.flat(), ...listens];

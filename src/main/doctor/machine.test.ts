@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { NEEDED_MB } from '../machine-memory.ts';
-import { memory, sandbox } from './machine.ts';
+import { keptIn, memory, roomFor, sandbox } from './machine.ts';
 
 test('too little memory is a warning with the way that needs less here, and enough is none', () => {
   expect(memory(NEEDED_MB)).toMatchObject({ state: 'ok' });
@@ -24,3 +24,20 @@ test('a missing bubblewrap is a warning; the package that it names is the one th
   expect(`apt-get install ${owner.split(':')[0]}`).toBe(command);
   expect(await sandbox()).toMatchObject({ state: 'ok' });
 });
+
+test.each([
+  [['control', 'edge'], false, 'the database takes no writes'],
+  [['edge'], false, 'the journal may take no writes'],
+  [['control', 'edge'], true, 'the journal may take no writes'],
+  [['control'], true, 'logs and small files'],
+  [['worker'], false, 'logs and small files'],
+  [[], false, 'the database takes no writes'],
+] as const)(
+  'a full disk is told by what a home of %j keeps there (database elsewhere: %s)',
+  (roles, external, text) => {
+    expect(roomFor(4096, '/家', keptIn(roles, external))).toMatchObject({
+      state: 'fault',
+      text: expect.stringContaining(text),
+    });
+  },
+);

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { bubblewrapsIn } from '../../base/bubblewrap.ts';
 import { LEAST_DISK_BYTES } from '../../base/disk-room.ts';
+import type { HomeRole } from '../../cli/home-health.ts';
 import { memoryMb, NEEDED_MB } from '../machine-memory.ts';
 import { type DoctorFinding, fault, forHome, ok, warning } from './finding.ts';
 
@@ -13,6 +14,8 @@ import { type DoctorFinding, fault, forHome, ok, warning } from './finding.ts';
 const PACKAGES = ['@electric-sql/pglite', '@electric-sql/pglite-pgvector', '@electric-sql/pglite-socket', 'pg', 'ai'];
 /** A first start unpacks databases of 80 MB. */
 const ROOM_MB = 500;
+/** Segments of a journal, logs. */
+const FEW_MB = 100;
 
 export function node(): DoctorFinding {
   return ok('node', `${process.version} at ${process.execPath}`);
@@ -46,17 +49,35 @@ export function memory(have = memoryMb()): DoctorFinding {
   );
 }
 
-export async function disk(home: string): Promise<DoctorFinding> {
+export async function disk(home: string, keeps: Kept): Promise<DoctorFinding> {
   let at = home;
   while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
   const { bavail, bsize } = await statfs(at);
-  const bytes = bavail * bsize;
+  return roomFor(bavail * bsize, home, keeps);
+}
+
+/** What a home keeps that needs room. */
+export type Kept = 'database' | 'journal' | 'nothing';
+
+const WITHOUT_ROOM: Readonly<Record<Kept, string>> = {
+  database: 'the database takes no writes',
+  journal: 'the journal may take no writes, so asks and tool calls are refused',
+  nothing: 'logs and small files cannot be written',
+};
+
+/** What a home keeps where a database is elsewhere if `external`; one that is new gets all. */
+export function keptIn(roles: readonly HomeRole[], external: boolean): Kept {
+  if ((roles.length === 0 || roles.includes('control')) && !external) return 'database';
+  return roles.length === 0 || roles.includes('edge') ? 'journal' : 'nothing';
+}
+
+export function roomFor(bytes: number, home: string, keeps: Kept): DoctorFinding {
   const free = Math.floor(bytes / 1e6);
   const text = `${free} MB free for ${home}`;
-  if (free >= ROOM_MB) return ok('disk', text);
+  if (free >= (keeps === 'database' ? ROOM_MB : FEW_MB)) return ok('disk', text);
   const remedy = 'free some room there, or have the home on another disk: --home FOLDER';
   return bytes < LEAST_DISK_BYTES
-    ? fault('disk', `${text}: the database takes no writes`, remedy)
+    ? fault('disk', `${text}: ${WITHOUT_ROOM[keeps]}`, remedy)
     : warning('disk', text, remedy);
 }
 

@@ -5,7 +5,7 @@ import { homePaths } from '../../base/home.ts';
 import { readControlInfo } from '../../base/home-files.ts';
 import type { GlobalOptions } from '../../cli/client.ts';
 import { type HomeAnswers, homeAnswers } from '../../cli/home-answers.ts';
-import { type HomeHealth, type HomeRole, homeHealth } from '../../cli/home-health.ts';
+import { type HomeHealth, type HomeRole, homeHealth, startedBy } from '../../cli/home-health.ts';
 import type { CliIo } from '../../cli/io.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { chatModels } from '../../worker/handlers/llm/chat-models.ts';
@@ -21,13 +21,6 @@ interface Where {
   readonly home: string;
   readonly usual: string;
 }
-
-/** How a program is started in a home that runs nothing else. */
-const STARTED_BY: Readonly<Record<HomeRole, string>> = {
-  control: 'bowline control',
-  edge: 'bowline edge',
-  worker: 'bowline worker',
-};
 
 /** What the home is meant to run, and what stands in the way of answers: the list that `status` tells, with what to type. */
 export async function running(io: CliIo, options: GlobalOptions, where: Where): Promise<DoctorFinding[]> {
@@ -57,11 +50,8 @@ const USUAL_ROLES: readonly HomeRole[] = ['edge', 'control'];
 const CALLED: Readonly<Record<HomeRole, string>> = { control: 'control plane', edge: 'edge', worker: 'worker' };
 
 function notRunning(missing: readonly HomeRole[], meant: readonly HomeRole[], { home, usual }: Where): DoctorFinding {
-  const [only] = meant;
-  // Where both are meant to run `up` runs them.
-  const start = meant.length === 1 && only !== undefined ? STARTED_BY[only] : 'bowline up';
   const names = missing.map((role) => CALLED[role]).join(' and ');
-  return fault('programs', `not running: ${names}`, forHome(start, home, usual));
+  return fault('programs', `not running: ${names}`, forHome(startedBy(meant), home, usual));
 }
 
 /** Those of which nothing stands in the way of answers. */
