@@ -42,7 +42,7 @@ function take(command: Command, path: string): void {
   const shown = command.options.filter(({ hidden }) => !hidden);
   tree[path] = {
     summary: (command.summary() || command.description()).split('\n')[0] ?? '',
-    verbs: visible.map((each) => each.name()),
+    verbs: [...visible.map((each) => each.name()), ...(command.registeredArguments[0]?.argChoices ?? [])],
     options: [...new Set([...shown.map(({ long, short }) => String(long ?? short)), '--help'])],
     ids: kindOf(command.registeredArguments[0]?.name() ?? ''),
     idOptions: Object.fromEntries(

@@ -28,7 +28,10 @@ const HELP = `  /share GLOB  share matching files for this and the following ask
   /jobs        the jobs of the last answer
   /egress      what left the box for it
   /new         begin a new conversation
-  /quit        end`;
+  /quit        end; so do /exit, and exit, quit or 退出 alone`;
+
+/** Lines that end a chat. A word counts alone only: a question that begins with it is asked. */
+const LEAVES: ReadonlySet<string> = new Set(['/quit', '/exit', 'quit', 'exit', '退出']);
 
 /** Names that the offer lists where the others can be looked at. */
 const MOST_OFFERED = 10;
@@ -41,6 +44,9 @@ export interface ChatOptions {
   readonly err: Printer;
   readonly conversation: string;
   readonly shares: readonly string[];
+  /** Collections that every ask searches; empty: all that the model may see. */
+  readonly collections: readonly string[];
+  readonly noCollections: boolean;
   /** How long an ask may live, and how long it is waited for. */
   readonly timeoutMs: number | undefined;
   readonly waitMs: number | undefined;
@@ -69,7 +75,10 @@ export class ChatSession {
     let line = await this.#read('> ');
     while (line !== undefined) {
       const text = line.trim();
-      if (text === '/quit' || text === '/exit') return;
+      if (LEAVES.has(text.toLowerCase())) {
+        if (!text.startsWith('/')) this.#options.err.line('left the chat', 'dim');
+        return;
+      }
       try {
         if (text.startsWith('/')) this.#options.err.line(await this.#command(text));
         else if (text !== '') await this.#askAndOffer(text);
@@ -102,7 +111,7 @@ export class ChatSession {
 
   /** Returns the `--share` values that would grant what was withheld. */
   async #ask(text: string, shares: readonly string[]): Promise<string[]> {
-    const { io, edge, lines, out, err, timeoutMs, waitMs } = this.#options;
+    const { io, edge, lines, out, err, timeoutMs, waitMs, collections, noCollections } = this.#options;
     const printer = new RunPrinter(out, err, { live: liveLine(io) });
     const result = await runAsk({
       edge,
@@ -113,6 +122,8 @@ export class ChatSession {
         conversation: this.#conversation,
         shares: shares.map((share) => parseShare(share, io)),
         requestId: newId(),
+        collections: [...collections],
+        noCollections,
         ...(timeoutMs === undefined ? {} : { timeout: durationFromMs(timeoutMs) }),
       }),
       timeoutMs,
@@ -157,7 +168,9 @@ export class ChatSession {
       const line = await this.#read(choice ? 'share? [o/r/s/N] ' : 'share? [o/r/N] ');
       const reply = line === undefined ? 'no' : REPLIES.get(line.trim().toLowerCase());
       if (reply && (reply !== 'choose' || choice)) return reply;
-      err.line(`please answer ${letters}; nothing is shared until you do`);
+      const agrees = /^y(?:es)?$/i.test(line?.trim() ?? '');
+      const notAsked = agrees ? '' : 'this was not asked. ';
+      err.line(`${notAsked}please answer ${letters}; nothing is shared until you do`);
     }
   }
 

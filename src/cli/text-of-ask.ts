@@ -1,6 +1,6 @@
 // The text of an ask: one word to the shell, and not a file name that a shell put there; or what comes on standard input. Beside a text
 // that is given, what comes there is what the ask is about.
-import { existsSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../base/errors.ts';
@@ -59,10 +59,25 @@ export async function pipedBeside(words: readonly string[], io: InputIo, expecte
     new Printer(io.stderr, io.env).line(told, 'yellow');
     return new Uint8Array();
   }
+  if (bytes.length === 0) {
+    if (expected) throw new AppError('USAGE', { what: '--stdin: standard input was empty; nothing was asked' });
+    if (isPipeOrFile(io.stdin))
+      new Printer(io.stderr, io.env).line('standard input was empty, so nothing of it is shared', 'yellow');
+  }
   if (bytes.length <= MAX_PIPED_BYTES) return bytes;
   throw new AppError('USAGE', {
     what: `what was piped in is over ${bytesText(MAX_PIPED_BYTES)}; put it into a file in an allowed folder and --share lines of it, like big.log#L1-L2000`,
   });
+}
+
+/** What a shell connects. `/dev/null` says that nothing is meant, and a program that starts this one gives it a socket. */
+function isPipeOrFile(stdin: InputIo['stdin']): boolean {
+  try {
+    const about = fstatSync((stdin as { fd?: number }).fd ?? -1);
+    return about.isFIFO() || about.isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** Whether something comes soon, or the end. */

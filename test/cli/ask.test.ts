@@ -1,5 +1,5 @@
 // The verb `ask` as its users see it, against a scripted edge.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -701,4 +701,22 @@ describe('a standard input that nobody ends', () => {
     writeFileSync(gate, '慢慢来');
     expect([(await program.ended).code, program.stdout]).toEqual([0, expect.stringContaining('piped: “慢慢来”')]);
   });
+});
+
+test('an empty pipe is told, and with --stdin nothing is asked; /dev/null says that nothing is meant', () => {
+  const from = (input: string, ...words: string[]) => {
+    const line = `${input} "$NODE" "$MAIN" ask ${words.join(' ')} 'Summarise this' ${input === '' ? '< /dev/null' : ''}`;
+    const env = {
+      PATH: process.env.PATH,
+      HOME: box.cwd,
+      BOWLINE_HOME: join(box.cwd, 'none'),
+      NODE: process.execPath,
+      MAIN: 'dist/client.cjs',
+    };
+    return spawnSync('sh', ['-c', line], { env, encoding: 'utf8' });
+  };
+  expect(from('true |').stderr).toContain('standard input was empty, so nothing of it is shared\n');
+  expect(from('').stderr).not.toContain('standard input');
+  const must = from('true |', '--stdin');
+  expect([must.status, must.stderr]).toEqual([2, expect.stringContaining('nothing was asked')]);
 });

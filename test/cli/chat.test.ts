@@ -105,6 +105,25 @@ test.each([['y'], ['What else?'], ['yes please']])(
   },
 );
 
+test.each([['exit'], ['QUIT'], ['退出'], ['/exit']])('%j alone ends the chat and is not asked', async (word) => {
+  const { code, stderr } = await chat(['exit strategy?', 'n', word, 'never']);
+  expect([code, seen.map(({ text }) => text)]).toEqual([0, ['exit strategy?']]);
+  expect(stderr.includes('left the chat')).toBe(!word.startsWith('/'));
+});
+
+test('what is typed at the offer and is no answer is told as not asked; --in and --no-docs count for each ask', async () => {
+  const words = ['chat', '--in', 'docs', '--in', '笔记'];
+  const { stderr } = await cli(words, { cwd: box.cwd, home: box.home, input: 'first\n灯塔在哪？\ny\nn\n二\nn\n' });
+  expect(seen.map(({ text, collections }) => [text, collections])).toEqual([
+    ['first', ['docs', '笔记']],
+    ['二', ['docs', '笔记']],
+  ]);
+  expect(stderr.split('this was not asked. please answer')).toHaveLength(2);
+  expect(stderr.split('please answer')).toHaveLength(3);
+  await cli(['chat', '--no-docs'], { cwd: box.cwd, home: box.home, input: 'third\nn\n' });
+  expect(seen.at(-1)).toMatchObject({ noCollections: true });
+});
+
 test('commands share, list jobs and what left the box, and tell mistakes', async () => {
   const { stderr } = await chat([
     "/share '*.md'",

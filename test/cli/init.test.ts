@@ -145,6 +145,21 @@ const UP_TO_WRITING = [
   { after: 'Put `bowline` on the path?', press: 'y' },
 ];
 
+test('a folder that is not there is asked for again; where none is chosen, nothing is said to be written already', async () => {
+  const rest = UP_TO_WRITING.slice(1).map(({ after, press }) => ({ after, press: press === 'y' ? 'n' : press }));
+  const { all, code } = await asked([
+    { after: 'Which folders may be read?', press: ' \r' },
+    { after: 'Which folder may be read? (', press: '~/笔\r' },
+    { after: 'there is no such file or folder', press: '\x7f\x7f\x7f\r' },
+    ...rest,
+  ]);
+  expect(code, all).toBe(0);
+  expect(all).toContain('nothing was chosen, and nothing is written');
+  expect(all).toContain('./bowline up --allow FOLDER');
+  expect(all).not.toContain('written already');
+  expect(existsSync(join(home, 'config.yaml'))).toBe(false);
+});
+
 test('its questions at a terminal: what was chosen is shown, written after a yes, and nothing else', async () => {
   const { all, code } = await asked([...UP_TO_WRITING, { after: 'Write this?', press: 'y' }]);
   expect(code, all).toBe(0);

@@ -147,6 +147,12 @@ test('a run that had ended before it was watched is told once', async () => {
   );
   const { code, stdout, stderr } = await run(['runs', 'watch', 'run-1']);
   expect([code, stdout.split('三月三日').length]).toEqual([0, 2]);
+  const json = await run(['runs', 'watch', 'run-1', '--json']);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    what: 'run',
+    id: theRun.id,
+    answer: expect.stringContaining('三月三日'),
+  });
   expect(stderr.split('fs.Read on device pi').length).toBe(2);
 });
 
@@ -397,6 +403,14 @@ test('devices, workers and conversations are listed, and keys are made', async (
 
   const there = await run(['devices', 'join-token', '--url', 'https://bowline.example:7420/']);
   expect(there.stdout).toBe('https://bowline.example:7420 bwj_token\n');
+  const told = JSON.parse((await run(['devices', 'join-token', '--json'])).stdout);
+  expect(told).toEqual({
+    line: `${box.control} bwj_token`,
+    url: box.control,
+    token: 'bwj_token',
+    name: '',
+    expireTime: '2023-11-14T22:13:20.000Z',
+  });
   const clear = await run(['devices', 'join-token', '--url', 'http://bowline.example']);
   expect([clear.code, clear.stdout]).toEqual([2, '']);
 
@@ -521,7 +535,7 @@ test('logs are shown in order of time, and followed across rotation', async () =
   writeFileSync(join(box.paths.logs, 'control.log'), line('2026-01-01T00:00:01Z', 'first \u202e'));
   const all = await run(['logs']);
   expect(all.stdout).toMatch(/first <U\+202E> n=2\n.*second n=2\n$/);
-  expect((await run(['logs', 'wrong'])).stderr).toContain('there: control, edge');
+  expect((await run(['logs', 'wrong'])).stderr).toContain('are control, edge, worker');
   const follow = new CliRun(['logs', '-f', 'edge'], { cwd: box.cwd, home: box.home });
   await follow.until('second');
   appendFileSync(edge, line('2026-01-01T00:00:03Z', 'third'));

@@ -55,3 +55,24 @@ test.each(once.map((words) => [words.join(' '), words] as const))('bowline %s', 
   expect(!isGroup || words[1] === undefined || words[1].startsWith('-'), 'a verb of its group').toBe(true);
   expect(words.filter((word) => word.startsWith('--') && !known.has(word))).toEqual([]);
 });
+
+test('the table of docs/cli.md has every verb, with the verbs of each group', () => {
+  const rows = readFileSync('docs/cli.md', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'));
+  const told = new Set<string>();
+  for (const row of rows) {
+    const cell = row.replaceAll('\\|', '/').split('|')[1] ?? '';
+    for (const [, words = ''] of cell.matchAll(/`([^`]+)`/g)) {
+      const [verb = '', subs = ''] = words.split(' ');
+      told.add(verb);
+      for (const sub of subs.split('/')) told.add(`${verb} ${sub}`);
+    }
+  }
+  const isShown = (command: Command) =>
+    !('_hidden' in command && command._hidden === true) && command.name() !== 'help';
+  const verbs = program.commands.filter(isShown);
+  const groups = verbs.flatMap((verb) => verb.commands.filter(isShown).map((sub) => `${verb.name()} ${sub.name()}`));
+  const all = [...VERBS.map(({ name }) => name), ...groups];
+  expect(all.filter((each) => !told.has(each))).toEqual([]);
+});

@@ -79,8 +79,8 @@ const bowline = async (words: readonly string[], path = process.env.PATH) => {
 };
 
 test('it holds the programs and no sources, tests, benchmarks or leftovers of a build', () => {
-  expect(packed.filter((path) => !path.startsWith('dist/')).sort()).toEqual(
-    ['CHANGELOG.md', 'LICENSE', 'README.md', 'bowline', 'package.json'].sort(),
+  expect(packed.filter((path) => !/^(?:dist|docs)\//.test(path)).sort()).toEqual(
+    ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'bowline', 'package.json'].sort(),
   );
   const entries = ['client', 'control-program', 'worker-program', 'edge'];
   expect(packed).toEqual(expect.arrayContaining(entries.map((name) => `dist/${name}.cjs`)));
@@ -90,6 +90,15 @@ test('it holds the programs and no sources, tests, benchmarks or leftovers of a 
     expect(readFileSync(join(ROOT, `dist/${name}.cjs`), 'utf8')).toContain(chunks[0]!.slice('dist/'.length));
   }
   expect(packed.filter((path) => path.startsWith('dist/.'))).toEqual([]);
+});
+
+test('what its README links to is in it', () => {
+  const links = [...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)];
+  const places = links.map(([, place = '']) => place);
+  expect(places.length).toBeGreaterThan(5);
+  expect(
+    places.filter((place) => !packed.some((path) => path === place || path.startsWith(`${place}/`.replace('//', '/')))),
+  ).toEqual([]);
 });
 
 test('installed it is small beside the Node that comes with it', (context) => {

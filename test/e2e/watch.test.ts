@@ -50,7 +50,7 @@ test('it shows box, control plane, worker, run and what left, in 80x24, and q gi
   expect(text).toMatch(/^workers {2}\S+ {2}0 of \d+ slots busy {2}llm {2}rules \(local\)/m);
   expect(text).toMatch(/^> answered .* When is the launch\? 发布$/m);
   expect(text).toMatch(/content +\d+ bytes → rules +launch\.md|docs\/launch\.md/);
-  expect(lines.at(-1)).toBe('j k choose   Enter show   c cancel   q quit');
+  expect(lines.at(-1)).toBe('j k choose   Enter show   c cancel   ? keys   q quit');
   terminal.type('q');
   expect(await ended(terminal)).toBe(0);
   expect(terminal.written.endsWith(LEFT)).toBe(true);

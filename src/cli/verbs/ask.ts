@@ -8,6 +8,7 @@ import { type AskResult, askJson, exitOfAsk, unsharedOf } from '../ask-result.ts
 import { awaitStart } from '../await-start.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { leftOpen, pathOfSource, statusOf, stayedHome } from '../closing.ts';
+import { inOption, noDocsOption } from '../collection-options.ts';
 import { excludeOption, gitignoreOption } from '../ignore-options.ts';
 import type { CliIo } from '../io.ts';
 import { knownConversation } from '../known-conversation.ts';
@@ -45,7 +46,7 @@ Examples:
   $ bowline ask 'Which of my notes are about the launch?'
   $ bowline ask --share 'notes/*.md' 'When is the launch?'          one --share takes one quoted glob
   $ bowline ask --share 'report.md#L10-L40' 'Summarise this part'
-  $ bowline ask --in notes 'Who leads the project?'                 from what was added by: bowline docs add
+  $ bowline ask --in docs 'Who leads the project?'                  from what was added by: bowline docs add
   $ bowline ask -c 0190f3c2-... 'And who is in charge?'             goes on with a conversation
   $ bowline ask --no-wait 'Summarise the week'                      prints the run id and leaves
   $ bowline ask --wait 30s 'Summarise the week'                     waits for 30 s; then the ask goes on by itself
@@ -74,12 +75,8 @@ export function askVerb(io: CliIo): Command {
     .option('--stdin', 'wait for what is piped in beside the text, however late it begins')
     .addOption(excludeOption())
     .addOption(gitignoreOption())
-    .addOption(
-      new Option('--in <collection>', 'search only this collection of `docs add` (repeatable)')
-        .argParser((value: string, all: string[]) => [...all, value])
-        .default([], 'all that the model may see'),
-    )
-    .option('--no-docs', 'search no collection')
+    .addOption(inOption())
+    .addOption(noDocsOption())
     .option('-c, --conversation <conversation>', 'continue this conversation')
     .addOption(
       new Option(

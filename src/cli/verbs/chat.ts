@@ -5,6 +5,7 @@ import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { awaitStart } from '../await-start.ts';
 import { ChatSession, previewShares } from '../chat-session.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
+import { inOption, noDocsOption } from '../collection-options.ts';
 import type { CliIo } from '../io.ts';
 import { knownConversation } from '../known-conversation.ts';
 import { LineReader } from '../line-reader.ts';
@@ -15,6 +16,8 @@ import { parseAskTime, parseDuration } from '../units.ts';
 
 interface ChatVerbOptions extends GlobalOptions {
   share: string[];
+  in: string[];
+  docs: boolean;
   conversation?: string;
   timeout?: number;
   wait?: number;
@@ -28,6 +31,8 @@ export function chatVerb(io: CliIo): Command {
         .argParser((value: string, all: string[]) => [...all, value])
         .default([], 'nothing'),
     )
+    .addOption(inOption())
+    .addOption(noDocsOption())
     .option('-c, --conversation <conversation>', 'continue this conversation')
     .addOption(
       new Option('--wait <time>', 'most time to wait for an answer; after it the ask goes on by itself').argParser(
@@ -67,6 +72,8 @@ async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
         err,
         conversation,
         shares: options.share,
+        collections: options.in,
+        noCollections: !options.docs,
         timeoutMs: options.timeout,
         waitMs: options.wait,
         model: model ? modelText(model) : '',

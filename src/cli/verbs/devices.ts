@@ -2,6 +2,7 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import {
+  CreateJoinTokenResponseSchema,
   type Device,
   DeviceSchema,
   DeviceService,
@@ -242,16 +243,18 @@ const connectionText = ({ state, connected }: Device): string =>
 async function joinToken(io: CliIo, options: TokenOptions): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   await using(controlSide(io, options), async (control) => {
-    const { token, expireTime } = await control.client(DeviceService).createJoinToken({
+    const created = await control.client(DeviceService).createJoinToken({
       name: options.name ?? '',
       ...(options.ttl === undefined ? {} : { ttl: durationFromMs(options.ttl) }),
     });
+    const { token } = created;
     const url = options.url ?? control.where;
     const line = [url, token, options.name ?? ''].join(' ').trim();
-    const expires = timeText(expireTime);
+    const expires = timeText(created.expireTime);
     ownersOutput(io);
     if (options.json) {
-      return out.json({ line, url, token, name: options.name ?? '', expires });
+      const { expireTime = null } = plain(CreateJoinTokenResponseSchema, created);
+      return out.json({ line, url, token, name: options.name ?? '', expireTime });
     }
     out.line(line);
     new Printer(io.stderr, io.env).line(

@@ -1,7 +1,7 @@
 // The verb `logs`: the log files of the programs of this home.
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { AppError } from '../../base/errors.ts';
 import { inertJsonText, inertLine } from '../../base/inert.ts';
 import { type GlobalOptions, homeOf } from '../client.ts';
@@ -19,7 +19,7 @@ interface LogsOptions extends GlobalOptions {
 export function logsVerb(io: CliIo): Command {
   return new Command('logs')
     .description('Show the logs of the programs of this home')
-    .argument('[program]', 'control, edge or worker; default: all')
+    .addArgument(new Argument('[program]', 'whose log; default: all').choices(['control', 'edge', 'worker']))
     .option('-f, --follow', 'keep printing new lines as they are written')
     .addOption(new Option('-n, --lines <count>', 'last lines of each file').argParser(parseCount(10_000)).default(100))
     .option('--json', 'print the lines as they are, one JSON object each')

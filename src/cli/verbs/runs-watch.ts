@@ -37,7 +37,7 @@ async function watch(io: CliIo, typed: string, options: GlobalOptions & { json?:
       const responses = control.client(RunService).watchRun({ id }, { signal: leave.signal });
       for await (const response of filledRunEvents(factsOfBox(io, options), responses)) {
         if (response.event.case === 'run') state = response.event.value.state;
-        if (options.json) out.json(eventJson(response));
+        if (options.json) out.json(eventJson(id, response));
         else show(printer, response);
         // A run that had ended before is told at once; it would come again.
         if (response.event.case === 'run' && response.event.value.outcome) break;
@@ -60,14 +60,15 @@ function show(printer: RunPrinter, { event }: Told): void {
   }
 }
 
-function eventJson({ event }: Told): PlainObject {
+/** As in `watch --json`: what it is, with its own id; a job and a text name their run. */
+function eventJson(run: string, { event }: Told): PlainObject {
   switch (event.case) {
     case 'job':
-      return { job: jobJson(event.value) };
+      return { what: 'job', run, ...jobJson(event.value) };
     case 'text':
-      return { text: plain(TextChunkSchema, event.value) };
+      return { what: 'text', run, ...plain(TextChunkSchema, event.value) };
     case 'run':
-      return { run: runJson(event.value) };
+      return { what: 'run', ...runJson(event.value) };
     default:
       return {};
   }

@@ -22,7 +22,7 @@ export function watchVerb(io: CliIo, terminal: Terminal): Command {
     .addHelpText(
       'after',
       `
-Keys: j and k (or the arrows) choose a run, Enter shows its jobs and what left for it, c cancels it, q quits.
+Keys: j and k (or the arrows) choose a run, Enter shows its jobs and what left for it, c cancels it, ? tells the keys, q quits.
 
 Examples:
   $ bowline watch

@@ -20,17 +20,17 @@ export function changesOf(before: WatchModel, after: WatchModel): WatchChange[] 
 
 export const crossingChange = ({ at, ...crossing }: Crossing): WatchChange => ({
   what: 'left',
-  time: new Date(at).toISOString(),
+  createTime: new Date(at).toISOString(),
   ...crossing,
 });
 
 function runObject({ id, isOpen, asked, ended, ...run }: RunLook): WatchChange {
   return {
-    run: id,
+    id,
     open: isOpen,
     ...run,
-    asked: new Date(asked).toISOString(),
-    ended: ended === undefined ? null : new Date(ended).toISOString(),
+    createTime: new Date(asked).toISOString(),
+    endTime: ended === undefined ? null : new Date(ended).toISOString(),
   };
 }
 

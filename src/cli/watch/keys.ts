@@ -39,6 +39,7 @@ const ESCAPE = '\x1b';
 /** What follows an escape: a function key with its numbers. */
 const SEQUENCE = /^(?:\[[0-9;?<]{0,16}[A-Za-z~]|O[A-Za-z])/;
 
+const HELP = 'j k ↑ ↓ PgUp PgDn move   Enter shows a run   Esc goes back   c cancels   q quits';
 const PAGE = 10;
 const STEPS: Readonly<Record<string, number>> = { up: -1, k: -1, down: 1, j: 1, pageUp: -PAGE, pageDown: PAGE };
 
@@ -46,6 +47,7 @@ export function press(model: WatchModel, key: PressedKey): Pressed {
   if (key === 'interrupt') return { model, wish: { is: 'quit' } };
   if (model.asksToCancel !== undefined) return answer(model, key, model.asksToCancel);
   const calm = { ...model, notice: '' };
+  if (key === '?') return { model: { ...calm, notice: HELP } };
   if (key === 'q') return { model: calm, wish: { is: 'quit' } };
   const step = STEPS[key];
   if (step !== undefined) return { model: calm.shown ? scrolled(calm, step) : chosen(calm, step) };

@@ -86,7 +86,7 @@ test('each part has its line, in 80 columns', () => {
     '  answered   1 min ago  2.0 s    pi  What is a?',
     `── left the box: 2 KB to rules, 21 bytes to control in 1 min ${'─'.repeat(19)}`,
     '  11:00:29  content        2 KB → rules          notes/花园.md  text',
-    'j k choose   Enter show   c cancel   q quit',
+    'j k choose   Enter show   c cancel   ? keys   q quit',
   ]);
 });
 
@@ -180,7 +180,7 @@ test('a run that is looked at: jobs with attempts, what it waits for, what left,
     '  11:00:29  content        2 KB → rules          notes/花园.md  text',
     'answer',
     '  Beans.',
-    'j k scroll   Esc back   c cancel   q quit',
+    'j k scroll   Esc back   c cancel   ? keys   q quit',
   ]);
 });
 
@@ -239,6 +239,6 @@ test('changes are told once, and memory alone is none', () => {
   const after = model({ runs: [run('b'), run('a')], workers: [] });
   expect(changesOf(before, after)).toEqual([
     { what: 'worker', name: 'local-llm', gone: true },
-    expect.objectContaining({ what: 'run', run: 'b', state: 'answered', open: false }),
+    expect.objectContaining({ what: 'run', id: 'b', state: 'answered', open: false }),
   ]);
 });

@@ -157,6 +157,8 @@ function footerLine({ asksToCancel, runs, shown, notice }: WatchModel): Line {
     return [span(`cancel “${inWidth(text, 40).trimEnd()}”? y or n ${notice}`, 'yellow')];
   }
   if (notice !== '') return [span(notice, 'yellow')];
-  const keys = shown ? 'j k scroll   Esc back   c cancel   q quit' : 'j k choose   Enter show   c cancel   q quit';
+  const keys = shown
+    ? 'j k scroll   Esc back   c cancel   ? keys   q quit'
+    : 'j k choose   Enter show   c cancel   ? keys   q quit';
   return [span(keys, 'dim')];
 }

@@ -77,7 +77,8 @@ export class Screen {
     const size = `${columns}x${rows}`;
     const all = size !== this.#size;
     const changed = lines.flatMap((line, at) =>
-      all || line !== this.#drawn[at] ? [`\x1b[${at + 1};1H${line}\x1b[0m\x1b[K`] : [],
+      // Erased first: after a full line the cursor stands on its last letter.
+      all || line !== this.#drawn[at] ? [`\x1b[${at + 1};1H\x1b[2K${line}\x1b[0m`] : [],
     );
     this.#size = size;
     this.#drawn = lines;

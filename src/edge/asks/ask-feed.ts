@@ -10,6 +10,7 @@ import {
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Gate } from '../egress/gate.ts';
+import type { Grants } from '../grants/grants.ts';
 import { askToSend, type OpenAsks, type UnansweredAsk } from './open-asks.ts';
 import type { AskJournal } from './ports.ts';
 import type { WatchedRuns } from './watched-runs.ts';
@@ -19,17 +20,20 @@ export class AskFeed {
   readonly #open: OpenAsks;
   readonly #views: WatchedRuns;
   readonly #gate: Pick<Gate, 'admitAsk'>;
+  readonly #grants: Pick<Grants, 'sent'>;
 
   constructor(
     journal: AskJournal & { readonly id: string },
     open: OpenAsks,
     views: WatchedRuns,
     gate: Pick<Gate, 'admitAsk'>,
+    grants: Pick<Grants, 'sent'>,
   ) {
     this.#journal = journal;
     this.#open = open;
     this.#views = views;
     this.#gate = gate;
+    this.#grants = grants;
   }
 
   /** All open runs, with how far their text is known here. A run that is not listed has its answer in the journal. */
@@ -49,6 +53,7 @@ export class AskFeed {
         const value = askToSend(open, this.#journal.id, this.#journal.now());
         // It is in the journal with its ledger.
         this.#gate.admitAsk(value);
+        this.#grants.sent(ask.run);
         return { case: 'ask', value };
       }
       if (open.cancel !== undefined && open.cancelSentIn !== session) {

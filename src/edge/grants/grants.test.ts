@@ -91,10 +91,17 @@ test('ranges of one file add up; a share of the whole file wins', () => {
   expect(grants.covers(now)).toMatchObject({ grant: id, lines: undefined });
 });
 
-test('a share ends after fifteen minutes, at its cap, and with its run', () => {
+test('a share ends fifteen minutes after its ask was sent, at its cap, and with its run', () => {
   const { clock, grants, ends, mint } = setup();
   mint();
-  clock.advance(15 * 60_000 - 1);
+  clock.advance(24 * 60 * 60_000);
+  expect(grants.list()).toMatchObject([{ expiresAt: undefined }]);
+  grants.sent('other');
+  grants.sent('r');
+  clock.advance(60_000);
+  // Another session sends it again: that renews nothing.
+  grants.sent('r');
+  clock.advance(14 * 60_000 - 1);
   expect(grants.covers(now)).not.toBe('NO_GRANT');
   clock.advance(1);
   expect(grants.covers(now)).toBe('EXPIRED');
@@ -113,6 +120,26 @@ test('a share ends after fifteen minutes, at its cap, and with its run', () => {
     GrantEndReason.ANSWERED,
     GrantEndReason.RESTARTED,
   ]);
+});
+
+test('after a restart the share of an ask that waits has all its time, and one that was sent what is left of it', () => {
+  const minted = setup().mint();
+  const { clock, grants } = setup();
+  clock.advance(10 * 60_000);
+  expect(grants.revive(minted, { used: 40, waits: false })).toBe(true);
+  expect(grants.spend(minted.id, 61)).toBe(false);
+  expect(grants.revive(minted, { used: 0, waits: false })).toBe(true);
+  grants.sent('r');
+  clock.advance(5 * 60_000);
+  expect(grants.list()).toEqual([]);
+  expect(grants.revive(minted, { used: 0, waits: false })).toBe(false);
+  expect(grants.revive(minted, { used: 0, waits: true })).toBe(true);
+  grants.endEarlier([], [minted]);
+  expect(grants.covers(now)).toMatchObject({ grant: minted.id });
+  expect(grants.covers({ ...now, sha256: new Uint8Array(32) })).toBe('CHANGED');
+  grants.sent('r');
+  clock.advance(15 * 60_000);
+  expect(grants.covers(now)).toBe('EXPIRED');
 });
 
 test('what was shared for a run that goes on is told as that after a restart, and never for another run or file', () => {

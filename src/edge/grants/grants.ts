@@ -1,5 +1,5 @@
-// Share grants: minted here, held in memory, ended here. After a restart there are none but those of what was piped into open asks. It
-// never reads a file.
+// Share grants: minted here, held in memory, ended here. The time of one begins when its ask is sent. After a restart there are those of
+// asks that wait unsent, and of what was piped into open asks. It never reads a file.
 
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
@@ -54,8 +54,8 @@ export interface LiveGrant {
   readonly recipients: readonly string[];
   readonly capBytes: number;
   readonly usedBytes: number;
-  /** Milliseconds since 1970. */
-  readonly expiresAt: number;
+  /** Milliseconds since 1970; undefined while its ask was not sent. */
+  readonly expiresAt: number | undefined;
 }
 
 interface Held {
@@ -66,11 +66,12 @@ interface Held {
   readonly names: ReadonlySet<string>;
   readonly recipients: readonly string[];
   readonly capBytes: number;
-  readonly expiresAt: number;
+  /** Undefined while its ask was not sent. */
+  expiresAt: number | undefined;
   used: number;
   /** Monotonic. */
-  readonly until: number;
-  readonly stop: () => void;
+  until: number;
+  stop: () => void;
 }
 
 export interface GrantsOptions {
@@ -105,7 +106,7 @@ export class Grants {
   }
 
   /**
-   * A new grant, in force at once. The caller journals it in the ask's own record before anything is sent, and ends it when
+   * A new grant, in force at once; its time begins with `sent`. The caller journals it in the ask's own record before anything is sent, and ends it when
    * that fails.
    * @param share.recipients providers; `local` any on the owner's machines, `any` any
    * @param share.capBytes most bytes that may leave under it
@@ -120,39 +121,53 @@ export class Grants {
       throw fixedLimit('the number of shares', MAX_GRANTS, 'wait until some asks are answered');
     }
     const id = newId();
-    const expiresAt = this.#clock.now() + this.#lifeMs;
-    this.#hold({ id, ...share, expiresAt, used: 0 }, this.#lifeMs);
+    this.#hold({ id, ...share, used: 0 });
     return create(GrantMintedSchema, {
       id,
       run: share.run,
       files: [...share.files],
       recipients: [...share.recipients],
       capBytes: BigInt(share.capBytes),
-      expireTime: timestampFromMs(expiresAt),
+      expireTime: timestampFromMs(this.#clock.now() + this.#lifeMs),
     });
   }
 
   /**
-   * Puts a grant of an earlier start in force again, for what is left of its time and its bytes. Only for files that nobody can have
-   * changed since and that its owner cannot name again. False when its time is over.
-   * @param used bytes that have left under it
+   * Puts a grant of an earlier start in force again, for the files as they were frozen and for what is left of its bytes. Where its ask
+   * still waits unsent its time has not begun; else it has what is left of it. False when that is over.
+   * @param of.used bytes that have left under it
    */
-  revive({ id, run, files, recipients, capBytes, expireTime }: GrantMinted, used: number): boolean {
+  revive(
+    { id, run, files, recipients, capBytes, expireTime }: GrantMinted,
+    of: { readonly used: number; readonly waits: boolean },
+  ): boolean {
     const expiresAt = expireTime ? timestampMs(expireTime) : 0;
     // The time may have been set back since.
     const left = Math.min(expiresAt - this.#clock.now(), this.#lifeMs);
-    if (left <= 0 || this.#held.size >= MAX_GRANTS) return false;
-    this.#hold({ id, run, files, recipients, capBytes: Number(capBytes), expiresAt, used }, left);
+    if ((left <= 0 && !of.waits) || this.#held.size >= MAX_GRANTS) return false;
+    const held = this.#hold({ id, run, files, recipients, capBytes: Number(capBytes), used: of.used });
+    if (!of.waits) this.#begin(held, left);
     return true;
   }
 
-  #hold(grant: Omit<Held, 'names' | 'until' | 'stop'>, leftMs: number): void {
-    this.#held.set(grant.id, {
-      ...grant,
-      names: new Set(grant.files.map(({ path }) => formOf(path))),
-      until: this.#clock.monotonic() + leftMs,
-      stop: this.#clock.after(leftMs, () => this.end(grant.id, 'EXPIRED')),
-    });
+  /** The ask of a run leaves the box: from now on its shares have their time. The first word counts. */
+  sent(run: string): void {
+    for (const grant of this.#held.values()) {
+      if (grant.run === run && grant.expiresAt === undefined) this.#begin(grant, this.#lifeMs);
+    }
+  }
+
+  #begin(grant: Held, leftMs: number): void {
+    grant.expiresAt = this.#clock.now() + leftMs;
+    grant.until = this.#clock.monotonic() + leftMs;
+    grant.stop = this.#clock.after(leftMs, () => this.end(grant.id, 'EXPIRED'));
+  }
+
+  #hold(grant: Omit<Held, 'names' | 'expiresAt' | 'until' | 'stop'>): Held {
+    const names = new Set(grant.files.map(({ path }) => formOf(path)));
+    const held: Held = { ...grant, names, expiresAt: undefined, until: Number.POSITIVE_INFINITY, stop: () => {} };
+    this.#held.set(grant.id, held);
+    return held;
   }
 
   /** Tells whether a provider runs on the owner's machines, as the session learns it; the last word counts. `rules` always does. */
@@ -227,9 +242,9 @@ export class Grants {
     for (const id of [...this.#held.keys()]) this.end(id, why);
   }
 
-  /** Writes down that grants of an earlier start have ended with it. @param open those of runs that go on */
+  /** Writes down that grants of an earlier start have ended with it. @param open those of runs that go on; what is in force stays */
   endEarlier(ids: readonly string[], open: readonly GrantMinted[]): void {
-    for (const grant of open) if (ids.includes(grant.id)) this.#ended.add(grant, 'RESTARTED');
+    for (const grant of open) if (!this.#held.has(grant.id)) this.#ended.add(grant, 'RESTARTED');
     if (ids.length > 0) this.#write(ids, 'RESTARTED');
   }
 

@@ -298,7 +298,7 @@ function grantOf(grant: LiveGrant): Grant {
     recipients: [...grant.recipients],
     capBytes: BigInt(grant.capBytes),
     usedBytes: BigInt(grant.usedBytes),
-    expireTime: timestampFromMs(grant.expiresAt),
+    ...(grant.expiresAt === undefined ? {} : { expireTime: timestampFromMs(grant.expiresAt) }),
   });
 }
 

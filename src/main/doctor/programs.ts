@@ -34,7 +34,7 @@ export async function running(io: CliIo, options: GlobalOptions, where: Where): 
   const told = findings.filter((each) => !away.includes(each));
   return [
     ...told.map(({ side, why, stops }) => (stops ? fault : warning)(side, why.message)),
-    ...(missing.length > 0 ? [notRunning(missing, meant, where)] : []),
+    ...(missing.length > 0 ? [notRunning(missing, where)] : []),
     ...thoseWell(
       answers,
       roles.includes('worker') ? workers : [],
@@ -49,9 +49,10 @@ const NOT_THERE: ReadonlySet<string> = new Set(['NOT_RUNNING', 'HOME_EMPTY', 'WO
 const USUAL_ROLES: readonly HomeRole[] = ['edge', 'control'];
 const CALLED: Readonly<Record<HomeRole, string>> = { control: 'control plane', edge: 'edge', worker: 'worker' };
 
-function notRunning(missing: readonly HomeRole[], meant: readonly HomeRole[], { home, usual }: Where): DoctorFinding {
+function notRunning(missing: readonly HomeRole[], { home, usual }: Where): DoctorFinding {
   const names = missing.map((role) => CALLED[role]).join(' and ');
-  return fault('programs', `not running: ${names}`, forHome(startedBy(meant), home, usual));
+  // `missing` alone, where one runs: beside it `up` would find the home locked.
+  return fault('programs', `not running: ${names}`, forHome(startedBy(missing), home, usual));
 }
 
 /** Those of which nothing stands in the way of answers. */

@@ -25,7 +25,7 @@ export function openSession(
     gate,
     runner,
     asks,
-    feed: new AskFeed(journal, open, asks.views, gate),
+    feed: new AskFeed(journal, open, asks.views, gate, grants),
     clock,
     log,
     journal: sessionJournal(journal),

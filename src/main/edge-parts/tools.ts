@@ -14,7 +14,7 @@ import { ToolRunner } from '../../edge/runner/runner.ts';
 import { restoreOrigins } from '../../edge/tools/restore-origins.ts';
 import { findIsolation } from '../../edge/tools/shell/isolation.ts';
 import { toolset } from '../../edge/tools/toolset.ts';
-import { openPiped } from './open-piped.ts';
+import { openEarlierShares } from './open-earlier-shares.ts';
 import { openReader } from './open-reader.ts';
 import type { EdgeGround } from './options.ts';
 import type { Journaled } from './start-journal.ts';
@@ -28,7 +28,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   const { limits } = config;
   const paths = homePaths(home);
   const grants = new Grants({ clock, log, journal, lifeMs: limits.share_minutes * 60_000 });
-  const piped = await openPiped(ground, journaled, grants);
+  const piped = await openEarlierShares(ground, journaled, grants);
   const gate = new Gate(grants);
   const allow = new Allowlist(config, denied(paths.home, paths.socket));
   const isolation = await isolationOf(ground);

@@ -1,7 +1,10 @@
 // The questions of `init`, on a terminal.
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { confirm, isCancel, multiselect, select, text } from '@clack/prompts';
 import { AppError } from '../../base/errors.ts';
 import { expandHome } from '../../base/home.ts';
+import { inertLine } from '../../base/inert.ts';
 import { countText } from '../../cli/units.ts';
 import type { Found } from './find.ts';
 import type { Choice } from './plan.ts';
@@ -11,10 +14,17 @@ function answered<T>(value: T): Exclude<T, symbol> {
   return value as Exclude<T, symbol>;
 }
 
-export async function askFolders(
-  { folders }: Found,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<string[]> {
+type Env = Readonly<Record<string, string | undefined>>;
+
+const placeOf = (typed: string, cwd: string, env: Env): string => resolve(cwd, expandHome(typed.trim(), env));
+
+/** What is wrong with a folder that was typed; undefined where nothing is. */
+export function folderProblem(typed: string, cwd: string, env: Env): string | undefined {
+  if (typed.trim() === '' || existsSync(placeOf(typed, cwd, env))) return undefined;
+  return `${inertLine(placeOf(typed, cwd, env))}: there is no such file or folder; type it again, or nothing`;
+}
+
+export async function askFolders({ folders }: Found, cwd: string, env: Env): Promise<string[]> {
   const chosen =
     folders.length === 0
       ? []
@@ -27,8 +37,14 @@ export async function askFolders(
           }),
         );
   if (chosen.length > 0) return chosen;
-  const path = answered(await text({ message: 'Which folder may be read?', placeholder: '~/notes' }));
-  return path.trim() === '' ? [] : [expandHome(path.trim(), env)];
+  const path = answered(
+    await text({
+      message: 'Which folder may be read? (a path, like ~/notes; Enter alone: none now)',
+      // Asked again until it is right: one wrong letter does not end the dialogue.
+      validate: (typed) => folderProblem(typed ?? '', cwd, env),
+    }),
+  );
+  return path.trim() === '' ? [] : [placeOf(path, cwd, env)];
 }
 
 export async function askModel(choices: readonly Choice[], now: string): Promise<Choice> {

@@ -73,7 +73,9 @@ async function init(io: CliIo, flags: InitFlags): Promise<void> {
   const err = new Printer(io.stderr, io.env);
   const chosen = asks ? await ask(io, home, found, flags) : told(io, home, found, flags);
   const changes = changesOf(io, home, chosen);
-  if (changes.length === 0) err.line('everything is written already; nothing changes');
+  const reads = chosen.folders.length > 0 || loadEdgeConfig(homePaths(home).config).roots.length > 0;
+  if (changes.length === 0)
+    err.line(reads ? 'everything is written already; nothing changes' : 'nothing was chosen, and nothing is written');
   for (const { path, lines, replaces } of changes) {
     err.line(`${path}${replaces ? `   takes the place of ${replaces}` : ''}`, 'bold');
     for (const line of lines) err.quoted(`  + ${line}`, 'green');
@@ -84,9 +86,9 @@ async function init(io: CliIo, flags: InitFlags): Promise<void> {
   err.line(
     chosen.service
       ? 'Bowline runs now, and after each start of this machine. Ask it something:'
-      : 'Start it, and ask in another terminal:',
+      : `${reads ? 'Start it' : 'No folder may be read yet. Name one when you start it'}, and ask in another terminal:`,
   );
-  if (!chosen.service) err.line('  bowline up');
+  if (!chosen.service) err.line(reads ? '  bowline up' : '  bowline up --allow FOLDER');
   err.line(`  bowline ask 'What is in my notes?'`);
 }
 
@@ -121,9 +123,7 @@ function choiceOf(name: string, found: Found): Choice {
 
 async function ask(io: CliIo, home: string, found: Found, flags: InitFlags): Promise<Chosen> {
   const { askFolders, askModel, askYes } = await import('./ask.ts');
-  const folders = flags.allow ? told(io, home, found, flags).folders : await askFolders(found, io.env);
-  const missing = folders.find((path) => !existsSync(path));
-  if (missing) throw new AppError('USAGE', { what: `${missing}: there is no such file or folder` });
+  const folders = flags.allow ? told(io, home, found, flags).folders : await askFolders(found, io.cwd, io.env);
   const model = flags.model
     ? choiceOf(flags.model, found)
     : await askModel(modelChoices(found), readModels(home).defaultModel);

@@ -114,7 +114,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     gate,
     runner: parts.runner ?? idleRunner,
     asks,
-    feed: new AskFeed(journal, open, asks.views, gate),
+    feed: new AskFeed(journal, open, asks.views, gate, grants),
     clock: systemClock,
     log,
     journal: sessionJournal(journal),

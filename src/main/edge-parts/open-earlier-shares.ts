@@ -1,4 +1,5 @@
-// What was piped into asks, and the grants for it that are in force again after a restart: nobody can pipe it in a second time.
+// Which shares of earlier starts are in force again: those of asks that wait unsent, because what is asked offline is answered later, and
+// those of what was piped in, because nobody can pipe it in a second time. The others end.
 import { homePaths } from '../../base/home.ts';
 import { makeFolder } from '../../base/make-folder.ts';
 import { PIPED_NAME } from '../../contract/piped-name.ts';
@@ -18,8 +19,8 @@ const BLOBS = {
 /** More lines of one run's ledger are not counted: then the grant stays ended. */
 const MOST_LINES = 10_000;
 
-/** Ends the other grants of earlier starts. */
-export async function openPiped(
+/** @returns what was piped into asks that are open */
+export async function openEarlierShares(
   { home }: Pick<EdgeGround, 'home'>,
   { open, index, ownRuns }: Pick<Journaled, 'open' | 'index' | 'ownRuns'>,
   grants: Grants,
@@ -27,19 +28,27 @@ export async function openPiped(
   const dir = homePaths(home).piped;
   makeFolder(dir);
   const piped = new PipedInput(dir, await openBlobs(dir, undefined, BLOBS));
-  const shares = open.all().flatMap(({ record }) => record.grants);
-  const given = shares.flatMap((grant) => {
-    const [file] = grant.files;
-    return file?.path === PIPED_NAME ? [{ grant, file }] : [];
+  const shares = open.all().flatMap(({ record, accepted }) => record.grants.map((grant) => ({ grant, accepted })));
+  const given = shares.flatMap(({ grant: { run, files } }) => {
+    const [file] = files;
+    return file?.path === PIPED_NAME ? [[run, file.realPath] as const] : [];
   });
-  await piped.start(new Map(given.map(({ grant, file }) => [grant.run, file.realPath])));
+  await piped.start(new Map(given));
   const earlier = new Set(ownRuns.openGrants);
-  for (const { grant } of given) {
-    if (!earlier.has(grant.id) || !piped.of(grant.run)) continue;
+  for (const { grant, accepted } of shares) {
+    if (!earlier.has(grant.id)) continue;
+    const isPiped = grant.files[0]?.path === PIPED_NAME;
+    if (isPiped ? !piped.of(grant.run) : accepted) continue;
     const used = await bytesUnder(index, grant);
-    if (used !== undefined && grants.revive(grant, used)) earlier.delete(grant.id);
+    if (used === undefined) continue;
+    // Under what was never sent nothing has left.
+    const waits = !accepted && used === 0;
+    if ((isPiped || waits) && grants.revive(grant, { used, waits })) earlier.delete(grant.id);
   }
-  grants.endEarlier([...earlier], shares);
+  grants.endEarlier(
+    [...earlier],
+    shares.map(({ grant }) => grant),
+  );
   return piped;
 }
 
