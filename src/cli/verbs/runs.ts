@@ -6,6 +6,7 @@ import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { RunState, RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
+import { askedTime, waitedOnBox } from '../asked-time.ts';
 import { controlSide, type GlobalOptions, isAway, localSide, type Side, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
 import { done } from '../done.ts';
@@ -102,7 +103,7 @@ async function list(
   const columns: Column<Run>[] = [
     idColumn('run', ({ id }) => id, runs),
     { heading: 'state', text: stateText },
-    timeColumn('asked', ({ createTime }) => createTime),
+    timeColumn('asked', askedTime),
     { heading: 'device', text: ({ device }) => names.get(device) ?? device, least: 8, leaves: 1 },
     { heading: 'text', text: ({ text }) => shortMethod(text), least: 20 },
   ];
@@ -175,7 +176,8 @@ function printRun(out: Printer, run: Run, deviceName: string | undefined): void 
   out.line(`state         ${stateText(run)}`);
   if (run.setAside)
     out.line(`set aside     ${run.setAside}; bowline runs retry ${run.id}, or: bowline runs end ${run.id}`);
-  out.line(`asked         ${timeText(run.createTime)} by ${run.principal || 'the owner'}`);
+  out.line(`asked         ${timeText(askedTime(run))} by ${run.principal || 'the owner'}`);
+  if (waitedOnBox(run)) out.line(`taken         ${timeText(run.createTime)}; it waited on its box until then`);
   if (run.device) out.line(`device        ${deviceName ?? run.device}`);
   out.line();
   out.quoted(run.text, 'bold');

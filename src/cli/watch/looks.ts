@@ -15,6 +15,7 @@ import {
 import { SensitivitySchema } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, type Job, JobStateSchema, RunState, RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fromFailure } from '../../contract/errors.ts';
+import { askedTime } from '../asked-time.ts';
 import { egressName, groupedEgress } from '../egress-text.ts';
 import { shortMethod } from '../job-text.ts';
 import { shortPackage } from '../manifest-text.ts';
@@ -93,7 +94,7 @@ export function runLook(run: Run, names: ReadonlyMap<string, string>): RunLook {
     isOpen: run.state === RunState.WAITING || run.state === RunState.RUNNING,
     device: names.get(run.device) ?? run.device,
     text: shortMethod(run.text),
-    asked: msOf(run.createTime) ?? 0,
+    asked: msOf(askedTime(run)) ?? 0,
     ended: msOf(run.endTime),
   };
 }

@@ -90,6 +90,8 @@ test.each<Reason>(['EDGE_BUSY', 'DISK_FULL', 'FILE_CHANGED', 'FILE_UNREADABLE'])
     const first = await open();
     const gave = await first.call(write, request, { run: 'r1', key: 'k' });
     expect(gave.result).toMatchObject({ keyFree: free, answer: { case: free ? 'neverStarted' : 'done' } });
+    // The owner is told of what did not happen in `status`.
+    expect(first.runner.refusals.list().map(({ why }) => why.reason)).toEqual(free ? [reason] : []);
     fails = false;
     await first.close();
     const second = await open();

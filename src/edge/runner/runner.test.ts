@@ -359,6 +359,7 @@ test('what cannot be written into the ledger does not leave', async () => {
   expect(result.answer.case).toBe('neverStarted');
   expect(failure).toBe('CLOSED');
   expect(result.egress).toEqual([]);
+  expect(rig.runner.refusals.list()).toMatchObject([{ why: { reason: 'CLOSED' }, count: 1 }]);
 });
 
 test('listing is paged in a fixed order; hidden and secret files are left out', async () => {
