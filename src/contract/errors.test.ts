@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
 import { filledError } from '../../test/support/filled-error.ts';
@@ -15,6 +16,17 @@ test('an error that crossed the wire has the exit code and retryability of the t
     expect(fromConnectError(toConnectError(sent))).toMatchObject({ reason, exit, retryable, code, message });
     expect(fromFailure(toFailure(sent))).toMatchObject({ reason, exit, retryable, code, message });
   }
+});
+
+test('a connection that broke off is told as that, and is no fault inside the other side', () => {
+  const broken = fromConnectError(new ConnectError('protocol error: missing status', Code.Internal));
+  expect(broken).toMatchObject({
+    reason: 'UNAVAILABLE',
+    code: 'unavailable',
+    message: 'the connection broke off in the middle',
+  });
+  const said = new ConnectError('protocol error: received extra trailer', Code.InvalidArgument);
+  expect(fromConnectError(said)).toMatchObject({ reason: 'INVALID_ARGUMENT', message: said.rawMessage });
 });
 
 test('a reason of a newer peer keeps its words, and its exit code follows its code', () => {

@@ -104,9 +104,17 @@ export function fromConnectError(error: ConnectError): AppError {
   const info = error.findDetails(ErrorInfoSchema).find((detail) => detail.domain === DOMAIN);
   const code = codeOf(error.code);
   if (!info) {
+    // No word of the other side: the same as any other end of a connection.
+    const message = brokenText(error.rawMessage);
+    if (message !== error.rawMessage)
+      return new AppError(
+        { reason: 'UNAVAILABLE', code: 'unavailable', retryable: true, message },
+        {},
+        { cause: error },
+      );
     const retryable = error.code === ConnectCode.Unavailable || error.code === ConnectCode.Aborted;
     const reason = code.toUpperCase();
-    return new AppError({ reason, code, retryable, message: brokenText(error.rawMessage) }, {}, { cause: error });
+    return new AppError({ reason, code, retryable, message: error.rawMessage }, {}, { cause: error });
   }
   return new AppError(
     wireReason(info.reason, code, error.code === ConnectCode.Unavailable, error.rawMessage),
@@ -115,11 +123,12 @@ export function fromConnectError(error: ConnectError): AppError {
   );
 }
 
-/** What the library says of an answer that ended before its status came, in words. */
+/** What the library says of an answer that ended before its status came, in words; any other text as it is. */
 export const brokenText = (text: string): string =>
-  text.startsWith('protocol error: ') || text.startsWith('missing trailer')
-    ? `the connection broke off in the middle (${text})`
-    : text;
+  BROKEN_OFF.test(text) ? 'the connection broke off in the middle' : text;
+
+const BROKEN_OFF =
+  /^protocol error: (?:missing (?:status|trailer|EndStreamResponse)$|incomplete envelope$|promised \d)/;
 
 /** What is known of a reason that came over the wire: retryable and exit code from the own table, if it has the reason. */
 function wireReason(reason: string, code: Code, retryable: boolean, message: string): WireReason {

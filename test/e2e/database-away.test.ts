@@ -29,6 +29,9 @@ test('a control plane without its database waits, says so, and is ready once it 
   stack.env.DATABASE_URL = url.href;
   const control = stack.start('control', ['--port', String(stack.port)]);
   await control.until('waiting for the database');
+  const early = await stack.cli(['runs', 'ls']);
+  expect(early.stderr).toMatch(/Bowline is starting with the home .*: waiting for the database: .*\(STARTING\)/);
+  expect(early.stderr).not.toContain('bowline up');
   await way.listen();
   expect(await control.ready()).toMatchObject({ database: 'postgres' });
   await way.cut();

@@ -106,6 +106,12 @@ test('each home is well by what it runs: a control plane, a box that joined, a w
   // A control plane alone answers nothing: nobody has a model.
   let control = await stack.control();
   expect(await health(stack)).toMatchObject({ ok: false, roles: ['control'], stops: ['NO_MODEL'] });
+  // It reads no folder.
+  const looked = async (home: string) => {
+    const { stdout } = await stack.cli(['--home', home, 'doctor', '--json']);
+    return (JSON.parse(stdout).findings as { check: string }[]).map(({ check }) => check);
+  };
+  expect(await looked(stack.home)).not.toContain('config');
   stack.write('worker.key', (await stack.cli(['workers', 'create-key', 'w', '--package', 'llm'])).stdout, 0o600);
   const workerHome = join(stack.dir, 'worker');
   const words = [
@@ -132,6 +138,11 @@ test('each home is well by what it runs: a control plane, a box that joined, a w
   // Away: the box and the worker say so, each for itself.
   await control.kill();
   expect(await notWell(stack, box)).toMatchObject({ codes: [6, 6], stops: ['CONTROL_UNREACHABLE'] });
+  // A box has no port, and what it lacks is started elsewhere.
+  const checks = await looked(box);
+  expect(checks).toContain('config');
+  expect(checks).not.toContain('port');
+  expect((await stack.cli(['--home', box, 'runs', 'ls'])).stderr).not.toContain('bowline up --allow');
   expect(await notWell(stack, workerHome)).toMatchObject({ codes: [6, 6], stops: ['WORKER_OFFLINE'] });
   expect(await health(stack)).toMatchObject({ codes: [6, 6], stops: ['NOT_RUNNING'] });
   control = await stack.control();
