@@ -1,20 +1,22 @@
 // When two names are one name: canonically equivalent in Unicode, as `é` in one sign and in two. What looks alike but means something
 // else (`ﬁ` and `fi`) stays two. Says how names are compared, and which entry of a folder a name means. Opens no file.
+
 import { lstatSync, opendirSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from './errors.ts';
 import { fixedLimit } from './fixed-limit.ts';
+import { hasLongRun, normalForm } from './normal-form.ts';
 
-/** More marks in a row than any writing has. Sorting them would take quadratic time, so such a name is the same as itself only. */
-const LONG_RUN = /\p{M}{31}/u;
-
-/** What all forms of a name have in common (NFC). Also for paths, part by part: a run of marks in one part says nothing of the others. */
+/**
+ * What all forms of a name have in common (NFC); a name with a long run of marks is the same as itself only. Also for paths, part by part:
+ * such a run in one part says nothing of the others.
+ */
 export function formOf(path: string): string {
-  if (!LONG_RUN.test(path)) return path.normalize('NFC');
+  if (!hasLongRun(path)) return normalForm(path, 'NFC');
   return path
     .split('/')
-    .map((name) => (LONG_RUN.test(name) ? name : name.normalize('NFC')))
+    .map((name) => (hasLongRun(name) ? name : normalForm(name, 'NFC')))
     .join('/');
 }
 

@@ -1,6 +1,8 @@
 // What no configuration allows: the home of Bowline, keys and other secret files; and, below a root, what begins with a dot and was not
 // named. Judged by path alone, without regular expressions that could be made slow.
+
 import { globOf, namePattern } from '../../base/glob.ts';
+import { normalForm } from '../../base/normal-form.ts';
 import { formOf } from '../../base/same-name.ts';
 import type { JudgedPath } from './judge-path.ts';
 import {
@@ -18,7 +20,7 @@ import {
 } from './secret-names.ts';
 
 /** How a name is compared: composed, without letter case, since some systems know no difference. */
-const plain = (part: string): string => part.normalize('NFKC').toLowerCase();
+const plain = (part: string): string => normalForm(part, 'NFKC').toLowerCase();
 
 /** Whether one part of a path names a secret wherever it stands. */
 export function isSecretName(part: string): boolean {

@@ -1,7 +1,9 @@
 // What the database takes of texts: no NUL, no half of a code point. What a document says is cleaned; what its
 // sender calls it is refused by name. Pure.
+
 import type { Document } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { normalForm } from '../../../base/normal-form.ts';
 import type { ReadDocument } from './documents/document-text.ts';
 import type { CutDocument } from './passages/passage.ts';
 
@@ -34,7 +36,9 @@ export const cleanCut = (cut: CutDocument): CutDocument => ({
 });
 
 /** A name in each of its forms: as it is written, composed (NFC) and decomposed (NFD). To people they are one. */
-export const formsOf = (name: string): string[] => [...new Set([name, name.normalize('NFC'), name.normalize('NFD')])];
+export const formsOf = (name: string): string[] => [
+  ...new Set([name, normalForm(name, 'NFC'), normalForm(name, 'NFD')]),
+];
 
 /** Whether the database can hold a name. */
 const isKeepable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();

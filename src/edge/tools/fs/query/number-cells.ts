@@ -1,6 +1,8 @@
 // Numbers as people write them into tables, added exactly: with commas or points between thousands, a point or comma before decimals, signs of
 // currencies. A cell such as `1,234` can be read in two ways; the way in which more cells of the column are numbers is the right one. Pure.
+
 import Big from 'big.js';
+import { normalForm } from '../../../../base/normal-form.ts';
 import { withCommas } from './fact-words.ts';
 
 /** Digits of one number; what is longer is none. */
@@ -65,7 +67,7 @@ export class NumberCells {
   example = '';
 
   add(cell: string): void {
-    const text = cell.normalize('NFKC').trim();
+    const text = normalForm(cell, 'NFKC').trim();
     if (text === '') return;
     this.filled++;
     const bare = withoutCurrency(text);

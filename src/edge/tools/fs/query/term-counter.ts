@@ -1,19 +1,29 @@
 // Counts how often terms stand in a text that comes in pieces, literally and in any letter case. A term of letters is counted where it is a whole
-// word, so that `todo` is not found in `mastodon`; writing without spaces has no such border. Pure; what is kept is bounded.
+// word, so that `todo` is not found in `mastodon`; writing without spaces has no such border. Pure; linear in the text, whatever the terms are;
+// what is kept is bounded.
 import { foldText } from '../../../../base/fold-text.ts';
 
 /** Characters at the end of a piece that may still be joined to what follows. */
 const JOINED = 64;
 
+interface Term {
+  readonly text: string;
+  /** For each beginning of the term, its longest shorter beginning that it ends with (Knuth, Morris & Pratt). */
+  readonly links: readonly number[];
+  /** The next place of the text to look at, and how much of the term stands in front of it. */
+  at: number;
+  matched: number;
+}
+
 export class TermCounter {
-  readonly #terms: { readonly text: string; from: number }[];
+  readonly #terms: readonly Term[];
   readonly #longest: number;
   #held = '';
   #folded = '';
   count = 0;
 
   constructor(terms: readonly string[]) {
-    this.#terms = [...new Set(terms.map(foldText))].map((text) => ({ text, from: 0 }));
+    this.#terms = [...new Set(terms.map(foldText))].map((text) => ({ text, links: linksOf(text), at: 0, matched: 0 }));
     this.#longest = Math.max(0, ...this.#terms.map(({ text }) => text.length));
   }
 
@@ -32,30 +42,52 @@ export class TermCounter {
   }
 
   #look(last: boolean): void {
-    const text = this.#folded;
-    for (const term of this.#terms) {
-      for (;;) {
-        const at = text.indexOf(term.text, term.from);
-        if (at < 0) {
-          term.from = Math.max(term.from, text.length - term.text.length + 1);
-          break;
-        }
-        const end = at + term.text.length;
-        // Whether a word ends there is told by what follows.
-        if (end >= text.length && !last) {
-          term.from = at;
-          break;
-        }
-        const whole = !joins(text, at) && !joins(text, end);
-        if (whole) this.count++;
-        term.from = whole ? end : at + 1;
-      }
-    }
-    const keep = Math.max(0, Math.min(...this.#terms.map(({ from }) => from), text.length) - 2);
+    for (const term of this.#terms) this.#count(term, last);
+    const keep = Math.max(0, Math.min(...this.#terms.map(({ at, matched }) => at - matched), this.#folded.length) - 2);
     if (keep < this.#longest + 1024) return;
-    this.#folded = text.slice(keep);
-    for (const term of this.#terms) term.from -= keep;
+    this.#folded = this.#folded.slice(keep);
+    for (const term of this.#terms) term.at -= keep;
   }
+
+  #count(term: Term, last: boolean): void {
+    const text = this.#folded;
+    const { length } = term.text;
+    for (;;) {
+      if (!find(term, text)) return;
+      // Whether a word ends there is told by what follows.
+      if (term.at >= text.length && !last) return;
+      const whole = !joins(text, term.at - length) && !joins(text, term.at);
+      if (whole) this.count++;
+      term.matched = whole ? 0 : term.links[length - 1]!;
+    }
+  }
+}
+
+/** Goes on to the end of the next hit. What was compared is not compared again: hits that overlap would take quadratic time. */
+function find(term: Term, text: string): boolean {
+  const { length } = term.text;
+  while (term.matched > 0 && term.matched < length) {
+    if (term.at >= text.length) return false;
+    if (text.charCodeAt(term.at) === term.text.charCodeAt(term.matched)) {
+      term.at++;
+      term.matched++;
+    } else term.matched = term.links[term.matched - 1]!;
+  }
+  if (term.matched === length) return true;
+  const hit = text.indexOf(term.text, term.at);
+  term.at = hit < 0 ? Math.max(term.at, text.length - length + 1) : hit + length;
+  term.matched = hit < 0 ? 0 : length;
+  return hit >= 0;
+}
+
+function linksOf(term: string): number[] {
+  const links = [0];
+  for (let at = 1, matched = 0; at < term.length; at++) {
+    while (matched > 0 && term[at] !== term[matched]) matched = links[matched - 1]!;
+    if (term[at] === term[matched]) matched++;
+    links.push(matched);
+  }
+  return links;
 }
 
 /** Letters and digits of writing that has spaces between words. */

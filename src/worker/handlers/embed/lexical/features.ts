@@ -1,4 +1,5 @@
 // The features of a text that the lexical model counts: whole words and pieces of words, as hashes. Pure.
+import { normalForm } from '../../../../base/normal-form.ts';
 
 /** Writing without spaces between words, or (Hangul) with syllables that mean something alone: told by single signs and pairs. */
 const SCRIPTS = ['Han', 'Hira', 'Kana', 'Bopo', 'Hang', 'Thai', 'Laoo', 'Khmr', 'Mymr'];
@@ -33,7 +34,7 @@ export function featuresOf(text: string): ReadonlyMap<number, number> {
 
 /** The same letters however they are written: full width, ligatures, capitals, both forms of a sigma. */
 const fold = (text: string): string =>
-  text.normalize('NFKC').toLowerCase().replaceAll('ß', 'ss').replaceAll('ς', 'σ').normalize('NFKC');
+  normalForm(normalForm(text, 'NFKC').toLowerCase().replaceAll('ß', 'ss').replaceAll('ς', 'σ'), 'NFKC');
 
 function word(counts: Map<number, number>, letters: string): void {
   count(counts, hashOf(WORD, letters));

@@ -292,6 +292,6 @@ function ranked(paths: readonly string[], aim: Aim): string[] {
   const named = (path: string) => (overlaps(path, aim) ? 1 : 0);
   return [...paths].sort(
     (a, b) =>
-      named(b) - named(a) || first(b) - first(a) || a.split('/').length - b.split('/').length || a.localeCompare(b),
+      named(b) - named(a) || first(b) - first(a) || a.split('/').length - b.split('/').length || (a < b ? -1 : 1),
   );
 }

@@ -100,10 +100,13 @@ export function rank(units: readonly Located[], query: string, question: string)
     if (held === 0 && !(tellsNumber && before.size > 0)) score *= 0.8;
     ranked.push({ unit, score, coverage: (held + above * (tellsPlace ? 1 : HEADING_SHARE)) / total });
   }
-  return ranked.sort(
-    (a, b) => b.score - a.score || a.unit.path.localeCompare(b.unit.path) || a.unit.startLine - b.unit.startLine,
-  );
+  return ranked.sort((a, b) => b.score - a.score || byPlace(a.unit, b.unit));
 }
+
+const byPlace = (a: Located, b: Located): number => {
+  if (a.path === b.path) return a.startLine - b.startLine;
+  return a.path < b.path ? -1 : 1;
+};
 
 /** Characters of Chinese that stand in nearly every sentence. */
 const COMMON = /[的了是在有和与这那哪个一不我你他她它吗呢么什多少几]/u;

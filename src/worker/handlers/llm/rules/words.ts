@@ -1,4 +1,5 @@
 // Cuts text into what can be compared: Latin words with their endings off, Chinese by pairs of characters.
+import { normalForm } from '../../../../base/normal-form.ts';
 
 const ENGLISH_STOP = new Set(
   `a about above after again all also am an and any are as asks at be because been before being below between both but by
@@ -58,7 +59,7 @@ export const wordsIn = (text: string): string[] => tokensOf(text, true);
 
 function tokensOf(text: string, parts: boolean): string[] {
   const found: string[] = [];
-  for (const [run] of text.normalize('NFKC').matchAll(RUNS)) {
+  for (const [run] of normalForm(text, 'NFKC').matchAll(RUNS)) {
     if (!CHINESE.test(run)) {
       found.push(stem(run.replaceAll('_', '')));
       const words = parts ? run.split(SEAM).filter((word) => word !== '') : [];

@@ -1,6 +1,7 @@
 // The words of a text as they are indexed and searched: letters of scripts with spaces as words, letters of scripts without as
 // overlapping pairs. The same code reads documents and queries, so that both mean the same by a word.
 
+import { normalForm } from '../../../../base/normal-form.ts';
 import { askingWords } from './asking-words.ts';
 
 /** Scripts that part no words. Pairs of neighbours are what has long served their search (Nie, Gao, Zhang & Zhou, IRAL 2000). */
@@ -54,7 +55,7 @@ export function queryTerms(text: string, most: number): QueryTerm[] {
 
 function* wordsOf(text: string): Generator<{ text: string; dense: boolean }> {
   // Full-width letters become plain ones, ligatures their letters.
-  for (const [word] of text.normalize('NFKC').matchAll(WORD)) {
+  for (const [word] of normalForm(text, 'NFKC').matchAll(WORD)) {
     const parts = word.split(/[_.-]/).flatMap((part) => part.split(HUMP));
     if (parts.length > 1 && !DENSE.test(word)) yield { text: folded(word).slice(0, TERM), dense: false };
     DENSE.lastIndex = 0;
@@ -79,12 +80,7 @@ function* runsOf(part: string): Generator<{ text: string; dense: boolean }> {
  */
 function folded(word: string): string {
   const small = word.toLowerCase().replaceAll('ı', 'i');
-  return /[^\0-\x7f]/.test(small)
-    ? small
-        .normalize('NFD')
-        .replace(/[\u0300-\u036f]/g, '')
-        .normalize('NFC')
-    : small;
+  return /[^\0-\x7f]/.test(small) ? normalForm(normalForm(small, 'NFD').replace(/[\u0300-\u036f]/g, ''), 'NFC') : small;
 }
 
 /** The plural's s taken off (the S-stemmer, Harman 1991): it joins `backups` with `backup` and hurts no other language much. */

@@ -1,6 +1,8 @@
 // Reads collections and the list of their documents. Every statement names the tenant.
+
 import type { Selectable } from 'kysely';
 import { AppError } from '../../../../base/errors.ts';
+import { normalForm } from '../../../../base/normal-form.ts';
 import { type ListPage, pageOfRows } from '../../../../contract/paging.ts';
 import type { TenantTransaction } from './database.ts';
 import type { RetrievalSchema } from './schema.ts';
@@ -57,7 +59,7 @@ export async function listDocuments(
     .selectAll()
     .where('tenant', '=', tenant)
     .where('collection', '=', collection)
-    .where((eb) => eb.fn<boolean>('starts_with', [eb.fn('normalize', ['id']), eb.val(prefix.normalize())]));
+    .where((eb) => eb.fn<boolean>('starts_with', [eb.fn('normalize', ['id']), eb.val(normalForm(prefix, 'NFC'))]));
   if (after !== undefined) query = query.where('id', '>', after);
   const rows = await query
     .orderBy('id')

@@ -1,5 +1,7 @@
 // Takes documents out of a collection, or removes it with all that it holds.
+
 import { sql } from 'kysely';
+import { normalForm } from '../../../../base/normal-form.ts';
 import type { TenantTransaction } from './database.ts';
 import { dropShadow } from './shadow.ts';
 import { count, dropUnusedVectors } from './upkeep.ts';
@@ -36,7 +38,7 @@ export async function deleteDocuments(scope: TenantTransaction, name: string, do
   }
   const which =
     doomed.kind === 'prefix'
-      ? sql`starts_with(normalize(d.id), ${doomed.prefix.normalize()})`
+      ? sql`starts_with(normalize(d.id), ${normalForm(doomed.prefix, 'NFC')})`
       : sql`d.id = any(${doomed.ids}::text[])`;
   const { rows } = await sql<{ hash: Buffer }>`
     delete from passage p where p.tenant = ${tenant} and p.document = any(array(
