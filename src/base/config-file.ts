@@ -1,8 +1,8 @@
 // Reads a YAML file that people write, judges it by a schema and tells mistakes by line and column. Knows no setting.
-import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { AppError } from './errors.ts';
+import { readSmall } from './read-small.ts';
 
 /** Keys and indexes from the top of the file to a value. */
 export type ConfigPath = readonly (string | number)[];
@@ -19,14 +19,14 @@ export function readConfig<S extends v.GenericSchema>(file: string, schema: S): 
   return parseConfig(file, readText(file), schema);
 }
 
+/** Far more than any configuration needs. */
+export const MAX_CONFIG_BYTES = 1 << 20;
+
 function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-    if (code === 'ENOENT') return '';
-    throw new AppError('CONFIG_INVALID', { file, line: 1, column: 1, problem: `cannot be read (${code})` }, { cause });
-  }
+  const read = readSmall(file, MAX_CONFIG_BYTES);
+  if (read === undefined) return '';
+  if ('text' in read) return read.text;
+  throw new AppError('CONFIG_INVALID', { file, line: 1, column: 1, problem: read.problem }, { cause: read.cause });
 }
 
 /** Judges a text; `file` is only its name in errors. Throws CONFIG_INVALID. */
@@ -37,12 +37,25 @@ export function parseConfig<S extends v.GenericSchema>(
 ): ConfigFile<v.InferOutput<S>> {
   // The parser takes memory that a small box without a configuration never needs.
   if (text === '') return judge({}, schema, (_path, problem) => invalid(file, { line: 1, col: 1 }, problem));
+  try {
+    return parse(file, text, schema);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    // Aliases and depth are what the library, or the stack, ends at.
+    return invalid(file, { line: 1, col: 1 }, mistake(error instanceof Error ? error.message : 'cannot be read'));
+  }
+}
+
+/** Values that an alias may stand for, by the library's count. */
+const MAX_ALIASES = 50;
+
+function parse<S extends v.GenericSchema>(file: string, text: string, schema: S): ConfigFile<v.InferOutput<S>> {
   const lines = new LineCounter();
   const fail = (offset: number, problem: string): never => invalid(file, lines.linePos(offset), problem);
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
-  if (error) return fail(error.pos[0], firstLine(error.message));
-  return judge(toValue(document.toJS({ maxAliasCount: 50 })), schema, (path, problem) =>
+  if (error) return fail(error.pos[0], mistake(error.message));
+  return judge(toValue(document.toJS({ maxAliasCount: MAX_ALIASES })), schema, (path, problem) =>
     fail(offsetOf(document.contents, path), problem),
   );
 }
@@ -68,7 +81,12 @@ function invalid(file: string, { line, col }: { line: number; col: number }, pro
 /** An empty file is an empty map. */
 const toValue = (value: unknown): unknown => value ?? {};
 
-const firstLine = (text: string): string => text.split('\n')[0] ?? text;
+/** What the library, or the stack, says, for people. */
+function mistake(message: string): string {
+  if (message.startsWith('Maximum call stack size exceeded')) return 'is nested too deeply';
+  if (message.startsWith('Excessive alias count')) return 'has aliases (`*name`) that stand for too many values';
+  return message.split('\n')[0] ?? message;
+}
 
 const nameOf = (path: ConfigPath): string => (path.length > 0 ? `\`${path.join('.')}\`` : 'the file');
 

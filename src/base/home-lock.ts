@@ -1,11 +1,12 @@
 // One operating-system lock per home and program, released by the kernel when the process dies.
-import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { AppError } from './errors.ts';
 import { homePaths } from './home.ts';
 import { makeFolder } from './make-folder.ts';
 import { removeLeftTemporaries } from './private-file.ts';
+import { textIfSmall } from './read-small.ts';
 
 const NAMES: Readonly<Record<string, string>> = { control: 'control plane' };
 
@@ -65,10 +66,5 @@ function closeToOthers(home: string): void {
   if (uid === process.getuid?.() && (mode & 0o077) !== 0) chmodSync(home, 0o700);
 }
 
-function readPid(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim().split('\n', 1)[0] ?? '';
-  } catch {
-    return 'unknown';
-  }
-}
+/** Without what a start wrote down behind it. */
+const readPid = (path: string): string => textIfSmall(path, 16 << 10)?.trim().split('\n', 1)[0] ?? 'unknown';

@@ -1,9 +1,10 @@
 // Whether the control plane of a home has begun to start and has not said yet that it is ready, and what it waits for meanwhile.
-import { appendFileSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { appendFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from './errors.ts';
 import type { HomePaths } from './home.ts';
 import { isAlive } from './is-alive.ts';
+import { textIfSmall } from './read-small.ts';
 
 const pidFile = (home: string): string => join(home, 'control.pid');
 
@@ -41,7 +42,7 @@ function waitOfStart({ home, controlInfo }: HomePaths): string | undefined {
   const file = pidFile(home);
   try {
     const begun = statSync(file).mtimeMs;
-    const [pid = '', ...said] = readFileSync(file, 'utf8').trim().split('\n');
+    const [pid = '', ...said] = (textIfSmall(file, 2 * MOST_BYTES) ?? '').trim().split('\n');
     if (!isAlive(Number.parseInt(pid, 10))) return undefined;
     const told = statSync(controlInfo, { throwIfNoEntry: false });
     return told === undefined || told.mtimeMs < begun ? (said.at(-1) ?? '') : undefined;

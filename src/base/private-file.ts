@@ -39,10 +39,12 @@ export const isOurs = (uid: number): boolean => uid === 0 || process.getuid === 
 
 /** The text of the file, or undefined when there is none. Throws SECRET_FILE_UNSAFE when others could have a hand in it. */
 export function readPrivate(file: string, trust: FileTrust = {}): string | undefined {
+  // Others hand a secret over as they like, such as through a pipe.
+  const plain = trust.ours || !trust.link;
   let handle: number;
   try {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-    handle = openSync(file, O_RDONLY | (trust.link ? 0 : O_NOFOLLOW) | (trust.ours ? O_NONBLOCK : 0));
+    handle = openSync(file, O_RDONLY | (trust.link ? 0 : O_NOFOLLOW) | (plain ? O_NONBLOCK : 0));
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || (trust.ours && code === 'ENOTDIR')) return undefined;
@@ -50,7 +52,7 @@ export function readPrivate(file: string, trust: FileTrust = {}): string | undef
   }
   try {
     const found = fstatSync(handle);
-    if (trust.ours && !found.isFile()) throw unsafe(file, `is no file; ${remedy(trust)}`);
+    if (plain && !found.isFile()) throw unsafe(file, `is no file; ${remedy(trust)}`);
     if (trust.ours && !isOurs(found.uid))
       throw unsafe(file, `belongs to the user ${found.uid}; \`chown\` it to yours, or make a new one`);
     if ((found.mode & 0o022) !== 0) throw unsafe(file, 'can be changed by other users of this machine; `chmod 600` it');

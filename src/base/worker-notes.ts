@@ -1,9 +1,10 @@
 // What the workers of a home leave in it for `status` and `health`: a small file each, written when their connection changes, gone when they
 // end. What a killed one left is not believed.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAlive } from './is-alive.ts';
 import { isRecord } from './is-record.ts';
+import { textIfSmall } from './read-small.ts';
 
 export interface WorkerNote {
   readonly name: string;
@@ -13,6 +14,9 @@ export interface WorkerNote {
   /** Whether a session of each capability stands. */
   readonly connected: boolean;
 }
+
+/** More than a note ever has. */
+const MAX_NOTE_BYTES = 64 << 10;
 
 const fileOf = (folder: string, pid: number): string => join(folder, `${pid}.json`);
 
@@ -44,7 +48,7 @@ export function readWorkerNotes(folder: string): WorkerNote[] {
 
 function read(file: string): WorkerNote | undefined {
   try {
-    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const value: unknown = JSON.parse(textIfSmall(file, MAX_NOTE_BYTES) ?? '');
     if (!isRecord(value) || !Array.isArray(value.serves)) return undefined;
     const { name, control, connected } = value;
     return {

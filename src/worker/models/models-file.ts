@@ -1,10 +1,12 @@
 // Changes models.yaml as a person would: comments, order and everything not asked for stay as they are.
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Document, isMap, parseDocument } from 'yaml';
+import { MAX_CONFIG_BYTES } from '../../base/config-file.ts';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
 import { writePrivate } from '../../base/private-file.ts';
+import { textIfSmall } from '../../base/read-small.ts';
 import { LEXICAL, RULES } from './built-in.ts';
 import type { EmbeddingEntry } from './embedding-entry.ts';
 import { type ModelEntry, type ModelsConfig, problemOf, readModels } from './read-models.ts';
@@ -91,17 +93,8 @@ function edit(home: string, change: (document: Document) => void): void {
   const file = homePaths(home).models;
   // A file with a mistake in it is never written over.
   readModels(home);
-  const document: Document = parseDocument(textOf(file));
+  const document: Document = parseDocument(textIfSmall(file, MAX_CONFIG_BYTES) ?? '');
   if (!isMap(document.contents)) document.contents = document.createNode({});
   change(document);
   writePrivate(file, document.toString({ lineWidth: 0 }), { replace: true });
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    // `readModels` has judged it already: it is not there.
-    return '';
-  }
 }
