@@ -1,11 +1,12 @@
 // The owner's API over a real unix socket: nothing without the key, errors with their reason, streams until the end.
+import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { GrantEndReason, GrantedFileSchema } from '../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AskResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { RunState, SinceAdded } from '../../gen/bowline/run/v1/run_pb.ts';
@@ -309,6 +310,29 @@ test('beyond the clients that it serves it says so and how to raise that; who ha
   server = await listen(3);
   expect((await second.getStatus({})).device).toBe('device-1');
   leave.abort();
+});
+
+test('connections that show no key make room: however many there are, a client is served, and told when there is no place', async () => {
+  await server.close(0);
+  server = await listen(1);
+  const { socket } = homePaths(place.home);
+  const greetings = ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'PRI * HT', 'GET / HTTP/1.1\r\n', ''];
+  const ended: number[] = [];
+  const open = await Promise.all(
+    Array.from({ length: 200 }, async (_, at) => {
+      const one = connect(socket);
+      one.on('error', () => {}).on('close', () => ended.push(at));
+      await once(one, 'connect');
+      one.resume().write(greetings[at % greetings.length]!);
+      return one;
+    }),
+  );
+  const first = client();
+  expect((await first.getStatus({})).device).toBe('device-1');
+  expect(await refusal(client().getStatus({}))).toEqual({ code: Code.ResourceExhausted, reason: 'CLIENTS_FULL' });
+  expect((await first.getStatus({})).device).toBe('device-1');
+  await vi.waitFor(() => expect(ended.length).toBeGreaterThanOrEqual(200 - 32));
+  for (const one of open) one.destroy();
 });
 
 test('the owner key is made once and kept', async () => {

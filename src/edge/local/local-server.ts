@@ -36,8 +36,6 @@ export interface LocalServerOptions {
   readonly faults: RequestFaults;
 }
 
-/** Connections beyond those of all clients, for requests that are told that there is no place; more are cut. */
-const SPARE_CONNECTIONS = 32;
 /** Calls of each client at once. */
 const STREAMS = 64;
 const MAX_REQUEST_BYTES = (512 << 10) + MAX_PIPED_BYTES;
@@ -62,14 +60,15 @@ export class LocalServer {
     const { socket, log } = options;
     clearStale(socket, folder.address);
     const sessions = new Set<ServerHttp2Session>();
-    const answers = listener(options);
+    const places = new ClientPlaces(options.clients);
+    const answers = listener(options, places);
     const server = createServer({ settings: { maxConcurrentStreams: STREAMS } }, answers);
     answerExpecting(server, answers);
-    server.maxConnections = options.clients + SPARE_CONNECTIONS;
     server.on('session', (session) => {
       sessions.add(session);
       session.on('error', () => {});
       session.on('close', () => sessions.delete(session));
+      places.enter(session);
     });
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: Error) =>
@@ -116,8 +115,10 @@ export class LocalServer {
   }
 }
 
-function listener({ routes, ownerKey, ownerKeyFile, clients, log, faults }: LocalServerOptions): RequestListener {
-  const places = new ClientPlaces(clients);
+function listener(
+  { routes, ownerKey, ownerKeyFile, log, faults }: LocalServerOptions,
+  places: ClientPlaces,
+): RequestListener {
   const router = createConnectRouter({
     acceptCompression: [],
     interceptors: [errorInterceptor(log), owner(ownerKey, ownerKeyFile), takesPlace, checks],
