@@ -67,4 +67,7 @@ function closeToOthers(home: string): void {
 }
 
 /** Without what a start wrote down behind it. */
-const readPid = (path: string): string => textIfSmall(path, 16 << 10)?.trim().split('\n', 1)[0] ?? 'unknown';
+const readPid = (path: string): string =>
+  textIfSmall(path, 16 << 10)
+    ?.trim()
+    .split('\n', 1)[0] ?? 'unknown';

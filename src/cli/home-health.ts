@@ -1,10 +1,11 @@
 // Whether what a home is meant to run is well: which programs those are, and what of the answers of their sides counts. Pure but for a
 // look at which files the home has.
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Condition } from '../../gen/bowline/common/v1/common_pb.ts';
 import type { GetStatusResponse as ControlStatus } from '../../gen/bowline/control/v1/status_service_pb.ts';
 import { Connection, type GetStatusResponse as EdgeStatus } from '../../gen/bowline/local/v1/local_pb.ts';
+import { causeText, codeWords, systemCodeOf } from '../base/cause-text.ts';
 import { AppError } from '../base/errors.ts';
 import type { HomePaths } from '../base/home.ts';
 import { readWorkerNotes, type WorkerNote } from '../base/worker-notes.ts';
@@ -61,8 +62,7 @@ export function homeHealth(
   const found: Finding[] = [];
   // The home of an owner may hold no more than a key.
   const silent = [edge, control].every((side) => 'problem' in side && side.alive === undefined);
-  if (roles.length === 0 && silent)
-    found.push({ side: 'home', stops: true, why: new AppError('HOME_EMPTY', { home: paths.home }) });
+  if (roles.length === 0 && silent) found.push({ side: 'home', stops: true, why: withoutPrograms(paths.home) });
   if ('status' in edge && !roles.includes('edge')) roles.push('edge');
   if (roles.includes('control') || 'status' in control) found.push(...ofSide('control', control));
   if (roles.includes('edge')) {
@@ -73,6 +73,17 @@ export function homeHealth(
   if (roles.includes('worker')) found.push(...ofWorkers(paths, workers));
   const findings = once(found).sort((a, b) => Number(b.stops) - Number(a.stops));
   return { roles, ok: !findings.some(({ stops }) => stops), findings, workers };
+}
+
+/** Why a home has nothing: it is new, or it is none. */
+function withoutPrograms(home: string): AppError {
+  const unusable = (problem: string, cause?: unknown) => new AppError('HOME_UNUSABLE', { home, problem }, { cause });
+  try {
+    const found = statSync(home, { throwIfNoEntry: false });
+    return found && !found.isDirectory() ? unusable('it is no folder') : new AppError('HOME_EMPTY', { home });
+  } catch (cause) {
+    return unusable(codeWords(systemCodeOf(cause)) ?? causeText(cause), cause);
+  }
 }
 
 function ofSide(side: HomeRole, answer: SideAnswer<{ readonly conditions: Condition[] }>): Finding[] {

@@ -58,7 +58,7 @@ export function reportError(error: unknown, io: CliIo, { home, json }: ReportOpt
   io.exit(e.exit);
   if (e.reason === 'INTERNAL' && e.cause instanceof Error) err.line(`  cause: ${inertLine(String(e.cause))}`);
   if (hint) err.line(`  ${hint}`);
-  if (e.reason !== 'USAGE' && tried && !e.message.includes(tried)) err.line(`  home: ${tried}`);
+  if (e.reason !== 'USAGE' && tried && !e.message.includes(tried)) err.line(`  home: ${inertLine(tried)}`);
 }
 
 function hintFor({ reason, metadata }: AppError, home: string | undefined): string | undefined {

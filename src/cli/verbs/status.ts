@@ -14,6 +14,7 @@ import {
   GetStatusResponseSchema as EdgeStatusSchema,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
 import type { AppError } from '../../base/errors.ts';
+import { inertLine } from '../../base/inert.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { fromFailure } from '../../contract/errors.ts';
 import { type GlobalOptions, homeOf } from '../client.ts';
@@ -54,7 +55,7 @@ async function status(io: CliIo, options: GlobalOptions & { json?: boolean }): P
     out.json({ home, health: healthJson(health), ...sides });
     return;
   }
-  out.line(`home     ${home}`);
+  out.line(`home     ${inertLine(home)}`);
   printHealth(out, health);
   const { roles, workers } = health;
   // What does not run here and is not meant to is not told.
