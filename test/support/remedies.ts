@@ -103,6 +103,7 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
   NO_MODEL: `${LIMITS}: a worker whose key allows too little works with the key that its error makes, and brings the model that was missing`,
   WORKER_NOT_RUNNING:
     'test/e2e/health.test.ts: each home is well by what it runs: a control plane, a box that joined, a worker; and not when that is not so',
+  SESSION_FLAPS: 'no: it only says where to look; what the log tells is another each time',
   WORKER_OFFLINE:
     'test/e2e/health.test.ts: each home is well by what it runs: a control plane, a box that joined, a worker; and not when that is not so',
   MODEL_UNKNOWN: `${LIMITS}: a model that nobody has is looked up in the listing that the error names`,
@@ -114,6 +115,8 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
     'test/e2e/docs.test.ts: what is left out is told by its reason, a document that is not there is an error, and patterns leave out',
   DOCUMENT_UNKNOWN:
     'test/e2e/docs.test.ts: what is left out is told by its reason, a document that is not there is an error, and patterns leave out',
+  COLLECTION_ONLY_GRANTED:
+    'test/cli/verbs.test.ts: docs are listed, searched with their lines, and removed with the grants for them',
   COLLECTION_OTHER_MODEL: 'test/e2e/docs.test.ts: the advice for a collection of another model works as it is printed',
   COLLECTION_OTHER_RECIPIENTS: 'no: an ask without --share is what every test of collections asks',
   RETRIEVAL_NOT_SERVED: 'no: its remedy is a listing and a worker; NO_MODEL starts one',
