@@ -53,10 +53,10 @@ class TextLook {
   }
 }
 
-/** Some PDFs are plain letters. */
+/** Some PDFs are plain letters, and RTF is. */
 function begun(piece: Uint8Array): string | undefined {
   const start = Buffer.from(piece.buffer, piece.byteOffset, Math.min(piece.length, 1024)).toString('latin1');
-  if (start.startsWith('%PDF-')) return '';
+  if (start.startsWith('%PDF-') || start.startsWith('{\\rtf')) return '';
   return /^(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)[\s>]/i.test(start) ? 'text/html' : undefined;
 }
 

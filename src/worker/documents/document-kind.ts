@@ -10,7 +10,7 @@ export const EPUB = 'application/epub+zip';
 export const MAIL = 'message/rfc822';
 const TEXT = new Set([
   ...['application/json', 'application/ld+json', 'application/xml', 'application/x-ndjson', 'application/javascript'],
-  ...['application/yaml', 'application/x-yaml', 'application/toml', 'application/rtf', 'application/sql'],
+  ...['application/yaml', 'application/x-yaml', 'application/toml', 'application/sql'],
 ]);
 /** Types that servers say of what they do not know. */
 const UNKNOWN = new Set(['', 'application/octet-stream', 'binary/octet-stream', 'text/plain', 'unknown/unknown']);
@@ -24,6 +24,8 @@ export function documentKind(mediaType: string, bytes: Uint8Array): DocumentKind
   if (type === ODT) return 'odt';
   if (type === EPUB) return 'epub';
   if (type === MAIL) return 'mail';
+  // Its text stands between signs of its own.
+  if (isRtf(bytes)) return undefined;
   if (UNKNOWN.has(type)) return byBytes(bytes, type === 'text/plain');
   if (type === 'text/rtf' || type === 'application/rtf') return undefined;
   return type.startsWith('text/') || TEXT.has(type) || /\+(?:xml|json)$/.test(type) ? text(bytes) : undefined;
@@ -41,6 +43,12 @@ function byBytes(bytes: Uint8Array, saidText: boolean): DocumentKind | undefined
   if (!saidText && /^(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body)[\s>]/i.test(start)) return 'html';
   return text(bytes);
 }
+
+const isRtf = (bytes: Uint8Array): boolean =>
+  Buffer.from(bytes.subarray(0, 8))
+    .toString('latin1')
+    .replace(/^\xef\xbb\xbf/, '')
+    .startsWith('{\\rtf');
 
 export const isZip = (bytes: Uint8Array): boolean =>
   bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4;

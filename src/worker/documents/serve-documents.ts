@@ -65,7 +65,9 @@ async function textOf(parser: DocumentParser, { json, bytes }: FramedMessage): P
   const { text, pages, warning, limit, truncated } = document;
   // A part of it would be taken for the whole.
   if (truncated) throw new AppError('DOCUMENT_TOO_COSTLY', { problem: limitText(limit, maxChars) });
-  if (text.trim() === '')
+  // Text without letters is an empty file.
+  const isEmptyText = mediaType === '' && document.charset !== '' && warning === '';
+  if (text.trim() === '' && !isEmptyText)
     throw warning
       ? new AppError('DOCUMENT_INVALID', { problem: warning })
       : new AppError('DOCUMENT_NOT_TEXT', { what: 'a document without text' });

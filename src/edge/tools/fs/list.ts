@@ -7,8 +7,8 @@ import {
   ListResponseSchema,
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
-import { nameGlob } from '../../../base/glob.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
+import { placeGlob } from '../../files/place-glob.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { passedOverTo, startsOf, walkBudget } from './entries-below.ts';
@@ -47,13 +47,13 @@ async function pageOf(
   only?: 'count',
 ): Promise<{ readonly files: FileInfo[]; readonly nextPageToken: string }> {
   const budget = walkBudget(parts);
-  const matches = nameGlob(request.glob);
+  const matches = placeGlob(request.glob);
   const size = Math.min(request.pageSize || DEFAULT_PAGE, MAX_PAGE);
   const files: FileInfo[] = [];
   let last = '';
   let more = false;
   for await (const entry of entries(parts, folder, request, budget, call, looking)) {
-    const match = matches(entry.judged.relative || entry.judged.name);
+    const match = matches(entry.judged);
     if (match) looking.files++;
     if (match && files.length >= size) more = true;
     if (more || only === 'count') continue;

@@ -164,6 +164,27 @@ test('columns of tables: quotes, thousands, decimals of both kinds, other signs 
   await rig.close();
 });
 
+test('tables: any line end ends a row, Excel says the sign between cells, years head columns', async () => {
+  const rig = await rigOf({
+    'mixed.csv': 'id,amount\r\n1,10\r\n2,20\n3,30\n4,40\r5,"5\r\n0"\n',
+    'sep.csv': 'sep=;\r\nid;amount\r\n1;1,5\r\n',
+    'years.csv': '2023,2024,2025\n1,2,3\n4,5,6\n',
+    'named.csv': '2023,2024,name\n1,2,a\n',
+    'plain.csv': '10,20\n30,40\n',
+  });
+  const of = (path: string, measure: Measure, column = '') => factOf(rig, { path: `docs/${path}`, column, measure });
+  expect(await of('mixed.csv', Measure.COLUMN_COUNT)).toBe('5 rows (docs/mixed.csv)');
+  expect(await of('mixed.csv', Measure.COLUMN_SUM, 'amount')).toMatch(
+    /^100 \(column amount of docs\/mixed.csv, 4 numbers/,
+  );
+  expect(await of('sep.csv', Measure.COLUMN_SUM, 'amount')).toBe('1.5 (column amount of docs/sep.csv, 1 number)');
+  expect(await of('years.csv', Measure.COLUMN_COUNT)).toBe('2 rows (docs/years.csv)');
+  expect(await of('years.csv', Measure.COLUMN_SUM, '2024')).toMatch(/^7 /);
+  expect(await of('named.csv', Measure.COLUMN_COUNT)).toBe('1 row (docs/named.csv)');
+  expect(await of('plain.csv', Measure.COLUMN_COUNT)).toBe('2 rows (docs/plain.csv)');
+  await rig.close();
+});
+
 test('sums are exact decimals, not floating point', async () => {
   const rows = Array.from({ length: 10_000 }, () => '0.1').join('\n');
   const rig = await rigOf({ 'a.csv': `x\n${rows}\n9007199254740993\n` });

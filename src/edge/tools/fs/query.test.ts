@@ -11,6 +11,7 @@ import {
   TimeSpan,
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { type EdgeRig, edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
+import { anyCase } from '../../../base/any-case.ts';
 
 const { query } = FsService.method;
 type Asked = MessageInitShape<typeof QueryRequestSchema>;
@@ -55,6 +56,44 @@ test('counts, sizes, the largest and the newest are exact, in both languages', a
   expect(await factOf(rig, { maxBytes: 2n, measure: Measure.BY_KIND })).toBe('- code: 1 file\n- text: 1 file');
   expect(await factOf(rig, { measure: Measure.BY_FOLDER })).toBe('- docs/sub: 4 files\n- docs: 2 files');
   expect(await factOf(rig, { measure: Measure.LIST, most: 2 })).toBe('- docs/a.md\n- docs/main.ts\n- and 4 more');
+  await rig.close();
+});
+
+test('a file is meant by its place below the root, with the name of the root, and from the root of the disk on', async () => {
+  const rig = await edgeRig(edgeFolder({ ...FILES, 'docs/docs/a.md': 'xx', 'docs/{b}.md': 'xxx' }));
+  const size = (glob: string) => factOf(rig, { glob, measure: Measure.TOTAL_SIZE });
+  for (const glob of ['**/sub/b.MD', '**/docs/sub/b.MD', 'docs/sub/b.MD', join(rig.dir, 'docs/sub/b.MD')])
+    expect(await size(glob), glob).toBe('2 bytes (1 file)');
+  expect(await size(anyCase(join(rig.dir, 'DOCS/sub/B.md')))).toBe('2 bytes (1 file)');
+  expect(await size(anyCase('docs/{b}.md'))).toBe('3 bytes (1 file)');
+  expect(await factOf(rig, { glob: 'docs/*' })).toBe('4 files');
+  expect(await factOf(rig, { glob: '*/a.md' })).toBe('1 file');
+  expect(await factOf(rig, { exceptGlobs: ['**/docs/**'] })).toBe('no files');
+  // A guess with a sign that stands for more tells nothing of where the root lies.
+  expect(await factOf(rig, { glob: join(rig.dir, 'd?cs/main.ts') })).toBe('no files');
+  await rig.close();
+});
+
+test('of a file that is named and not there it is said that it was not found, whatever is asked of it', async () => {
+  const rig = await edgeRig(edgeFolder(FILES));
+  const glob = `**/${anyCase('docs/Gone.md')}`;
+  for (const request of [
+    { measure: Measure.OCCURRENCES, terms: ['x'] },
+    { measure: Measure.LINES },
+    { measure: Measure.COLUMN_COUNT },
+    { measure: Measure.NEWEST },
+    {},
+  ])
+    expect(await factOf(rig, { ...request, glob })).toBe('no file called “docs/Gone.md” was found');
+  expect(await factOf(rig, { measure: Measure.WORDS, glob: '*计划.md', language: 'zh' })).toBe(
+    '没有找到名为“计划.md”的文件',
+  );
+  expect(await factOf(rig, { measure: Measure.DUPLICATES, copiesOf: 'gone.md' })).toBe(
+    'no file called “gone.md” was found',
+  );
+  expect(await factOf(rig, { measure: Measure.DUPLICATES, copiesOf: 'a.md' })).toBe('no duplicates');
+  expect(await factOf(rig, { glob: 'a.md', minBytes: 5000n })).toBe('no files');
+  expect(await factOf(rig, { glob: '*.gone' })).toBe('no files');
   await rig.close();
 });
 
@@ -147,8 +186,9 @@ test('what is left out by kind or by place is in no measure, and a folder is as 
   );
   expect(await factOf(rig, { measure: Measure.LIST, exceptGlobs: ['**/sub/**'] })).toBe('- docs/a.md\n- docs/main.ts');
   expect(await factOf(rig, { classes: [FileClass.MARKDOWN], exceptGlobs: ['*.MD'] })).toBe('1 file');
-  expect(await factOf(rig, { measure: Measure.FOLDER_SIZES, most: 1 })).toBe('docs/sub (5 MB)');
-  expect(await factOf(rig, { measure: Measure.FOLDER_SIZES, path: 'docs', glob: 'a.md' })).toBe('no folders');
+  expect(await factOf(rig, { measure: Measure.FOLDER_SIZES })).toBe('- docs (5 MB)\n- docs/sub (5 MB)');
+  expect(await factOf(rig, { measure: Measure.FOLDER_SIZES, path: 'docs/sub' })).toBe('docs/sub (5 MB)');
+  expect(await factOf(rig, { measure: Measure.FOLDER_SIZES, path: 'docs', glob: 'a.md' })).toBe('docs (2 KB)');
   expect((await rig.call(query, { exceptClasses: [0] })).failure).toBe('INVALID_ARGUMENT');
   await rig.close();
 });

@@ -11,6 +11,7 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { FileOrigin } from '../../files/file-origin.ts';
+import { nameIn, placeGlob } from '../../files/place-glob.ts';
 import { toldSize } from '../../files/size-class.ts';
 import type { WalkEntry } from '../../files/walk.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
@@ -91,7 +92,7 @@ async function factOf(asked: Asked): Promise<Fact> {
   const most = Math.min(request.most || DEFAULT_MOST, MAX_MOST);
   const word = measureWord(request.measure);
   const measure = filter.folders ? undefined : contentMeasure(word, request, most);
-  const tally = tallyOf(word, filter.folders, most);
+  const tally = tallyOf(word, filter.folders, most, asked.start?.name ?? '');
   const told = ({ judged, stat }: WalkEntry) => toldSize(parts.allow, judged.path, stat);
   const meant = (entry: WalkEntry) => filter.meant(entry) && measure?.reads?.(entry.judged.name) !== false;
   const holding = filter.folders ? undefined : heldTerms(word, request);
@@ -112,7 +113,11 @@ async function factOf(asked: Asked): Promise<Fact> {
     origins.read(name, sha256),
   );
   const entries = entriesBelow(parts, asked.start, kept, below);
+  const named = request.copiesOf || request.glob;
+  const isNamed = placeGlob(named);
+  let isThere = false;
   for await (const entry of reads ? smallFirst(entries) : entries) {
+    isThere ||= isNamed(entry.judged);
     if (!meant(entry)) continue;
     kept.files++;
     await origins.add(entry.judged, filter.folders);
@@ -121,7 +126,9 @@ async function factOf(asked: Asked): Promise<Fact> {
     if (measure) await measure.take(entry, content);
     else tally.add(entry);
   }
-  return { fact: (measure ?? tally).text(words, kept.partial), unread: content.unread, kept };
+  const name = isThere ? undefined : nameIn(named);
+  const fact = name === undefined ? (measure ?? tally).text(words, kept.partial) : words.notFound(name);
+  return { fact, unread: content.unread, kept };
 }
 
 /** What the text of a file must have one of, and what it must have none of. */

@@ -15,7 +15,6 @@ import {
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { foldText } from '../../../base/fold-text.ts';
-import { nameGlob } from '../../../base/glob.ts';
 import { pageSizeOf, readOffset, writePlace } from '../../../contract/paging.ts';
 import type { WithheldWord } from '../../../contract/withheld.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
@@ -23,6 +22,7 @@ import type { OpenFile } from '../../allowlist/open-file.ts';
 import { originOf, type ReadBounds, readPieces } from '../../files/content.ts';
 import type { FileOrigin } from '../../files/file-origin.ts';
 import { hasNoText, type LookedAt } from '../../files/file-text.ts';
+import { placeGlob } from '../../files/place-glob.ts';
 import { SecretFinder } from '../../files/secret-content.ts';
 import { compareNames, type WalkEntry } from '../../files/walk.ts';
 import type { Cover } from '../../grants/grants.ts';
@@ -136,11 +136,11 @@ async function search(
   const found = new Found(page.from + size);
   const [budget, looking] = [new ReadBudget(parts), new Looking()];
   const query = { parts, terms, folded: terms.map(foldText), verdict, budget, looking, found, call };
-  const matches = nameGlob(request.glob);
+  const matches = placeGlob(request.glob);
   const entries = entriesOf(parts, start, looking, { glob: request.glob, run: call.run, signal: call.signal });
   for await (const entry of terms.length > 0 ? smallFirst(entries) : entries) {
     call.signal.throwIfAborted();
-    if (!entry.stat.isFile() || !matches(entry.judged.relative || entry.judged.name)) continue;
+    if (!entry.stat.isFile() || !matches(entry.judged)) continue;
     await look(query, entry);
   }
   refuseEmpty(parts, verdict, found, call);

@@ -393,7 +393,8 @@ export type ListRequest = Message<"bowline.capability.fs.v1.ListRequest"> & {
 
   /**
    * Only files that match, e.g. `*.md` or `{a,b}[0-9]*`; letter case counts; empty means all. Without a slash the pattern is for the
-   * name alone, with one for the path below the root, where `**` stands for any folders. A leading dot is matched only by a dot.
+   * name alone, with one for the path below the root, with or without the root's name first, where `**` stands for any folders. A path
+   * from `/` or `~` on means that file alone. A leading dot is matched only by a dot.
    *
    * @generated from field: string glob = 3;
    */
@@ -520,7 +521,8 @@ export type SearchRequest = Message<"bowline.capability.fs.v1.SearchRequest"> & 
 
   /**
    * Only files that match, e.g. `*.md` or `{a,b}[0-9]*`; letter case counts; empty means all. Without a slash the pattern is for the
-   * name alone, with one for the path below the root, where `**` stands for any folders. A leading dot is matched only by a dot.
+   * name alone, with one for the path below the root, with or without the root's name first, where `**` stands for any folders. A path
+   * from `/` or `~` on means that file alone. A leading dot is matched only by a dot.
    *
    * @generated from field: string glob = 3;
    */
@@ -641,7 +643,8 @@ export type QueryRequest = Message<"bowline.capability.fs.v1.QueryRequest"> & {
 
   /**
    * Only files that match, e.g. `*.md` or `{a,b}[0-9]*`; letter case counts; empty means all. Without a slash the pattern is for the
-   * name alone, with one for the path below the root, where `**` stands for any folders. A leading dot is matched only by a dot.
+   * name alone, with one for the path below the root, with or without the root's name first, where `**` stands for any folders. A path
+   * from `/` or `~` on means that file alone. A leading dot is matched only by a dot.
    *
    * @generated from field: string glob = 2;
    */
@@ -1204,7 +1207,7 @@ export const Measure = {
   BY_KIND: 8,
 
   /**
-   * How many there are in each folder.
+   * How many there are in each folder, those in folders below it not counted.
    *
    * @generated from enum value: MEASURE_BY_FOLDER = 9;
    */
@@ -1274,7 +1277,7 @@ export const Measure = {
   DUPLICATES: 18,
 
   /**
-   * How large the files of each folder are together, the largest first.
+   * How large each folder is with all that lies below it, the largest first. The folder that is looked at is one of them, or each root.
    *
    * @generated from enum value: MEASURE_FOLDER_SIZES = 19;
    */

@@ -1,6 +1,7 @@
 // What Query computes of what is in files: words, lines, how often terms occur, columns of tables, equal files. Each takes one file after the other.
 import type { QueryRequest } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { nameGlob } from '../../../../base/glob.ts';
+import type { JudgedPath } from '../../../allowlist/judge-path.ts';
+import { placeGlob } from '../../../files/place-glob.ts';
 import type { WalkEntry } from '../../../files/walk.ts';
 import type { ContentMeasure } from './content-measure.ts';
 import { type FactWords, itemsText, sizeText } from './fact-words.ts';
@@ -23,7 +24,7 @@ export function contentMeasure(
     case 'OCCURRENCES':
       return new Occurrences(terms, most);
     case 'DUPLICATES':
-      return new Duplicates(most, nameGlob(copiesOf));
+      return new Duplicates(most, placeGlob(copiesOf));
     case 'COLUMN_SUM':
     case 'COLUMN_AVERAGE':
     case 'COLUMN_MIN':
@@ -99,10 +100,10 @@ class Duplicates implements ContentMeasure {
   readonly #most: number;
   readonly #sizes = new Map<bigint, number>();
   readonly #sets = new Map<string, { readonly size: number; readonly names: Map<string, string>; isMeant: boolean }>();
-  readonly #isMeant: (path: string) => boolean;
+  readonly #isMeant: (judged: JudgedPath) => boolean;
 
   /** @param isMeant whether copies of such a file are asked for */
-  constructor(most: number, isMeant: (path: string) => boolean) {
+  constructor(most: number, isMeant: (judged: JudgedPath) => boolean) {
     this.#most = most;
     this.#isMeant = isMeant;
   }
@@ -119,7 +120,7 @@ class Duplicates implements ContentMeasure {
     const key = Buffer.from(hash).toString('latin1');
     const set = this.#sets.get(key) ?? { size: Number(size), names: new Map<string, string>(), isMeant: false };
     this.#sets.set(key, set);
-    set.isMeant ||= this.#isMeant(entry.judged.relative || entry.judged.name);
+    set.isMeant ||= this.#isMeant(entry.judged);
     const place = `${dev}:${ino}`;
     if (!set.names.has(place)) set.names.set(place, entry.judged.name);
   }

@@ -8,6 +8,8 @@ export interface FactWords {
   folders(n: number): string;
   noFile: string;
   noFolder: string;
+  /** Of a file or folder that is asked for by its name. */
+  notFound(name: string): string;
   /** Before a number that may be larger. */
   atLeast(fact: string): string;
   /** Of a list that is cut. */
@@ -49,6 +51,7 @@ const EN: FactWords = {
   folders: (n) => `${numberText(n)} ${n === 1 ? 'folder' : 'folders'}`,
   noFile: 'no files',
   noFolder: 'no folders',
+  notFound: (name) => `no file called “${name}” was found`,
   atLeast: (fact) => `at least ${fact}`,
   more: (n) => `and ${numberText(n)} more`,
   bytes: (exact) => `${exact} bytes`,
@@ -122,6 +125,7 @@ const ZH: FactWords = {
   folders: (n) => `${numberText(n)} 个文件夹`,
   noFile: '没有文件',
   noFolder: '没有文件夹',
+  notFound: (name) => `没有找到名为“${name}”的文件`,
   atLeast: (fact) => `至少 ${fact}`,
   more: (n) => `另外还有 ${numberText(n)} 个`,
   bytes: (exact) => `${exact} 字节`,

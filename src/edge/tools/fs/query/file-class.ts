@@ -53,7 +53,7 @@ export const classWord = (value: FileClass): ClassWord | undefined =>
 /** Kinds whose files hold no text that could be had. PDF files are documents, which are judged before. */
 const WITHOUT_TEXT: ReadonlySet<ClassWord> = new Set(['IMAGE', 'AUDIO', 'VIDEO', 'ARCHIVE', 'PRESENTATION']);
 const BINARY_ENDINGS = new Set(
-  'doc docm mobi pages wpd wps ods xls xlsm xlsx parquet sqlite msg bin dat exe dll so o a class pyc wasm gguf onnx pt db ttf otf woff woff2 eot'.split(
+  'doc docm mobi pages rtf wpd wps ods xls xlsm xlsx parquet sqlite msg bin dat exe dll so o a class pyc wasm gguf onnx pt db ttf otf woff woff2 eot'.split(
     ' ',
   ),
 );

@@ -2,7 +2,8 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { QueryRequest } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { foldText } from '../../../../base/fold-text.ts';
-import { nameGlob } from '../../../../base/glob.ts';
+import type { JudgedPath } from '../../../allowlist/judge-path.ts';
+import { placeGlob } from '../../../files/place-glob.ts';
 import type { WalkEntry } from '../../../files/walk.ts';
 import { type ClassWord, classesOf, classWord } from './file-class.ts';
 import { ANY_TIME, beginOf, overlapOf, spanOf } from './time-span.ts';
@@ -21,7 +22,7 @@ export interface QueryFilter {
 export function queryFilter(request: QueryRequest, now: number): QueryFilter {
   const classes = new Set(request.classes.map(classWord).filter((word): word is ClassWord => word !== undefined));
   const folders = classes.size === 1 && classes.has('FOLDER');
-  const glob = nameGlob(request.glob);
+  const glob = placeGlob(request.glob);
   const name = foldText(request.name);
   const leftOut = leavesOut(request);
   const { from, to } = overlapOf(
@@ -39,7 +40,7 @@ export function queryFilter(request: QueryRequest, now: number): QueryFilter {
     meant({ judged, stat }) {
       if (folders ? !stat.isDirectory() : !stat.isFile()) return false;
       const path = judged.relative || judged.name;
-      if (!glob(path) || leftOut(path)) return false;
+      if (!glob(judged) || leftOut(judged)) return false;
       const own = path.slice(path.lastIndexOf('/') + 1);
       if (name !== '' && !foldText(own).includes(name)) return false;
       return folders || classes.size === 0 || classesOf(own).some((word) => classes.has(word));
@@ -53,8 +54,9 @@ export function queryFilter(request: QueryRequest, now: number): QueryFilter {
 }
 
 /** Whether a file is left out by its name. */
-function leavesOut({ exceptClasses, exceptGlobs }: QueryRequest): (path: string) => boolean {
+function leavesOut({ exceptClasses, exceptGlobs }: QueryRequest): (judged: JudgedPath) => boolean {
   const classes = new Set(exceptClasses.map(classWord));
-  const globs = exceptGlobs.map(nameGlob);
-  return (path) => globs.some((glob) => glob(path)) || classesOf(path).some((word) => classes.has(word));
+  const globs = exceptGlobs.map(placeGlob);
+  return (judged) =>
+    globs.some((glob) => glob(judged)) || classesOf(judged.relative || judged.name).some((word) => classes.has(word));
 }

@@ -62,8 +62,8 @@ export class ColumnOfTables implements ContentMeasure {
         return;
       }
       this.#having.push(name);
-      // A number in the first row, in a column that was named by its number, is no header.
-      if (this.#isNamed(row) || !isNumber(row[this.#at] ?? '')) {
+      // A number in the first row, in a column that was named by its number, is no header, unless it is one of several years.
+      if (this.#isNamed(row) || !isNumber(row[this.#at] ?? '') || areYears(row)) {
         this.#header ||= cellText(row[this.#at] ?? '');
         return;
       }
@@ -98,7 +98,7 @@ export class ColumnOfTables implements ContentMeasure {
     if (table === '') return this.#nothing(words);
     const notes = [
       words.cellsOf(
-        this.#header || cellText(this.#column),
+        this.#column === '' ? '' : this.#header || cellText(this.#column),
         this.#having.length === 1 ? table : '',
         this.#having.length,
       ),
@@ -143,6 +143,13 @@ const isNumber = (cell: string): boolean => {
   return cells.numbers > 0;
 };
 
+/** `2023,2024,2025`: years, one after the other, head columns. */
+function areYears(row: readonly string[]): boolean {
+  const years = row.map((cell) => cell.trim()).filter((cell) => /^(?:19|20)\d\d$/.test(cell));
+  const step = Number(years[1]) - Number(years[0]);
+  return Math.abs(step) === 1 && years.every((year, at) => Number(year) === Number(years[0]) + at * step);
+}
+
 type MakeParser = (delimiter: string) => Parser;
 
 /** Loaded when the first table is read. */
@@ -152,6 +159,8 @@ async function parserOf(): Promise<MakeParser> {
     parse({
       delimiter,
       bom: true,
+      // Any of them ends a row: files that were put together have several.
+      record_delimiter: ['\r\n', '\n', '\r'],
       relax_column_count: true,
       relax_quotes: true,
       skip_empty_lines: true,
@@ -199,7 +208,9 @@ class TableReader implements TextTaker {
 
   #begin(): void {
     if (this.#parser) return;
-    const parser = this.#make(delimiterOf(this.#head));
+    const said = SAID_SIGN.exec(this.#head);
+    if (said) this.#head = this.#head.slice(said[0].length);
+    const parser = this.#make(said?.[1] ?? delimiterOf(this.#head));
     this.#parser = parser;
     // What comes after the first error is of no interest.
     parser.on('error', () => {});
@@ -215,6 +226,9 @@ class TableReader implements TextTaker {
     this.#head = '';
   }
 }
+
+/** Excel writes the sign between cells into a line of its own before the table. */
+const SAID_SIGN = /^\ufeff?sep=([,;\t|])(?:\r\n|\n|\r|$)/i;
 
 /** The sign that stands most often in the first line, outside of quotes. */
 function delimiterOf(head: string): string {

@@ -23,8 +23,8 @@ interface Known {
   readonly changedMs: number;
 }
 
-/** @param most items of a list */
-export function tallyOf(measure: MeasureWord, folders: boolean, most: number): Tally {
+/** @param most items of a list @param start the name of the folder that is looked at; empty for all roots */
+export function tallyOf(measure: MeasureWord, folders: boolean, most: number, start: string): Tally {
   switch (measure) {
     case 'TOTAL_SIZE':
       return new TotalSize();
@@ -48,7 +48,7 @@ export function tallyOf(measure: MeasureWord, folders: boolean, most: number): T
     case 'BY_FOLDER':
       return new Grouped(most, folderOf, (folder) => folder);
     case 'FOLDER_SIZES':
-      return new FolderSizes(most);
+      return new FolderSizes(most, start);
     default:
       return new Count(folders);
   }
@@ -164,18 +164,20 @@ class Grouped implements Tally {
   }
 }
 
-/** How large each folder is with all that lies below it, the largest first. The roots themselves are left out: they hold everything. */
+/** How large each folder is with all that lies below it, the largest first, from the folder that is looked at downwards. */
 class FolderSizes implements Tally {
   readonly #most: number;
+  readonly #start: string;
   readonly #sizes = new Map<string, number>();
 
-  constructor(most: number) {
+  constructor(most: number, start: string) {
     this.#most = most;
+    this.#start = start;
   }
 
   add({ judged, stat }: WalkEntry): void {
-    const root = judged.name.length - judged.relative.length;
-    for (let end = judged.name.lastIndexOf('/'); end > root; end = judged.name.lastIndexOf('/', end - 1)) {
+    const least = Math.max(this.#start.length, judged.root.name.length);
+    for (let end = judged.name.lastIndexOf('/'); end >= least; end = judged.name.lastIndexOf('/', end - 1)) {
       const folder = judged.name.slice(0, end);
       this.#sizes.set(folder, (this.#sizes.get(folder) ?? 0) + Number(stat.size));
     }

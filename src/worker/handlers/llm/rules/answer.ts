@@ -3,11 +3,11 @@
 import { create, equals } from '@bufbuild/protobuf';
 import { FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { type Source, SourceSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
+import { asWritten } from '../../../../base/any-case.ts';
 import { trimEndSigns } from '../../../../base/trim-signs.ts';
 import { addWithheld } from './add-withheld.ts';
 import type { Aim } from './aim.ts';
 import type { AnswerDraft } from './answer-draft.ts';
-import { asWritten } from './any-case.ts';
 import { commandAnswer } from './command-answer.ts';
 import type { CutFiles, Located } from './cut-files.ts';
 import { aboutFile } from './describe-file.ts';

@@ -1,11 +1,12 @@
 // Decides the next tool calls of a turn, or that it is time to answer. Pure: the same transcript gives the same calls.
 import type { JsonValue } from '@bufbuild/protobuf';
 import { type FileInfo, FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { anyCase } from '../../../../base/any-case.ts';
 import type { Aim } from './aim.ts';
-import { anyCase } from './any-case.ts';
 import type { Evidence } from './evidence.ts';
 import { factCalls } from './facts/fact-calls.ts';
 import { hasChinese } from './language.ts';
+import { globFor } from './name-glob.ts';
 import { baseName } from './names.ts';
 import { callKey, type PlannedCall } from './planned-call.ts';
 import type { SharedPath, Transcript } from './transcript.ts';
@@ -100,7 +101,7 @@ function findCalls(aim: Aim): PlannedCall[] {
   const spaced = aim.files.filter((name) => endsNameWithSpaces(name, aim));
   if (spaced.length > 0)
     return spaced.flatMap((name) => [globFor(name), `* ${anyCase(name)}`]).map((glob) => search({ ...path, glob }));
-  const globs = [...aim.globs, ...aim.files.map(globFor)];
+  const globs = [...aim.globs, ...aim.files.map((name) => globFor(baseName(name)))];
   if (globs.length > 0 && aim.subject.length === 0) return globs.map((glob) => search({ ...path, glob }));
   const terms = termsOf(aim);
   if (terms.length === 0) return [list(aim.folders[0] ?? '', true)];
@@ -119,13 +120,6 @@ function termsOf({ subject, question }: Aim): string[] {
   const measured = measuredIn(question);
   const named = subject.filter((word) => word.toLowerCase() !== measured);
   return searchTerms((named.length > 0 ? named : subject).join(' '));
-}
-
-/** A pattern for a name in any letter case; a Chinese one may have lost a first character to the words before it. */
-function globFor(name: string): string {
-  const base = baseName(name);
-  if (hasChinese(base)) return `*${anyCase(base)}`;
-  return base.includes('.') ? anyCase(base) : `${anyCase(base)}*`;
 }
 
 /** ask, read, summarise: find the files, read them. */
@@ -203,7 +197,7 @@ function namedTargets(named: readonly string[], aim: Aim, transcript: Transcript
   }
   if (unknown.length > 0) {
     const searched = transcript.steps.filter((step) => step.tool === 'fs_search').length;
-    const calls = unknown.map((name) => search({ glob: globFor(name) }));
+    const calls = unknown.map((name) => search({ glob: globFor(baseName(name)) }));
     if (searched === 0) return { calls: [...paths.map((path) => read(path, aim, transcript.shared)), ...calls] };
     const listed = transcript.steps.some((step) => step.tool === 'fs_list');
     if (!listed && paths.length === 0) return { calls: [list('', true)] };

@@ -14,7 +14,7 @@ export interface Exception {
 const GOES_ON =
   '(?=\\s{1,4}(?:are|is|do|does|did|have|has|were|was|exist|can|mention|mentions|contain|contains|changed|there)\\b|[,;?!，。；？！]|\\.(?:\\s|$)|$)';
 const GOES_ON_ZH =
-  '(?=的?(?:文件|笔记|文档|资料|图片|照片)|一共|总共|共有|共|有多少|有几|有哪|还有|还剩|哪|最[大小新旧老]|[,;?!，。；？！\\s]|$)';
+  '(?=的?(?:文件|笔记|文档|资料|图片|照片)|一共|总共|共有|共|有多少|有几|有哪|还有|还剩|哪|最[大小新旧老]|[,;?!，。；？！]|(?<![和与及或、跟])\\s(?!\\s{0,3}(?:和|与|及|以及|或|、|跟))|$)';
 const PART = '(?:[^,.;?!，。；？！]|\\.(?=\\S))';
 
 const EXCEPT = new RegExp(

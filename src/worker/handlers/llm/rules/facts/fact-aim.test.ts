@@ -15,9 +15,9 @@ test.each([
   ["What's the highest amount in invoices.csv?", { measure: 'MEASURE_COLUMN_MAX', column: 'amount' }],
   ['How many words are in launch.md?', { measure: 'MEASURE_WORDS' }],
   ['Which files are duplicates?', { measure: 'MEASURE_DUPLICATES' }],
-  ['Which folder takes up the most space?', { measure: 'MEASURE_FOLDER_SIZES', most: 1 }],
+  ['Which folder takes up the most space?', { measure: 'MEASURE_FOLDER_SIZES', most: 5 }],
   ['What are the three largest folders?', { measure: 'MEASURE_FOLDER_SIZES', most: 3 }],
-  ['哪个目录占的空间最大？', { measure: 'MEASURE_FOLDER_SIZES', most: 1 }],
+  ['哪个目录占的空间最大？', { measure: 'MEASURE_FOLDER_SIZES', most: 5 }],
   ['最近改的三个文件', { measure: 'MEASURE_NEWEST', most: 3 }],
   [
     'are there any copies of house/rules.md?',
@@ -65,6 +65,34 @@ test.each([
   ['有重复的文件吗？', { measure: 'MEASURE_DUPLICATES' }],
   ['哪个文件夹的文件最多？', { measure: 'MEASURE_BY_FOLDER' }],
   ['代码里有多少个 TODO？', { measure: 'MEASURE_OCCURRENCES', terms: ['TODO'] }],
+  ['How many CSV files are in f2?', { path: 'f2', glob: '*.[cC][sS][vV]' }],
+  ['How many CSVs do I have?', { measure: 'MEASURE_COUNT', glob: '*.[cC][sS][vV]' }],
+  ['How many .tsv files are there?', { glob: '*.{[tT][sS][vV],[tT][aA][bB]}' }],
+  ['有多少个 CSV 和 TSV 文件？', { glob: '*.{[cC][sS][vV],[tT][sS][vV],[tT][aA][bB]}' }],
+  ['How many CSV and PDF files are there?', { glob: '*.{[cC][sS][vV],[pP][dD][fF]}' }],
+  ['How many go and py files are there?', { glob: '*.{[gG][oO],[pP][yY]}' }],
+  ['How many PNG images are there?', { glob: '*.[pP][nN][gG]' }],
+  ['How many spreadsheets are there?', { classes: ['FILE_CLASS_TABLE'] }],
+  ['有几个 xlsx？', { glob: '*.[xX][lL][sS][xX]' }],
+  [
+    'f2 里除了 Markdown 和 CSV 有多少个文件？',
+    { path: 'f2', exceptClasses: ['FILE_CLASS_MARKDOWN'], exceptGlobs: ['*.[cC][sS][vV]'] },
+  ],
+  [
+    'How many files except images and csv are there?',
+    { exceptClasses: ['FILE_CLASS_IMAGE'], exceptGlobs: ['*.[cC][sS][vV]'] },
+  ],
+  ['How many files are named launch?', { glob: '{[lL][aA][uU][nN][cC][hH],[lL][aA][uU][nN][cC][hH].*}' }],
+  ['How many files are called plan7?', { measure: 'MEASURE_COUNT', glob: '{[pP][lL][aA][nN]7,[pP][lL][aA][nN]7.*}' }],
+  ['有多少个叫发布的文件？', { measure: 'MEASURE_COUNT', glob: '{发布,发布.*}' }],
+  ['名为发布的文件有几个？', { measure: 'MEASURE_COUNT', glob: '{发布,发布.*}' }],
+  ['How many files have plan in their name?', { measure: 'MEASURE_COUNT', name: 'plan' }],
+  ['Which files have 发布 in their name?', { measure: 'MEASURE_LIST', name: '发布' }],
+  ['文件名里有发布的文件有多少个？', { measure: 'MEASURE_COUNT', name: '发布' }],
+  ['How many lines are in f2/big.txt?', { measure: 'MEASURE_LINES', glob: '**/[fF]2/[bB][iI][gG].[tT][xX][tT]' }],
+  ['/srv/f2/big.txt 有多少行？', { measure: 'MEASURE_LINES', glob: '/[sS][rR][vV]/[fF]2/[bB][iI][gG].[tT][xX][tT]' }],
+  ['How large is each folder?', { measure: 'MEASURE_FOLDER_SIZES', most: 5 }],
+  ['f1/gb.csv 里金额这一列的总和是多少？', { measure: 'MEASURE_COLUMN_SUM', column: '金额' }],
   ['"灯塔" 出现了多少次？', { measure: 'MEASURE_OCCURRENCES', terms: ['灯塔'] }],
 ] as const)('%s', (question, args) => {
   const aim = aimOf(question);
@@ -115,6 +143,10 @@ test.each([
     expect(factCalls(fact!, [failed]).map(({ args }) => args)).toEqual([fact!.args, fact!.otherwise!.args]);
   },
 );
+
+test('a kind that none of the named formats is of is told as not understood, never mixed up with them', () => {
+  expect(aimOf('How many images and CSV files are there?').facts).toMatchObject([{ missed: ['images'] }]);
+});
 
 test('what was not understood is known', () => {
   expect(aimOf('How many purple files are there?').facts).toMatchObject([{ missed: ['purple'] }]);

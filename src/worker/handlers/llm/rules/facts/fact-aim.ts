@@ -2,10 +2,11 @@
 // to compute, and the words that were not understood. Guesses nothing: a word that is left over is told.
 import type { JsonValue } from '@bufbuild/protobuf';
 import { trimEndSigns } from '../../../../../base/trim-signs.ts';
-import { anyCase } from '../any-case.ts';
-import { type AnswerLanguage, hasChinese } from '../language.ts';
-import { baseName, type Named } from '../names.ts';
+import type { AnswerLanguage } from '../language.ts';
+import { globFor } from '../name-glob.ts';
+import type { Named } from '../names.ts';
 import { subjectWords } from '../words.ts';
+import { takeCalled } from './called.ts';
 import { type Filters, readFilters, takeFolders } from './filters.ts';
 import { type LeftAway, NOTHING_LEFT_AWAY } from './left-away.ts';
 import { FILES, type Measured, readMeasure } from './measures.ts';
@@ -87,7 +88,8 @@ function factOf(
   const table = named.files.some((name) => /\.(?:csv|tsv)$/i.test(name)) || /\bcsv\b/i.test(part);
   const isAboutFiles = FILES.test(part);
   const found = readMeasure(text, table, named.files.length > 0);
-  const glob = named.files[0] === undefined ? named.globs[0] : globOf(named.files[0]);
+  const called = named.files[0] === undefined ? takeCalled(text) : undefined;
+  const glob = named.files[0] === undefined ? (called?.glob ?? named.globs[0]) : globFor(named.files[0]);
   // A folder that is called like a kind of files is no kind.
   for (const folder of named.folders) text.take(wordPattern(folder));
   const filters = table && named.files.length > 0 ? NONE : readFilters(text);
@@ -99,6 +101,7 @@ function factOf(
     filters.fromDay !== '' ||
     filters.beforeDay !== '' ||
     leftAway.said.length > 0 ||
+    called !== undefined ||
     listsKind(filters, part);
   const measured =
     found ??
@@ -113,7 +116,16 @@ function factOf(
   if (missed.length > MOST_MISSED) return undefined;
   return {
     measure: measured.measure,
-    about: [...new Set([...named.files, ...filters.words, ...(measured.terms ? [] : terms), path, ...leftAway.said])]
+    about: [
+      ...new Set([
+        ...named.files,
+        ...filters.words,
+        called?.said ?? '',
+        ...(measured.terms ? [] : terms),
+        path,
+        ...leftAway.said,
+      ]),
+    ]
       .filter(Boolean)
       .join(language === 'zh' ? '，' : ', '),
     missed,
@@ -121,6 +133,7 @@ function factOf(
       measured,
       filters: folders ? { ...filters, classes: ['FOLDER'] } : filters,
       glob,
+      name: called?.name ?? '',
       path,
       terms,
       language,
@@ -136,13 +149,13 @@ export function listFact(
   { language, leftAway }: { readonly language: AnswerLanguage; readonly leftAway: LeftAway },
 ): AskedFact {
   const path = folders[0] ?? '';
-  const glob = files[0] === undefined ? globs[0] : globOf(files[0]);
+  const glob = files[0] === undefined ? globs[0] : globFor(files[0]);
   const measured = { measure: 'LIST', most: MOST_LISTED };
   return {
     measure: 'LIST',
     about: [...terms, path, ...leftAway.said].filter(Boolean).join(language === 'zh' ? '，' : ', '),
     missed: [],
-    args: argsOf({ measured, filters: NONE, glob, path, terms, language, leftAway }),
+    args: argsOf({ measured, filters: NONE, glob, name: '', path, terms, language, leftAway }),
   };
 }
 
@@ -181,13 +194,15 @@ interface Parts {
   readonly measured: Measured;
   readonly filters: Filters;
   readonly glob: string | undefined;
+  /** What their own names hold. */
+  readonly name: string;
   readonly path: string;
   readonly terms: readonly string[];
   readonly language: AnswerLanguage;
   readonly leftAway: LeftAway;
 }
 
-function argsOf({ measured, filters, glob, path, terms, language, leftAway }: Parts): Record<string, JsonValue> {
+function argsOf({ measured, filters, glob, name, path, terms, language, leftAway }: Parts): Record<string, JsonValue> {
   const { measure, most, column } = measured;
   const copies = measure === 'DUPLICATES' && glob !== undefined;
   const pattern = copies ? '' : (glob ?? filters.glob);
@@ -195,6 +210,7 @@ function argsOf({ measured, filters, glob, path, terms, language, leftAway }: Pa
     measure: `MEASURE_${measure}`,
     ...(path === '' ? {} : { path }),
     ...(pattern === '' ? {} : { glob: pattern }),
+    ...(name === '' ? {} : { name }),
     ...(filters.classes.length === 0 ? {} : { classes: filters.classes.map((name) => `FILE_CLASS_${name}`) }),
     ...(filters.span === '' ? {} : { span: `TIME_SPAN_${filters.span}` }),
     ...(filters.lastDays === 0 ? {} : { lastDays: filters.lastDays }),
@@ -211,13 +227,6 @@ function argsOf({ measured, filters, glob, path, terms, language, leftAway }: Pa
     ...(most === 0 ? {} : { most }),
     language,
   };
-}
-
-/** A pattern for a name in any letter case; a Chinese one may have lost a first character to the words before it. */
-function globOf(name: string): string {
-  if (name.includes('/')) return `**/${anyCase(name)}`;
-  const base = baseName(name);
-  return hasChinese(base) ? `*${anyCase(base)}` : base.includes('.') ? anyCase(base) : `${anyCase(base)}*`;
 }
 
 const FOLDER_IN =
@@ -244,7 +253,7 @@ function pathOf(text: Reading, named: Named): string {
 }
 
 export const MENTION =
-  /\b(?:that |which |who )?(?:mention(?:s|ing)?|contain(?:s|ing)?|about|say(?:s|ing)?|with(?: the)?(?: word)?|talk(?:s)? about|name[sd]?)\s{1,4}(?:the |a |an |word )*["“'`]?([^"”'`?？]{1,80})["”'`]?|(?:提到|提及|包含|含有|关于|写到|说到|讲到|(?<!次)出现)(?:了|过)?\s{0,4}["“「]?([^"”」？?的]{1,40})["”」]?(?:的)?/i;
+  /\b(?:that |which |who )?(?:mention(?:s|ing)?|contain(?:s|ing)?|about|say(?:s|ing)?|with(?: the)?(?: word)?|talk(?:s)? about)\s{1,4}(?:the |a |an |word )*["“'`]?([^"”'`?？]{1,80})["”'`]?|(?:提到|提及|包含|含有|关于|写到|说到|讲到|(?<!次)出现)(?:了|过)?\s{0,4}["“「]?([^"”」？?的]{1,40})["”」]?(?:的)?/i;
 
 /** "In how many files does the word X occur?" */
 const STANDS_IN =

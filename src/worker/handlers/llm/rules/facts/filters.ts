@@ -1,6 +1,6 @@
 // Which files a question means: their kinds, when they changed, how large they are. Each reader takes its words out of the question.
-import { anyCase } from '../any-case.ts';
 import { type Days, readDays } from './days.ts';
+import { FORMAT_KINDS, takeFormats } from './formats.ts';
 import type { Reading } from './reading.ts';
 
 /** What files must be like, in the words of `fs.Query`, with the same for people. */
@@ -19,31 +19,20 @@ export interface Filters extends Days {
 
 const CLASSES: readonly (readonly [string, RegExp])[] = [
   ['PDF', /\bpdfs?\b|(?<![\w.])pdf/i],
-  ['MARKDOWN', /\bmarkdown\b|(?<![\w.])md(?= files?\b)/i],
+  ['MARKDOWN', /\bmarkdown\b/i],
   ['IMAGE', /\b(?:images?|photos?|pictures?|drawings?)\b|图片|照片|图像|相片/i],
   ['AUDIO', /\b(?:audio|music|songs?|recordings?)\b|音频|音乐|歌曲|录音/i],
   ['VIDEO', /\b(?:videos?|films?|movies?)\b|视频|影片|电影/i],
   ['CODE', /\b(?:source code|code|source|scripts?|programs?)\b|源代码|源码|代码|脚本/i],
-  ['TABLE', /\b(?:csvs?|tables?|spreadsheets?)\b|表格|电子表/i],
+  ['TABLE', /\b(?:tables?|spreadsheets?)\b|表格|电子表/i],
   ['PRESENTATION', /\b(?:presentations?|slides?)\b|幻灯片|演示文稿/i],
   ['MAIL', /\b(?:e-?mails?)\b|邮件/i],
-  ['ARCHIVE', /\b(?:archives?|zips?)\b|压缩包|压缩文件/i],
+  ['ARCHIVE', /\barchives?\b|压缩包|压缩文件/i],
   ['LOG', /\blogs?\b|日志/i],
   ['DOCUMENT', /\b(?:documents?|docs?)\b|文档/i],
   ['TEXT', /\b(?:notes?|text)\b|笔记|文本/i],
 ];
 const FOLDERS = /\b(?:sub)?(?:folders?|directories|directory)\b|文件夹|目录/i;
-/** Endings that have no kind of their own in people's words. */
-const ENDING =
-  /(?:\*?\.|\b)(docx?|xlsx?|pptx?|txt|py|tsx?|jsx?|json|ya?ml|html?|xml|png|jpe?g|gif|svg|rs|go|java|rb|sh|sql|odt|epub|toml|ini)(?=\s*(?:files?\b|文件))|\b(python|typescript|javascript|word|excel)(?= files?\b| documents?\b|\s*文件)/i;
-const LANGUAGES: Readonly<Record<string, string>> = {
-  python: '*.py',
-  typescript: '*.ts',
-  javascript: '*.js',
-  word: '*.{doc,docx}',
-  excel: '*.{xls,xlsx}',
-};
-
 const SPANS: readonly (readonly [string, RegExp])[] = [
   ['TODAY', /\b(?:since )?today\b|今天|今日/i],
   ['YESTERDAY', /\byesterday\b|昨天|昨日/i],
@@ -78,20 +67,14 @@ const EMPTY =
 const CHANGE =
   /\b(?:that |which |were |was |have been |has been |did I |I |I've |have |been |last )*(?:changed?|modified|edited|updated|touched|written|saved)\b|(?:被)?(?:修改|更改|改动|更新|编辑|改)(?:过|了)?/i;
 
-/** What the question says of the files; what it understands is taken out. */
-export function readFilters(text: Reading): Filters {
+/** What the question says of the files; what it understands is taken out. @param union whether files are meant that fit any of it */
+export function readFilters(text: Reading, union = false): Filters {
   const words: string[] = [];
   const say = (match: RegExpExecArray | undefined) => {
     if (match) words.push(match[0].trim());
     return match;
   };
-  const ending = say(text.take(ENDING));
-  const glob = ending?.[1] ? `*.${anyCase(ending[1])}` : (LANGUAGES[ending?.[2]?.toLowerCase() ?? ''] ?? '');
-  const classes: string[] = [];
-  for (const [name, pattern] of CLASSES) {
-    if (glob !== '' && (name === 'TEXT' || name === 'DOCUMENT')) text.take(pattern);
-    else if (say(text.take(pattern))) classes.push(name);
-  }
+  const { glob, classes } = readKinds(text, say, union);
   const days = say(text.take(LAST_DAYS));
   let span = '';
   for (const [name, pattern] of SPANS) if (span === '' && days === undefined && say(text.take(pattern))) span = name;
@@ -103,8 +86,7 @@ export function readFilters(text: Reading): Filters {
   const timed = span !== '' || days !== undefined || dates.words.length > 0;
   const changed = timed && text.takeAll(CHANGE);
   return {
-    // "PDF documents" are PDF files; "notes" beside a kind says no more than "files".
-    classes: classes.length > 1 ? classes.filter((name) => name !== 'TEXT' && name !== 'DOCUMENT') : classes,
+    classes,
     glob,
     span,
     lastDays: days ? daysOf(days[1] ?? days[4], days[2] ?? days[3] ?? days[5]!) : 0,
@@ -116,6 +98,26 @@ export function readFilters(text: Reading): Filters {
     words: [...words, ...dates.words],
   };
 }
+
+type Say = (match: RegExpExecArray | undefined) => RegExpExecArray | undefined;
+
+/** The kinds and formats of files. Both must fit, so a kind whose files are none of the formats is left to be not understood. */
+function readKinds(text: Reading, say: Say, union: boolean): Pick<Filters, 'classes' | 'glob'> {
+  const asked = CLASSES.filter(([, pattern]) => text.has(pattern)).map(([name]) => name);
+  const also = union ? [] : asked.flatMap((name) => FORMAT_KINDS[name] ?? []);
+  const { glob, kinds } = takeFormats(text, (match) => say(match), also);
+  const classes: string[] = [];
+  for (const [name, pattern] of CLASSES) {
+    const isFormat = !union && glob !== '';
+    // "PDF documents" are PDF files; "notes" beside a kind says no more than "files".
+    if (isFormat && (SAYS_NO_MORE.has(name) || kinds.includes(name))) text.take(pattern);
+    else if (isFormat && FORMAT_KINDS[name] !== undefined) say(text.take(pattern));
+    else if (!isFormat && say(text.take(pattern))) classes.push(name);
+  }
+  return { glob, classes: classes.length > 1 ? classes.filter((name) => !SAYS_NO_MORE.has(name)) : classes };
+}
+
+const SAYS_NO_MORE: ReadonlySet<string> = new Set(['TEXT', 'DOCUMENT']);
 
 /** Whether folders are meant instead of files. */
 export const takeFolders = (text: Reading): boolean => text.takeAll(FOLDERS);

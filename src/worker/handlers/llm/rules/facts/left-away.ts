@@ -1,5 +1,6 @@
 // What an exception of a question means for `fs.Query`: kinds of files, places, names, words in their text. What is none of these is not understood.
-import { anyCase } from '../any-case.ts';
+import { anyCase } from '../../../../../base/any-case.ts';
+import { globFor } from '../name-glob.ts';
 import { namesIn } from '../names.ts';
 import type { Exception } from './exceptions.ts';
 import { readFilters } from './filters.ts';
@@ -51,9 +52,9 @@ function meantBy(what: string, aboutText: boolean): Meant | undefined {
     .find((each) => each !== undefined);
   if (place) return { ...NONE, globs: [`**/${place.split('/').filter(Boolean).join('/')}/**`] };
   const { files, globs, rest } = namesIn(what);
-  const names = [...globs, ...files.map((name) => (name.includes('/') ? `**/${anyCase(name)}` : anyCase(name)))];
+  const names = [...globs, ...files.map((name) => (name.includes('/') ? globFor(name) : anyCase(name)))];
   const text = new Reading(rest);
-  const { classes, glob } = readFilters(text);
+  const { classes, glob } = readFilters(text, true);
   const isRead = text.rest.replace(SMALL, ' ').trim() === '';
   const found = { classes, globs: glob === '' ? names : [...names, glob], terms: [] };
   if (isRead && found.classes.length + found.globs.length > 0) return found;

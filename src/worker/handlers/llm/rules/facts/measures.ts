@@ -1,6 +1,7 @@
 // What a question wants to know about files: which of the measures of `fs.Query`. The words that say so are taken out.
 import { subjectWords } from '../words.ts';
 import { numberIn } from './filters.ts';
+import { CLEAR_FORMAT } from './formats.ts';
 import { type Reading, wordPattern } from './reading.ts';
 
 export interface Measured {
@@ -13,8 +14,9 @@ export interface Measured {
 }
 
 /** Words for what this is about: without one of them "largest" is about something else. */
-export const FILES =
-  /\b(?:files?|notes?|documents?|docs?|folders?|director(?:y|ies)|pdfs?|images?|photos?|pictures?|videos?|songs?|csvs?|spreadsheets?|tables?|logs?|scripts?|source code|archives?|markdown|e-?mails?|presentations?|slides?)\b|文件夹?|目录|笔记|文档|图片|照片|视频|音乐|表格|日志|代码|脚本|压缩包|邮件|幻灯片|(?<![\w.])(?:pdf|csv|docx|markdown)(?!\w)/i;
+const FILE_WORDS =
+  /\b(?:files?|notes?|documents?|docs?|folders?|director(?:y|ies)|pdfs?|images?|photos?|pictures?|videos?|songs?|csvs?|spreadsheets?|tables?|logs?|scripts?|source code|archives?|markdown|e-?mails?|presentations?|slides?)\b|文件夹?|目录|笔记|文档|图片|照片|视频|音乐|表格|日志|代码|脚本|压缩包|邮件|幻灯片|(?<![\w.])(?:pdf|markdown)(?!\w)/i;
+export const FILES = new RegExp(`${FILE_WORDS.source}|${CLEAR_FORMAT.source}`, 'i');
 const NAMED_FILES =
   /\b(?:all |any |all of |the |my |these |of |in |are |there |here )*(?:files|file)\b|(?:所有|全部)?(?:的)?(?:文件|资料)/i;
 
@@ -126,7 +128,7 @@ const COLUMN_NOISE = /\b(?:values?|numbers?|figures?|up|to|all|rows?|columns?|cs
 /** The column that a sum or the like is of, taken out: quoted, called a column, or beside the measure's word. */
 function columnIn(text: Reading, measure: RegExp): string | undefined {
   const named = text.take(QUOTED_COLUMN) ?? text.take(COLUMN_WORD);
-  if (named) return named[1] ?? named[2] ?? named[3];
+  if (named) return named[1] ?? named[2] ?? named[3]?.replace(/^(?:里面?|中|的){1,2}(?=.)/u, '');
   const at = measure.exec(text.rest);
   if (!at) return undefined;
   const after = COLUMN_AFTER.exec(text.rest.slice(at.index + at[0].length))?.[1];
@@ -180,7 +182,7 @@ function fits(measure: string, text: Reading, named: boolean): boolean {
 /** "How many files mention people" counts files, "how many people are in notes.md" does not. */
 function counts(text: string): boolean {
   const after =
-    /\b(?:how many|number of|count(?: of)?)\s{1,4}([^?.,;]{1,80})/i.exec(text)?.[1] ??
+    /\b(?:how many|number of|count(?: of)?)\s{1,4}((?:[^?.,;]|\.(?=\w)){1,80})/i.exec(text)?.[1] ??
     /(?:多少|几)(?:个|份|张|篇|封|首)?\s{0,4}([\p{L}\p{N}]{1,20})/u.exec(text)?.[1] ??
     '';
   const head = after.split(AFTER_COUNTED)[0]!.split(/\s+/).slice(0, 4).join(' ');
@@ -194,6 +196,8 @@ const AFTER_COUNTED =
   /\b(?:are|is|were|was|do|does|did|have|has|mention|mentions|contain|contains|say|says|about|in|on|of|under|with|can|may|must|should|there|that|which)\b/i;
 
 function mostOf(measure: string, text: Reading): number {
+  // The largest of all holds the others, so it alone would tell little.
+  if (measure === 'FOLDER_SIZES') return 5;
   if (ORDERED.has(measure)) return PLURAL.test(text.rest) ? 5 : 1;
   return measure === 'DUPLICATES' || measure === 'BY_FOLDER' ? 10 : 0;
 }

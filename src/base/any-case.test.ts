@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { nameGlob } from '../../../../base/glob.ts';
 import { anyCase, asWritten } from './any-case.ts';
+import { nameGlob } from './glob.ts';
 
 test.each(['readme.md', 'README.md', 'Ärger.TXT', 'straße.md', '中文1.md', 'e\u0301.md'])('%s in any case', (name) => {
   const matches = nameGlob(anyCase(name));
