@@ -15,6 +15,8 @@ export interface DocumentText {
   readonly pageLines: readonly number[];
   /** What is missing of it and why; empty when nothing is known to be. */
   readonly warning: string;
+  /** The charset that it was read in, where that is a guess; else empty. */
+  readonly guessed: string;
 }
 
 export interface DocumentReader {
@@ -167,10 +169,11 @@ function textIn({ json: said, bytes: text }: FramedMessage): DocumentText {
     throw new AppError(refusal, { problem: word('problem'), weaker: NAMES.isolation });
   if (refusal) throw new AppError(refusal, { problem: word('problem') });
   if (said.reason !== undefined) throw new AppError('DOCUMENT_INVALID', { problem: 'its reader failed' });
-  const { pageLines, warning } = said;
+  const { pageLines, warning, guessed } = said;
   return {
     text,
     pageLines: Array.isArray(pageLines) ? pageLines.filter(Number.isSafeInteger) : [],
     warning: typeof warning === 'string' ? warning.slice(0, WORDS) : '',
+    guessed: typeof guessed === 'string' && /^[\w-]{0,40}$/.test(guessed) ? guessed : '',
   };
 }

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { AppError } from '../../base/errors.ts';
 import type { OpenFile } from '../allowlist/open-file.ts';
 import { type ReadBounds, readPieces } from './content.ts';
-import type { DocumentReader } from './document-reader.ts';
+import type { DocumentReader, DocumentText } from './document-reader.ts';
 import { TextReader } from './lines.ts';
 
 /** Endings of what is text to a machine and a document to people. */
@@ -83,7 +83,7 @@ export class FileTexts {
   }
 
   /**
-   * Gives the text of a file that was looked at to `receive`, piece by piece as UTF-8, and returns on which lines its pages begin. Throws
+   * Gives the text of a file that was looked at to `receive`, piece by piece as UTF-8, and returns what is known of it besides. Throws
    * FILE_CHANGED when it is no longer the same, and what reading it throws.
    */
   async text(
@@ -91,25 +91,29 @@ export class FileTexts {
     { sha256, document }: LookedAt,
     bounds: ReadBounds,
     receive: (piece: Uint8Array) => void,
-  ): Promise<readonly number[]> {
+  ): Promise<AboutText> {
     if (document === undefined) {
       mustBeSame(sha256, await readPieces(file, bounds, receive));
-      return [];
+      return PLAIN;
     }
     const most = bounds.documentBytes ?? bounds.maxBytes;
     if (file.stat.size > most) throw new AppError('FILE_TOO_LARGE', { limit: most, setting: 'limits.file_bytes' });
     const pieces: Buffer[] = [];
     mustBeSame(sha256, await readPieces(file, bounds, (piece) => pieces.push(Buffer.from(piece))));
-    const { text, pageLines } = await this.#reader.read(Buffer.concat(pieces), document, bounds.signal);
+    const { text, ...about } = await this.#reader.read(Buffer.concat(pieces), document, bounds.signal);
     for (let at = 0; at < text.length; at += PIECE_BYTES) {
       receive(text.subarray(at, at + PIECE_BYTES));
       // Others have their turn: what is done with a piece may take a while.
       await setImmediate();
       bounds.signal.throwIfAborted();
     }
-    return pageLines;
+    return about;
   }
 }
+
+export type AboutText = Omit<DocumentText, 'text'>;
+
+export const PLAIN: AboutText = { pageLines: [], warning: '', guessed: '' };
 
 const PIECE_BYTES = 32 << 10;
 

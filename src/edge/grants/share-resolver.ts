@@ -13,7 +13,7 @@ import type { OpenFile } from '../allowlist/open-file.ts';
 import { refusedPath } from '../allowlist/refused-path.ts';
 import { type EdgeLimits, mostOf } from '../config/edge-settings.ts';
 import { originOf, type ReadBounds } from '../files/content.ts';
-import { type FileTexts, hasNoText } from '../files/file-text.ts';
+import { type AboutText, type FileTexts, hasNoText, PLAIN } from '../files/file-text.ts';
 import { IgnoredPaths, type IgnoreWish } from '../files/ignored.ts';
 import { LinePicker } from '../files/lines.ts';
 import { SecretFinder } from '../files/secret-content.ts';
@@ -283,8 +283,8 @@ export class ShareResolver {
 }
 
 /** A file without text has none that could hold a secret. */
-function unlessItHasNone(error: unknown): readonly number[] {
-  if (error instanceof AppError && hasNoText(error)) return [];
+function unlessItHasNone(error: unknown): AboutText {
+  if (error instanceof AppError && hasNoText(error)) return PLAIN;
   throw error;
 }
 

@@ -8,7 +8,9 @@ export interface Decoded {
   readonly text: string;
   /** Name of the charset as the Encoding standard has it. */
   readonly charset: string;
-  /** Whether nobody said it and the bytes do not tell it either. */
+  /** Whether nobody said it: the bytes look like it. */
+  readonly guessed: boolean;
+  /** Whether the bytes do not tell it either. */
   readonly unsure: boolean;
   /** Whether it may be Windows' Latin, which is what is left: few letters are beyond ASCII, and none is one that it has not. */
   readonly maybeLatin: boolean;
@@ -21,6 +23,9 @@ const XML_WORD = /^\s{0,64}<\?xml\b[^>]{0,256}?\bencoding\s{0,8}=\s{0,8}["']([\w
 const SAMPLE_BYTES = 64 << 10;
 /** Of 100: what is less is a guess that any bytes allow. */
 const SURE = 30;
+const CYRILLIC = new Set(['windows-1251', 'koi8-r', 'iso-8859-5', 'ibm866', 'x-mac-cyrillic']);
+/** Of a text all of whose letters tell, where no other charset comes near. */
+const LIKELY = 20;
 /** What short texts get that break no rule of a charset whose letters have several bytes. */
 const POSSIBLE = 10;
 const SEVERAL_BYTES = new Set(['gb18030', 'gbk', 'big5', 'shift_jis', 'euc-jp', 'euc-kr', 'iso-2022-jp']);
@@ -34,7 +39,8 @@ export function decodeDocument(bytes: Uint8Array, said: string | undefined, mark
   const charset = told ?? looksLike(bytes);
   const text = new TextDecoder(charset ?? 'windows-1252').decode(bytes);
   const unsure = charset === undefined;
-  return { text, charset: charset ?? 'windows-1252', unsure, maybeLatin: unsure && isLatin(bytes, text) };
+  const maybeLatin = unsure && isLatin(bytes, text);
+  return { text, charset: charset ?? 'windows-1252', guessed: told === undefined, unsure, maybeLatin };
 }
 
 const isLatin = (bytes: Uint8Array, text: string): boolean =>
@@ -98,12 +104,28 @@ function looksLike(bytes: Uint8Array): string | undefined {
   // Of a few letters all are possible; these are the everyday ones of Chinese and far less often anything else.
   if (dense && (guesses[0]?.confidence ?? 0) < SURE && EVERYDAY_GB.test(sample)) return 'gb18030';
   const few = (sample.match(/[\x80-\xff]/g)?.length ?? 0) < FEW;
+  const latin = guesses.find(({ charset }) => charset === 'windows-1252')?.confidence ?? 0;
   const found = guesses.find(({ charset, confidence }) => {
-    if (SEVERAL_BYTES.has(charset)) return confidence >= (dense ? POSSIBLE : SURE) && decodes(bytes, charset);
+    if (SEVERAL_BYTES.has(charset))
+      return confidence >= (dense ? POSSIBLE : SURE) && decodes(bytes, charset) && !isHalfWidth(bytes, charset);
+    if (
+      dense &&
+      CYRILLIC.has(charset) &&
+      confidence >= LIKELY &&
+      guesses.every((one) => one.charset === charset || 2 * one.confidence <= confidence)
+    )
+      return true;
+    // Western letters are far more common than those that other charsets have in their places.
+    if (!dense && charset !== 'windows-1252' && confidence < 2 * latin) return false;
     return confidence >= SURE && !(few && charset !== 'windows-1252');
   });
   return found?.charset;
 }
+
+/** Nobody writes in half-width kana alone; letters of other charsets of one byte look like them. */
+const isHalfWidth = (bytes: Uint8Array, charset: string): boolean =>
+  charset === 'shift_jis' &&
+  /^[\0-\x7f]*(?:[\uff61-\uff9f][\0-\x7f]*)+$/.test(new TextDecoder(charset).decode(bytes.subarray(0, 4096)));
 
 /** Letters of one byte beyond ASCII; fewer tell nothing but that a Latin text is most likely of its most common charset. */
 const FEW = 16;

@@ -43,6 +43,8 @@ export interface ParsedDocument {
   readonly published: string;
   /** Charset that it was read in; empty for what says its own. */
   readonly charset: string;
+  /** The same where it is a guess by its bytes; empty where it was said, and where nobody asked to be sure. */
+  readonly guessed: string;
   /** Part of the text that can be seen in the document which stands in `text`, as far as that can be told; 0 to 1. */
   readonly completeness: number;
   /** What is missing of the text and why, in words; empty when nothing is known to be. */

@@ -21,6 +21,7 @@ const answer = v.union([
       description: short,
       published: short,
       charset: short,
+      guessed: short,
       completeness: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
       warning: short,
       limit: v.picklist(['', 'characters', 'pages', 'size']),

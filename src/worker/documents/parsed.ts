@@ -2,6 +2,9 @@
 import type { ParsedDocument } from './document.ts';
 import { MAX_WORDS } from './document.ts';
 
+/** Said of a document whose formulas are objects of their own. */
+export const NO_FORMULAS = 'its formulas could not be read';
+
 export const EMPTY: ParsedDocument = {
   title: '',
   text: '',
@@ -14,6 +17,7 @@ export const EMPTY: ParsedDocument = {
   description: '',
   published: '',
   charset: '',
+  guessed: '',
   completeness: 1,
   warning: '',
   limit: '',

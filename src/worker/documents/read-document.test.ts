@@ -326,6 +326,28 @@ describe('a charset that nobody said', () => {
   });
 
   test.each([
+    ['windows-1251', 'русский текст про запуск', '8PPx8ero6SDy5erx8iDv8O4g5+Dv8/Hq'],
+    ['koi8-r', 'русский текст про запуск', '0tXT08vJyiDUxcvT1CDQ0s8g2sHQ1dPL'],
+  ])('a short text of %s is not taken for half-width kana or Latin', async (charset, words, base64) => {
+    expect(await read(Buffer.from(base64, 'base64'), { mediaType: 'text/plain', sureCharset: true })).toMatchObject({
+      charset,
+      text: words,
+      guessed: charset,
+      warning: expect.stringContaining(`read as ${charset}`),
+    });
+  });
+
+  test('a few Western letters in a long text are not taken for those of another alphabet', async () => {
+    const words = "todo naïve foo_bar über launch Straße C++ etude istanbul naïve mastodon über Straße don't naïve\n";
+    const bytes = Buffer.from(words.repeat(3), 'latin1');
+    expect(await read(bytes, { mediaType: 'text/plain', sureCharset: true })).toMatchObject({
+      text: words.repeat(3),
+      charset: 'windows-1252',
+      guessed: 'windows-1252',
+    });
+  });
+
+  test.each([
     ['a comment', '<!-- <meta charset="koi8-r"> -->'],
     ['a script', '<script>x = \'<meta charset="koi8-r">\'</script>'],
     ['an attribute', '<p title=\'<meta charset="koi8-r">\'></p>'],

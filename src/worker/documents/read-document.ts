@@ -19,9 +19,9 @@ export type ReadResult =
 const ZIPPED: ReadonlySet<DocumentKind> = new Set(['docx', 'odt', 'epub']);
 const NO_TEXT = 'a file of an unknown kind';
 const UNSURE =
-  'its encoding cannot be told from its bytes; save it as UTF-8, e.g. with: iconv -f BIG5 -t UTF-8 OLD > NEW';
-const GUESSED =
-  'its encoding is not certain; it was read as Windows-1252. If letters of it are wrong, save it as UTF-8';
+  'its encoding cannot be told from its bytes; save it as UTF-8, e.g. with: iconv -f ENCODING -t UTF-8 OLD > NEW, where ENCODING is what it was written in (GB18030, WINDOWS-1251)';
+const guessedAs = (charset: string): string =>
+  `its encoding is not certain; it was read as ${charset}. If letters of it are wrong, save it as UTF-8`;
 
 export async function readDocument(input: DocumentInput): Promise<ReadResult> {
   const { bytes, mediaType, charset: said, maxChars } = input;
@@ -40,15 +40,21 @@ export async function readDocument(input: DocumentInput): Promise<ReadResult> {
     if (kind === 'docx') {
       mustUnpack(bytes);
       const { docxHtml } = await import('./read-docx.ts');
-      return { document: readHtml(await docxHtml(bytes), { ...input, url: input.url, readable: false }) };
+      const { html, warning } = await docxHtml(bytes);
+      const read = readHtml(html, { ...input, url: input.url, readable: false });
+      return { document: { ...read, warning: read.warning || warning } };
     }
     const markup = kind === 'html' || /xml/.test(mediaType);
-    const { text, charset, unsure, maybeLatin } = decodeDocument(bytes, said, markup);
+    const { text, charset, guessed: isGuess, unsure, maybeLatin } = decodeDocument(bytes, said, markup);
     if (isBinary(text)) return { refused: 'type', problem: (await whatItIs(bytes)) ?? NO_TEXT };
     if (unsure && input.sureCharset && !maybeLatin) return { refused: 'invalid', problem: UNSURE };
-    const warning = unsure && input.sureCharset ? GUESSED : '';
-    if (kind === 'html') return { document: { ...readHtml(text, { ...input, url: input.url }), charset } };
-    return { document: { ...EMPTY, ...textWithin(text, maxChars), charset, warning } };
+    const guessed = isGuess && input.sureCharset ? charset : '';
+    const warning = guessed === '' ? '' : guessedAs(guessed);
+    if (kind === 'html') {
+      const read = readHtml(text, { ...input, url: input.url });
+      return { document: { ...read, charset, guessed, warning: read.warning || warning } };
+    }
+    return { document: { ...EMPTY, ...textWithin(text, maxChars), charset, guessed, warning } };
   } catch (error) {
     return refusal(error);
   }

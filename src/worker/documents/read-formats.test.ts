@@ -1,7 +1,7 @@
 import { zipSync } from 'fflate';
 import { expect, test } from 'vitest';
 import { makeEpub, makeMail, makeOdt } from '../../../test/support/make-documents.ts';
-import { zip } from '../../../test/support/make-docx.ts';
+import { makeDocx, zip } from '../../../test/support/make-docx.ts';
 import { readDocument } from './read-document.ts';
 
 async function read(bytes: Uint8Array, mediaType = '', maxChars = 100_000) {
@@ -23,6 +23,25 @@ test('an ODT is read with headings, lists, tables and spaces, without what was d
     truncated: false,
   });
   expect(await read(makeOdt('<text:p>long words</text:p>'), '', 4)).toMatchObject({ text: 'long', truncated: true });
+});
+
+test('notes of an ODT stand at its end, and what is no text is told: formulas, RTF', async () => {
+  const note = (mark: string, text: string) =>
+    `<text:note text:note-class="footnote"><text:note-citation>${mark}</text:note-citation><text:note-body><text:p>${text}</text:p></text:note-body></text:note>`;
+  const body = `<text:h>Head</text:h><text:p>The lease${note('1', 'Since May.')} ends${note('2', '见附件')}.</text:p><text:p>After.</text:p>`;
+  expect(await read(makeOdt(body))).toMatchObject({
+    text: '# Head\n\nThe lease[1] ends[2].\n\nAfter.\n\n[1] Since May.\n\n[2] 见附件',
+    warning: '',
+  });
+  const formula = '<manifest:file-entry manifest:media-type="application/vnd.oasis.opendocument.formula"/>';
+  expect(await read(makeOdt('<text:p>x</text:p>', { 'META-INF/manifest.xml': formula }))).toMatchObject({
+    text: 'x',
+    warning: expect.stringMatching(/formulas/),
+  });
+  const docx = makeDocx('<w:p><w:r><w:t>Let</w:t></w:r><m:oMath><m:r><m:t>E</m:t></m:r></m:oMath></w:p>');
+  expect(await read(docx)).toMatchObject({ text: 'Let', warning: expect.stringMatching(/formulas/) });
+  for (const type of ['', 'text/plain', 'text/markdown', 'application/rtf'])
+    expect(await read(Buffer.from('{\\rtf1\\ansi launch}'), type)).toMatch(/^type: RTF; save it as/);
 });
 
 test('an EPUB is read in the order of the book', async () => {

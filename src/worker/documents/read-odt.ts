@@ -1,7 +1,7 @@
 // Reads an ODT: headings, paragraphs, lists and tables of its content as Markdown. Pictures and what was deleted are left out.
 import { Parser } from 'htmlparser2';
 import type { ParsedDocument } from './document.ts';
-import { EMPTY, textWithin, words } from './parsed.ts';
+import { EMPTY, NO_FORMULAS, textWithin, words } from './parsed.ts';
 import { unzipParts, utf8 } from './unzip.ts';
 
 /** Their text is no text of the document. */
@@ -15,11 +15,13 @@ export class LockedDocument extends Error {
 /** Throws LockedDocument, RangeError for what unpacks to too much, an Error for what is damaged. */
 export function readOdt(bytes: Uint8Array, maxChars: number): ParsedDocument {
   const parts = unzipParts(bytes, (name) => ['content.xml', 'meta.xml', 'META-INF/manifest.xml'].includes(name));
-  if (utf8(parts.get('META-INF/manifest.xml')).includes('encryption-data')) throw new LockedDocument();
+  const manifest = utf8(parts.get('META-INF/manifest.xml'));
+  if (manifest.includes('encryption-data')) throw new LockedDocument();
   const content = parts.get('content.xml');
   if (!content) throw new Error('it has no content');
   const title = words(textIn(utf8(parts.get('meta.xml')), 'dc:title'));
-  return { ...EMPTY, title, ...textWithin(textOf(utf8(content)), maxChars) };
+  const warning = manifest.includes('application/vnd.oasis.opendocument.formula') ? NO_FORMULAS : '';
+  return { ...EMPTY, title, warning, ...textWithin(textOf(utf8(content)), maxChars) };
 }
 
 function textOf(xml: string): string {
@@ -29,11 +31,16 @@ function textOf(xml: string): string {
   let cells: string[] | undefined;
   let lists = 0;
   let out = 0;
+  /** What stands around the note that is read, and the notes so far: they stand at the end. */
+  let around: { readonly line: string; readonly head: string; readonly cells: string[] | undefined } | undefined;
+  let note: string[] = [];
+  const notes: string[] = [];
   const end = () => {
     const text = line.trim();
     line = '';
     if (text === '') return;
-    if (cells) cells.push(text.replaceAll('\n', ' '));
+    if (around) note.push(text);
+    else if (cells) cells.push(text.replaceAll('\n', ' '));
     else blocks.push(`${head}${text}`);
     head = '';
   };
@@ -41,7 +48,11 @@ function textOf(xml: string): string {
     {
       onopentag(name, attributes) {
         if (LEFT_OUT.has(name)) out++;
-        else if (name === 'text:h')
+        else if (name === 'text:note' && !around) around = { line, head, cells };
+        else if (name === 'text:note-body') {
+          note = [`[${line.slice(around?.line.length ?? 0).trim() || notes.length + 1}]`];
+          line = '';
+        } else if (name === 'text:h')
           head = `${'#'.repeat(Math.min(6, Math.max(1, Number(attributes['text:outline-level']) || 1)))} `;
         else if (name === 'text:list') lists++;
         else if (name === 'text:list-item') head = `${'  '.repeat(Math.min(lists, 10) - 1)}- `;
@@ -55,7 +66,15 @@ function textOf(xml: string): string {
       },
       onclosetag(name) {
         if (LEFT_OUT.has(name)) out--;
-        else if (name === 'text:p' || name === 'text:h') end();
+        else if (name === 'text:note' && around) {
+          end();
+          notes.push(note.join(' '));
+          const mark = note[0] ?? '';
+          ({ line, head, cells } = around);
+          line += mark;
+          around = undefined;
+          note = [];
+        } else if (name === 'text:p' || name === 'text:h') end();
         else if (name === 'text:list') lists--;
         else if (name === 'table:table-row') {
           if (cells && cells.length > 0) blocks.push(cells.join(' | '));
@@ -66,7 +85,7 @@ function textOf(xml: string): string {
     { xmlMode: true },
   );
   parser.end(xml);
-  return joined(blocks);
+  return joined([...blocks, ...notes]);
 }
 
 /** Items of a list and rows of a table stand below each other, other blocks apart. */

@@ -62,16 +62,18 @@ async function textOf(parser: DocumentParser, { json, bytes }: FramedMessage): P
     { bytes, mediaType, maxChars, sureCharset: true, readable: false, owner: '' },
     NEVER,
   );
-  const { text, pages, warning, limit, truncated } = document;
+  const { text, pages, guessed, limit, truncated } = document;
+  // That it is a guess is told apart, in the language of who asks.
+  const warning = guessed === '' ? document.warning : '';
   // A part of it would be taken for the whole.
   if (truncated) throw new AppError('DOCUMENT_TOO_COSTLY', { problem: limitText(limit, maxChars) });
   // Text without letters is an empty file.
-  const isEmptyText = mediaType === '' && document.charset !== '' && warning === '';
+  const isEmptyText = mediaType === '' && document.charset !== '' && guessed === '';
   if (text.trim() === '' && !isEmptyText)
     throw warning
       ? new AppError('DOCUMENT_INVALID', { problem: warning })
       : new AppError('DOCUMENT_NOT_TEXT', { what: 'a document without text' });
-  return encodeFramed({ pageLines: linesAt(text, pages), warning }, Buffer.from(text));
+  return encodeFramed({ pageLines: linesAt(text, pages), warning, guessed }, Buffer.from(text));
 }
 
 /** The line, from 1, on which each page begins. */

@@ -185,6 +185,26 @@ test('tables: any line end ends a row, Excel says the sign between cells, years 
   await rig.close();
 });
 
+test('an encoding that is a guess is told, RTF is no plain text, and an empty UTF-16 file has no words', async () => {
+  const russian = Buffer.from('8PPx8ero6SDy5erx8iDv8O4g5+Dv8/Hq', 'base64');
+  const rig = await rigOf({
+    'a.txt': russian,
+    'bom.txt': Buffer.from([0xff, 0xfe]),
+    'letter.rtf': '{\\rtf1 launch}',
+    'odd.txt': '{\\rtf1 launch}',
+  });
+  const words = (path: string, language = 'en') =>
+    factOf(rig, { path: `docs/${path}`, measure: Measure.WORDS, language });
+  expect(await words('a.txt')).toBe('4 words (read as windows-1251, a guess: docs/a.txt)');
+  expect(await words('a.txt', 'zh')).toBe('4 个单词（按 windows-1251 编码读取（推测）：docs/a.txt）');
+  expect(await words('bom.txt')).toBe('0 words');
+  expect(await words('letter.rtf')).toBe('no files (1 not looked at: docs/letter.rtf, no plain text)');
+  expect(await words('odd.txt')).toBe('no files (no text in 1: docs/odd.txt)');
+  const times = { measure: Measure.OCCURRENCES, terms: ['launch'], most: 1 };
+  expect(await factOf(rig, times)).toMatch(/^at least 0 times/);
+  await rig.close();
+});
+
 test('sums are exact decimals, not floating point', async () => {
   const rows = Array.from({ length: 10_000 }, () => '0.1').join('\n');
   const rig = await rigOf({ 'a.csv': `x\n${rows}\n9007199254740993\n` });

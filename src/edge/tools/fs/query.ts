@@ -9,6 +9,7 @@ import {
   QueryResponseSchema,
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { inert } from '../../../base/inert.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { FileOrigin } from '../../files/file-origin.ts';
 import { nameIn, placeGlob } from '../../files/place-glob.ts';
@@ -60,9 +61,9 @@ async function query(
   const words = factWords(request.language);
   const looking = new Looking();
   const origins = new MeantFiles(parts, call);
-  const { fact, unread, kept } = await factOf({ parts, request, start, call, looking, origins, words });
+  const { fact, content, kept } = await factOf({ parts, request, start, call, looking, origins, words });
   const mark = parts.facts.newMark(call.run);
-  const text = (fact + asideOf(kept, unread, words)).slice(0, MAX_TEXT);
+  const text = (fact + asideOf(kept, content, words)).slice(0, MAX_TEXT);
   const response = create(QueryResponseSchema, { mark, text, looked: looking.looked });
   call.origins.fact(response, { mark, text });
   return call.origins.set(response, { kind: 'many', name: start?.name ?? '', ...origins.known });
@@ -81,7 +82,7 @@ interface Asked {
 
 interface Fact {
   readonly fact: string;
-  readonly unread: readonly string[];
+  readonly content: FileContent;
   /** What was passed over, for the fact: it may depend on sizes and on content. */
   readonly kept: Looking;
 }
@@ -128,7 +129,7 @@ async function factOf(asked: Asked): Promise<Fact> {
   }
   const name = isThere ? undefined : nameIn(named);
   const fact = name === undefined ? (measure ?? tally).text(words, kept.partial) : words.notFound(name);
-  return { fact, unread: content.unread, kept };
+  return { fact, content, kept };
 }
 
 /** What the text of a file must have one of, and what it must have none of. */
@@ -159,12 +160,17 @@ async function holds({ terms, without }: HeldTerms, entry: WalkEntry, content: F
 }
 
 /** What a fact leaves out, in words behind it. */
-function asideOf(looking: Looking, unread: readonly string[], words: FactWords): string {
+function asideOf(looking: Looking, { unread, guessed, warned }: FileContent, words: FactWords): string {
   const notes = [...looking.skips].map(([why, { count, files }]) => {
     const names = files.slice(0, 3).map(({ path }) => path);
     return `${words.notLookedAt(count)}${words.colon}${words.list([...names, words.why[why]])}`;
   });
   if (unread.length > 0) notes.push(words.noText(unread.length, unread.slice(0, 3)));
+  for (const charset of new Set(guessed.values())) {
+    const names = [...guessed].filter(([, one]) => one === charset).map(([name]) => name);
+    notes.push(words.guessed(charset, names.slice(0, 3)));
+  }
+  for (const [name, warning] of [...warned].slice(0, 3)) notes.push(words.warned(name, inert(warning)));
   if (looking.more) notes.push(words.moreEntries);
   return notes.length === 0 ? '' : words.aside(notes.join('; '));
 }

@@ -80,7 +80,7 @@ async function withGrant(
   const limit = Math.min(request.maxBytes || parts.limits.read_bytes, parts.limits.read_bytes);
   const picker = new LinePicker(range.start, range.end, limit);
   const reading = boundsOf(parts, call);
-  const pageLines = await parts.texts.text(file, looked, reading, (piece) => picker.add(piece));
+  const { pageLines } = await parts.texts.text(file, looked, reading, (piece) => picker.add(piece));
   const { text, last, cut, total } = picker.end();
   const response = create(ReadResponseSchema, {
     file: call.origins.set(fileInfo(parts.allow, file.judged.name, file.realPath, file.stat), origin),

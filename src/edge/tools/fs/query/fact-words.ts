@@ -44,6 +44,10 @@ export interface FactWords {
   brokenTables(n: number): string;
   /** Files that turned out to have no text. */
   noText(n: number, names: readonly string[]): string;
+  /** Of files whose encoding nobody said. */
+  guessed(charset: string, names: readonly string[]): string;
+  /** Of a file of which something is missing. */
+  warned(name: string, warning: string): string;
 }
 
 const EN: FactWords = {
@@ -98,6 +102,8 @@ const EN: FactWords = {
     `no column “${column}” in ${table}; its columns are ${headers.map((header) => `“${header}”`).join(', ')}`,
   noColumnIn: (tables) => `${numberText(tables)} ${tables === 1 ? 'table has' : 'tables have'} no such column`,
   brokenTables: (n) => `${numberText(n)} ${n === 1 ? 'table' : 'tables'} could not be read to the end`,
+  guessed: (charset, names) => `read as ${charset}, a guess: ${names.join(', ')}`,
+  warned: (name, warning) => `${name}: ${warning}`,
   noText: (n, names) => `no text in ${numberText(n)}: ${names.join(', ')}`,
 };
 
@@ -170,6 +176,8 @@ const ZH: FactWords = {
     `${table} 里没有“${column}”列；它的列有${headers.map((header) => `“${header}”`).join('、')}`,
   noColumnIn: (tables) => `${numberText(tables)} 个表格没有这一列`,
   brokenTables: (n) => `${numberText(n)} 个表格没能读完`,
+  guessed: (charset, names) => `按 ${charset} 编码读取（推测）：${names.join('、')}`,
+  warned: (name, warning) => `${name} 没能全部读出：${warning}`,
   noText: (n, names) => `${numberText(n)} 个没有文本：${names.join('、')}`,
 };
 

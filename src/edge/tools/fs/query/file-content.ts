@@ -27,6 +27,9 @@ export class FileContent {
   readonly #read: (name: string, sha256: Uint8Array) => void;
   /** Files that turned out to have no text. */
   readonly unread: string[] = [];
+  /** Files whose charset is a guess, with it, and those of which something is missing, with what. */
+  readonly guessed = new Map<string, string>();
+  readonly warned = new Map<string, string>();
 
   /** @param read told of exactly what was read */
   constructor(
@@ -112,12 +115,15 @@ export class FileContent {
     const bounds = { maxBytes: this.#parts.limits.file_bytes, signal: this.#call.signal };
     const looked = await this.#parts.texts.look(file, bounds, this.#budget.inTime);
     const reader = new TextReader();
-    await this.#parts.texts.text(file, looked, bounds, (piece) => {
+    const { guessed, warning } = await this.#parts.texts.text(file, looked, bounds, (piece) => {
       this.#budget.inTime();
       taker.add(reader.add(piece));
     });
     reader.end();
-    this.#read(file.judged.name, looked.sha256);
+    const { name } = file.judged;
+    if (guessed !== '') this.guessed.set(name, guessed);
+    if (warning !== '') this.warned.set(name, warning);
+    this.#read(name, looked.sha256);
   }
 }
 

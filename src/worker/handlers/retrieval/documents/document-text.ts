@@ -26,7 +26,8 @@ export async function textOfDocument(
   const begin = bytes ? Buffer.from(bytes.subarray(0, 1024)).toString('latin1') : String(body.value).slice(0, 1024);
   const { kind, name, charset } = textTypeOf(document.mediaType, id, begin);
   const isText = kind === 'text' || kind === 'markdown';
-  if (isText) {
+  // The signs of RTF are no text: the parser says what it is.
+  if (isText && !begin.startsWith('{\\rtf')) {
     const text = bytes ? decodeText(bytes, charset) : String(body.value);
     if (text !== undefined) return { ...asText(text, kind), title, mediaType: name };
   }
@@ -45,7 +46,7 @@ export async function textOfDocument(
   );
   // A part of it would be taken for the whole.
   if (parsed.truncated) throw unreadable(limitText(parsed.limit, MAX_CHARS));
-  if (isText) return { ...asText(parsed.text, kind), title, mediaType: name };
+  if (isText) return { ...asText(parsed.text, kind), title, mediaType: name, warning: parsed.warning };
   return {
     text: parsed.text,
     format: kind === 'pdf' ? 'text' : 'markdown',
