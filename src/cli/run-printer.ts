@@ -167,11 +167,12 @@ export class RunPrinter {
     if (outcome.model && !modelIsKnown) this.note(`answered by ${modelText(outcome.model)}`, 'dim');
   }
 
-  /** What was meant to be shared and is not. */
+  /** What was meant to be shared and is not, or may not be read as it was written. */
   #leftOut(): void {
     const { leftOut = [], moreLeftOut: more = 0 } = this.#shared ?? {};
     const lines = leftOutLines(leftOut, { not: 'not shared', more, verbose: this.#verbose });
     for (const line of lines) this.note(line, 'red');
+    for (const { path, problem } of this.#shared?.doubtful ?? []) this.note(`${path}: ${problem}`, 'yellow');
   }
 
   /** Ends the line of the answer where one is begun, takes what vanishes away, and writes what was held back. */

@@ -124,6 +124,7 @@ test('one JSON object with everything: run, jobs with times, what left the box, 
             grant: 'g1',
             leftOut: [],
             moreLeftOut: 0,
+            doubtful: [],
           },
         });
         yield accepted();
@@ -203,10 +204,17 @@ test('what a terminal would obey is shown, never sent to it', async () => {
 
 test('a file that could not be shared is named, and the answer is one in part', async () => {
   const leftOut = [{ path: 'work/big.md', reason: 'FILE_TOO_LARGE', problem: 'the file is larger' }];
+  const doubtful = [{ path: 'work/a.md', problem: 'read as koi8-r, a guess' }];
   await box.edge((router) =>
     router.service(LocalService, {
       async *ask() {
-        const shared = create(SharedSchema, { paths: ['work/a.md'], bytes: 3n, recipients: ['rules'], leftOut });
+        const shared = create(SharedSchema, {
+          paths: ['work/a.md'],
+          bytes: 3n,
+          recipients: ['rules'],
+          leftOut,
+          doubtful,
+        });
         yield event({ case: 'shared', value: shared });
         yield accepted();
         yield event({ case: 'ended', value: full });
@@ -216,9 +224,10 @@ test('a file that could not be shared is named, and the answer is one in part', 
   const { code, stderr } = await cli(['ask', '--share', 'work', 'What is it?'], here());
   expect(code).toBe(8);
   expect(stderr).toContain('not shared: work/big.md: the file is larger (FILE_TOO_LARGE)\n');
+  expect(stderr).toContain('work/a.md: read as koi8-r, a guess\n');
   const told = await cli(['ask', '--json', '--share', 'work', 'What is it?'], here());
   expect(told.code).toBe(8);
-  expect(JSON.parse(told.stdout).shared.leftOut).toEqual(leftOut);
+  expect(JSON.parse(told.stdout).shared).toMatchObject({ leftOut, doubtful });
 });
 
 test('what was withheld is listed with the command that shares it, with paths of this machine', async () => {

@@ -14,7 +14,7 @@ function asked(model: MessageInitShape<typeof ModelInfoSchema> | undefined, name
   const grants = shares ? [create(GrantMintedSchema, { id: 'g', run: 'r', recipients: [...recipients.granted] })] : [];
   const record = askRecord(request, { run: 'r', conversation: 'c', grants, recipients, collections: [], now: 0 });
   return {
-    shown: sharedOf(grants, recipients, known, { list: [], more: 0 })?.recipients,
+    shown: sharedOf(grants, recipients, known, { list: [], more: 0, doubtful: [] })?.recipients,
     granted: record.ask?.shares[0]?.recipients,
     ledger: record.egress.find(({ field }) => field === 'ask.text')?.recipients,
   };

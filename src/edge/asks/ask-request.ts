@@ -46,7 +46,7 @@ export function sharedOf(
   grants: readonly GrantMinted[],
   { told }: Recipients,
   model: ModelInfo | undefined,
-  left: Pick<LeftOutFiles, 'list' | 'more'>,
+  left: Pick<LeftOutFiles, 'list' | 'more' | 'doubtful'>,
 ): Shared | undefined {
   const [first] = grants;
   if (!first) return undefined;
@@ -58,6 +58,7 @@ export function sharedOf(
     grant: first.id,
     leftOut: [...left.list],
     moreLeftOut: left.more,
+    doubtful: [...left.doubtful],
   });
 }
 

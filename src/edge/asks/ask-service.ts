@@ -22,6 +22,7 @@ import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { FactBook, FactOwner } from '../facts/fact-book.ts';
 import { LeftOutFiles } from '../grants/left-out.ts';
+import type { ShareRules } from '../grants/share-resolver.ts';
 import { askRecord, checkAsk, recipientsOf, sharedOf } from './ask-request.ts';
 import { filledEvents } from './filled-events.ts';
 import { grantFor } from './grant-for.ts';
@@ -171,7 +172,8 @@ export class AskService {
   async #filesOf(request: AskRequest, left: LeftOutFiles, signal: AbortSignal | undefined): Promise<GrantedFile[]> {
     const { shares, excludes, gitignore } = request;
     if (shares.length === 0) return [];
-    const rules = { excludes, gitignore, signal };
+    const about: ShareRules['about'] = (path, known) => left.about(path, known);
+    const rules = { excludes, gitignore, signal, about };
     const files = await this.#deps.shares.resolve(shares, (path, error) => left.add(path, error), rules);
     left.mustLeave(
       files,

@@ -7,6 +7,7 @@ import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
 import { makeDocx, paragraph } from '../../../test/support/make-docx.ts';
 import { makePdf } from '../../../test/support/make-pdf.ts';
 import { AppError } from '../../base/errors.ts';
+import { LeftOutFiles } from './left-out.ts';
 
 const FILES = {
   'docs/notes.md': 'one\ntwo\nthree\n',
@@ -39,6 +40,18 @@ test('paths, globs, folders and ranges become exact files', async () => {
   const [range] = await rig.shares.resolve([{ pattern: 'docs/notes.md#L2-L3' }]);
   expect(range).toMatchObject({ path: 'docs/notes.md', startLine: 2, endLine: 3, bytes: 10n });
   expect(range?.sha256).toHaveLength(32);
+  await rig.close();
+});
+
+test('that the encoding of a shared file is a guess is told', async () => {
+  const russian = Buffer.from('8PPx8ero6SDy5erx8iDv8O4g5+Dv8/Hq', 'base64');
+  const rig = await edgeRig(edgeFolder({ 'docs/ru.txt': russian, 'docs/notes.md': 'one' }));
+  const told = new LeftOutFiles();
+  for (const pattern of ['docs', 'docs/ru.txt#L1-L1'])
+    await rig.shares.resolve([{ pattern }], undefined, { about: (path, about) => told.about(path, about) });
+  expect(told.doubtful).toMatchObject([
+    { path: 'docs/ru.txt', problem: expect.stringMatching(/^read as windows-1251, a guess/) },
+  ]);
   await rig.close();
 });
 

@@ -56,6 +56,8 @@ export interface ShareReport {
 export interface ShareRules extends IgnoreWish {
   /** Only what has text may be shared: it is read on this box in a run. Documents of a collection are read by others. */
   readonly text?: boolean;
+  /** Told what is known of the text of a document. */
+  readonly about?: (path: string, about: AboutText) => void;
   /** Ends it with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -250,7 +252,7 @@ export class ShareResolver {
   async #measure(
     file: OpenFile,
     { startLine, endLine, pattern }: Wanted,
-    { text, signal = NEVER }: ShareRules,
+    { text, about, signal = NEVER }: ShareRules,
     secrets: SecretFinder,
   ) {
     const { file_bytes: documentBytes, search_bytes } = this.#limits;
@@ -265,15 +267,17 @@ export class ShareResolver {
     if (whole && document === undefined) return { sha256, bytes: file.stat.size };
     if (whole && !text) {
       // It leaves as it is, and is read elsewhere: what its text says is looked at here.
-      await this.#texts.text(file, looked, bounds, find).catch(unlessItHasNone);
+      const known = await this.#texts.text(file, looked, bounds, find).catch(unlessItHasNone);
+      about?.(file.judged.name, known);
       return { sha256, bytes: file.stat.size };
     }
     const [from, to] = whole ? [1, Number.POSITIVE_INFINITY] : [startLine, endLine];
     const picker = new LinePicker(from, to, Number.POSITIVE_INFINITY, false);
-    await this.#texts.text(file, looked, bounds, (piece) => {
+    const known = await this.#texts.text(file, looked, bounds, (piece) => {
       picker.add(piece);
       find(piece);
     });
+    about?.(file.judged.name, known);
     const taken = picker.end();
     if (startLine > taken.total) throw noMatch(pattern, `the file has only ${taken.total} lines`);
     if (taken.bytes > documentBytes)

@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/local/v1/local.proto.
  */
 export const file_bowline_local_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siyQEKCUVkZ2VDbG9jaxItCgllZGdlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDG1hY2hpbmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29udHJvbF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVkb3VidBgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiSgoFU2hhcmUSGwoHcGF0dGVybhgBIAEoCUIKukgHcgUQARiAIBISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIukCCgpBc2tSZXF1ZXN0EhkKBHRleHQYASABKAlCC7pICHIGEAEogIAEEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIyCgZzaGFyZXMYAyADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgm6SAaSAQMQgAQSKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAUgASgJQge6SARyAhhAEhwKCnJlY2lwaWVudHMYBiADKAlCCLpIBZIBAhAQEh0KC2NvbGxlY3Rpb25zGAcgAygJQgi6SAWSAQIQEBIWCg5ub19jb2xsZWN0aW9ucxgIIAEoCBIhCghleGNsdWRlcxgJIAMoCUIPukgMkgEJEEAiBXIDGIAIEhEKCWdpdGlnbm9yZRgKIAEoCBIZCgVwaXBlZBgLIAEoDEIKukgHegUYgICAAiJMChRQcmV2aWV3U2hhcmVzUmVxdWVzdBI0CgZzaGFyZXMYASADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgu6SAiSAQUIARCABCJBChVQcmV2aWV3U2hhcmVzUmVzcG9uc2USKAoGc2hhcmVkGAEgASgLMhguYm93bGluZS5sb2NhbC52MS5TaGFyZWQinQIKCFJ1bkV2ZW50EioKBnNoYXJlZBgBIAEoCzIYLmJvd2xpbmUubG9jYWwudjEuU2hhcmVkSAASLgoIYWNjZXB0ZWQYAiABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLkFjY2VwdGVkSAASLAoHd2FpdGluZxgDIAEoCzIZLmJvd2xpbmUubG9jYWwudjEuV2FpdGluZ0gAEiIKA2pvYhgEIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYkgAEikKBHRleHQYBSABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmtIABIoCgVlbmRlZBgGIAEoCzIXLmJvd2xpbmUubG9jYWwudjEuRW5kZWRIAEIOCgVldmVudBIFukgCCAEiOAoLQXNrUmVzcG9uc2USKQoFZXZlbnQYASABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlJ1bkV2ZW50Io0BCgZTaGFyZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSEgoKcmVjaXBpZW50cxgDIAMoCRINCgVncmFudBgEIAEoCRIrCghsZWZ0X291dBgFIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dBIVCg1tb3JlX2xlZnRfb3V0GAYgASgNIl4KCEFjY2VwdGVkEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjcKB1dhaXRpbmcSDAoEd2hhdBgBIAEoCRIMCgRzZW50GAIgASgIEhAKCGFwcHJvdmFsGAMgASgIInwKBUVuZGVkEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSKAoHb3V0Y29tZRgDIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUSJgoGZWdyZXNzGAQgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIiUKDUZvbGxvd1JlcXVlc3QSFAoDcnVuGAEgASgJQge6SARyAhABIjsKDkZvbGxvd1Jlc3BvbnNlEikKBWV2ZW50GAEgASgLMhouYm93bGluZS5sb2NhbC52MS5SdW5FdmVudCIlCg1DYW5jZWxSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASIQCg5DYW5jZWxSZXNwb25zZSJMChBMaXN0UXVldWVSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJXChFMaXN0UXVldWVSZXNwb25zZRIpCgRhc2tzGAEgAygLMhsuYm93bGluZS5sb2NhbC52MS5RdWV1ZWRBc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIu0BCglRdWV1ZWRBc2sSCwoDcnVuGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCRIMCgR0ZXh0GAMgASgJEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRzZW50GAUgASgIEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjYW5jZWxsaW5nGAcgASgIEisKB2ZhaWx1cmUYCCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIloKEUxpc3RFZ3Jlc3NSZXF1ZXN0EgsKA3J1bhgBIAEoCRIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiVgoSTGlzdEVncmVzc1Jlc3BvbnNlEicKB2VudHJpZXMYASADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk0KEUxpc3RHcmFudHNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJWChJMaXN0R3JhbnRzUmVzcG9uc2USJwoGZ3JhbnRzGAEgAygLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirwEKBUdyYW50EgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRINCgVwYXRocxgDIAMoCRISCgpyZWNpcGllbnRzGAQgAygJEhEKCWNhcF9ieXRlcxgFIAEoBBISCgp1c2VkX2J5dGVzGAYgASgEEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjb2xsZWN0aW9uGAggASgJIsgBChVHcmFudERvY3VtZW50c1JlcXVlc3QSNgoKY29sbGVjdGlvbhgBIAEoCUIiukgfch0yG15bYS16MC05XVthLXowLTkuXy1dezAsNjN9JBIjCghwYXR0ZXJucxgCIAMoCUIRukgOkgELCAEQQCIFcgMYgCASHAoKcmVjaXBpZW50cxgDIAMoCUIIukgFkgECEBASIQoIZXhjbHVkZXMYBCADKAlCD7pIDJIBCRBAIgVyAxiACBIRCglnaXRpZ25vcmUYBSABKAgi7AEKFkdyYW50RG9jdW1lbnRzUmVzcG9uc2USJgoFZ3JhbnQYASABKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50EjQKCWRvY3VtZW50cxgCIAMoCzIhLmJvd2xpbmUubG9jYWwudjEuR3JhbnRlZERvY3VtZW50EisKCGxlZnRfb3V0GAMgAygLMhkuYm93bGluZS5sb2NhbC52MS5MZWZ0T3V0EjAKB2ZvbGRlcnMYBCADKAsyHy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50ZWRGb2xkZXISFQoNbW9yZV9sZWZ0X291dBgFIAEoDSI4CgdMZWZ0T3V0EgwKBHBhdGgYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB3Byb2JsZW0YAyABKAkiKwoNR3JhbnRlZEZvbGRlchIMCgRwYXRoGAEgASgJEgwKBGdsb2IYAiABKAkiUQoPR3JhbnRlZERvY3VtZW50EgwKBHBhdGgYASABKAkSEQoJcmVhbF9wYXRoGAIgASgJEg0KBWJ5dGVzGAMgASgEEg4KBnNoYTI1NhgEIAEoDCIpChJSZXZva2VHcmFudFJlcXVlc3QSEwoCaWQYASABKAlCB7pIBHICEAEiFQoTUmV2b2tlR3JhbnRSZXNwb25zZSIWChRWZXJpZnlKb3VybmFsUmVxdWVzdCLCAQoVVmVyaWZ5Sm91cm5hbFJlc3BvbnNlEgoKAm9rGAEgASgIEg8KB3JlY29yZHMYAiABKAQSEAoIc2VnbWVudHMYAyABKA0SEgoKam91cm5hbF9pZBgEIAEoCRITCgtoZWFkX3NoYTI1NhgIIAEoDBIPCgdwcm9ibGVtGAYgASgJEjQKBmxlZGdlchgHIAEoCzIkLmJvd2xpbmUubG9jYWwudjEuTGVkZ2VyQXJjaGl2ZUNoZWNrSgQIBRAGUgRoZWFkIooBChJMZWRnZXJBcmNoaXZlQ2hlY2sSFgoOZmlyc3Rfc2VxdWVuY2UYASABKAQSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBINCgVsaW5lcxgDIAEoBBINCgVieXRlcxgEIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAUgASgEEhAKCHNlZ21lbnRzGAYgASgNIjQKEUdldFN1bW1hcnlSZXF1ZXN0Eh8KDGNvbnZlcnNhdGlvbhgBIAEoCUIJukgGcgQQARhAIi8KEkdldFN1bW1hcnlSZXNwb25zZRILCgNydW4YASABKAkSDAoEdGV4dBgCIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0It0EChFHZXRTdGF0dXNSZXNwb25zZRIOCgZkZXZpY2UYASABKAkSEwoLZGV2aWNlX25hbWUYAiABKAkSDwoHY29udHJvbBgDIAEoCRIwCgpjb25uZWN0aW9uGBYgASgOMhwuYm93bGluZS5sb2NhbC52MS5Db25uZWN0aW9uEisKB3Byb2JsZW0YBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEisKBW1vZGVsGAYgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEg0KBXJvb3RzGAcgAygJEhQKDHdhaXRpbmdfYXNrcxgIIAEoDRISCgp0b29sX2NhbGxzGAkgASgEEhYKDnJlc2lkZW50X2J5dGVzGAogASgEEhUKDWpvdXJuYWxfYnl0ZXMYCyABKAQSDQoFYnVpbGQYDCABKAkSLgoKc3RhcnRfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoFdHVybnMYDiABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5UdXJucxIWCg5yZXF1ZXN0X2ZhdWx0cxgPIAEoBBIvCgtjbG9ja19kb3VidBgUIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSNQoNcmVmdXNlZF9jYWxscxgVIAMoCzIeLmJvd2xpbmUubG9jYWwudjEuUmVmdXNlZENhbGxzEjAKCmNvbmRpdGlvbnMYFyADKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Db25kaXRpb25KBAgEEAUidQoMUmVmdXNlZENhbGxzEicKA3doeRgBIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSDQoFY291bnQYAiABKAQSLQoJbGFzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJmCg9HZXRGYWN0c1JlcXVlc3QSFAoDcnVuGAEgASgJQge6SARyAhhAEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIeCgVtYXJrcxgDIAMoCUIPukgMkgEJEIACIgRyAhgYIj4KEEdldEZhY3RzUmVzcG9uc2USKgoFZmFjdHMYASADKAsyGy5ib3dsaW5lLmxvY2FsLnYxLktub3duRmFjdCInCglLbm93bkZhY3QSDAoEbWFyaxgBIAEoCRIMCgR0ZXh0GAIgASgJKqwBCgpDb25uZWN0aW9uEhoKFkNPTk5FQ1RJT05fVU5TUEVDSUZJRUQQABIYChRDT05ORUNUSU9OX0NPTk5FQ1RFRBABEhkKFUNPTk5FQ1RJT05fQ09OTkVDVElORxACEhYKEkNPTk5FQ1RJT05fT0ZGTElORRADEhkKFUNPTk5FQ1RJT05fU1VQRVJTRURFRBAEEhoKFkNPTk5FQ1RJT05fUVVBUkFOVElORUQQBTLdCgoMTG9jYWxTZXJ2aWNlEkQKA0FzaxIcLmJvd2xpbmUubG9jYWwudjEuQXNrUmVxdWVzdBodLmJvd2xpbmUubG9jYWwudjEuQXNrUmVzcG9uc2UwARJlCg1QcmV2aWV3U2hhcmVzEiYuYm93bGluZS5sb2NhbC52MS5QcmV2aWV3U2hhcmVzUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuUHJldmlld1NoYXJlc1Jlc3BvbnNlIgOQAgESUgoGRm9sbG93Eh8uYm93bGluZS5sb2NhbC52MS5Gb2xsb3dSZXF1ZXN0GiAuYm93bGluZS5sb2NhbC52MS5Gb2xsb3dSZXNwb25zZSIDkAIBMAESSwoGQ2FuY2VsEh8uYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXF1ZXN0GiAuYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXNwb25zZRJZCglMaXN0UXVldWUSIi5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlcXVlc3QaIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlc3BvbnNlIgOQAgESXAoKTGlzdEVncmVzcxIjLmJvd2xpbmUubG9jYWwudjEuTGlzdEVncmVzc1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXNwb25zZSIDkAIBElwKCkxpc3RHcmFudHMSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RHcmFudHNSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0R3JhbnRzUmVzcG9uc2UiA5ACARJjCg5HcmFudERvY3VtZW50cxInLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXF1ZXN0GiguYm93bGluZS5sb2NhbC52MS5HcmFudERvY3VtZW50c1Jlc3BvbnNlEloKC1Jldm9rZUdyYW50EiQuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlcXVlc3QaJS5ib3dsaW5lLmxvY2FsLnYxLlJldm9rZUdyYW50UmVzcG9uc2USZQoNVmVyaWZ5Sm91cm5hbBImLmJvd2xpbmUubG9jYWwudjEuVmVyaWZ5Sm91cm5hbFJlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLlZlcmlmeUpvdXJuYWxSZXNwb25zZSIDkAIBElwKCkdldFN1bW1hcnkSIy5ib3dsaW5lLmxvY2FsLnYxLkdldFN1bW1hcnlSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5HZXRTdW1tYXJ5UmVzcG9uc2UiA5ACARJWCghHZXRGYWN0cxIhLmJvd2xpbmUubG9jYWwudjEuR2V0RmFjdHNSZXF1ZXN0GiIuYm93bGluZS5sb2NhbC52MS5HZXRGYWN0c1Jlc3BvbnNlIgOQAgESWQoJR2V0U3RhdHVzEiIuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXNwb25zZSIDkAIBElYKCEdldENsb2NrEiEuYm93bGluZS5sb2NhbC52MS5HZXRDbG9ja1JlcXVlc3QaIi5ib3dsaW5lLmxvY2FsLnYxLkdldENsb2NrUmVzcG9uc2UiA5ACARJXCgpSZXNldENsb2NrEiMuYm93bGluZS5sb2NhbC52MS5SZXNldENsb2NrUmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuUmVzZXRDbG9ja1Jlc3BvbnNlYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siyQEKCUVkZ2VDbG9jaxItCgllZGdlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDG1hY2hpbmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29udHJvbF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVkb3VidBgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiSgoFU2hhcmUSGwoHcGF0dGVybhgBIAEoCUIKukgHcgUQARiAIBISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIukCCgpBc2tSZXF1ZXN0EhkKBHRleHQYASABKAlCC7pICHIGEAEogIAEEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIyCgZzaGFyZXMYAyADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgm6SAaSAQMQgAQSKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAUgASgJQge6SARyAhhAEhwKCnJlY2lwaWVudHMYBiADKAlCCLpIBZIBAhAQEh0KC2NvbGxlY3Rpb25zGAcgAygJQgi6SAWSAQIQEBIWCg5ub19jb2xsZWN0aW9ucxgIIAEoCBIhCghleGNsdWRlcxgJIAMoCUIPukgMkgEJEEAiBXIDGIAIEhEKCWdpdGlnbm9yZRgKIAEoCBIZCgVwaXBlZBgLIAEoDEIKukgHegUYgICAAiJMChRQcmV2aWV3U2hhcmVzUmVxdWVzdBI0CgZzaGFyZXMYASADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgu6SAiSAQUIARCABCJBChVQcmV2aWV3U2hhcmVzUmVzcG9uc2USKAoGc2hhcmVkGAEgASgLMhguYm93bGluZS5sb2NhbC52MS5TaGFyZWQinQIKCFJ1bkV2ZW50EioKBnNoYXJlZBgBIAEoCzIYLmJvd2xpbmUubG9jYWwudjEuU2hhcmVkSAASLgoIYWNjZXB0ZWQYAiABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLkFjY2VwdGVkSAASLAoHd2FpdGluZxgDIAEoCzIZLmJvd2xpbmUubG9jYWwudjEuV2FpdGluZ0gAEiIKA2pvYhgEIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYkgAEikKBHRleHQYBSABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmtIABIoCgVlbmRlZBgGIAEoCzIXLmJvd2xpbmUubG9jYWwudjEuRW5kZWRIAEIOCgVldmVudBIFukgCCAEiOAoLQXNrUmVzcG9uc2USKQoFZXZlbnQYASABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlJ1bkV2ZW50Ir8BCgZTaGFyZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSEgoKcmVjaXBpZW50cxgDIAMoCRINCgVncmFudBgEIAEoCRIrCghsZWZ0X291dBgFIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dBIVCg1tb3JlX2xlZnRfb3V0GAYgASgNEjAKCGRvdWJ0ZnVsGAcgAygLMh4uYm93bGluZS5sb2NhbC52MS5Eb3VidGZ1bFRleHQiLQoMRG91YnRmdWxUZXh0EgwKBHBhdGgYASABKAkSDwoHcHJvYmxlbRgCIAEoCSJeCghBY2NlcHRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI3CgdXYWl0aW5nEgwKBHdoYXQYASABKAkSDAoEc2VudBgCIAEoCBIQCghhcHByb3ZhbBgDIAEoCCJ8CgVFbmRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEigKB291dGNvbWUYAyABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyIlCg1Gb2xsb3dSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASI7Cg5Gb2xsb3dSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiJQoNQ2FuY2VsUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiEAoOQ2FuY2VsUmVzcG9uc2UiTAoQTGlzdFF1ZXVlUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVwoRTGlzdFF1ZXVlUmVzcG9uc2USKQoEYXNrcxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuUXVldWVkQXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLtAQoJUXVldWVkQXNrEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSDAoEdGV4dBgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgFIAEoCBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2FuY2VsbGluZxgHIAEoCBIrCgdmYWlsdXJlGAggASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJaChFMaXN0RWdyZXNzUmVxdWVzdBILCgNydW4YASABKAkSGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIlYKEkxpc3RFZ3Jlc3NSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJNChFMaXN0R3JhbnRzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVgoSTGlzdEdyYW50c1Jlc3BvbnNlEicKBmdyYW50cxgBIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuR3JhbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIq8BCgVHcmFudBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSDQoFcGF0aHMYAyADKAkSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSEgoKdXNlZF9ieXRlcxgGIAEoBBIvCgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgIIAEoCSLIAQoVR3JhbnREb2N1bWVudHNSZXF1ZXN0EjYKCmNvbGxlY3Rpb24YASABKAlCIrpIH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSIwoIcGF0dGVybnMYAiADKAlCEbpIDpIBCwgBEEAiBXIDGIAgEhwKCnJlY2lwaWVudHMYAyADKAlCCLpIBZIBAhAQEiEKCGV4Y2x1ZGVzGAQgAygJQg+6SAySAQkQQCIFcgMYgAgSEQoJZ2l0aWdub3JlGAUgASgIIuwBChZHcmFudERvY3VtZW50c1Jlc3BvbnNlEiYKBWdyYW50GAEgASgLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudBI0Cglkb2N1bWVudHMYAiADKAsyIS5ib3dsaW5lLmxvY2FsLnYxLkdyYW50ZWREb2N1bWVudBIrCghsZWZ0X291dBgDIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dBIwCgdmb2xkZXJzGAQgAygLMh8uYm93bGluZS5sb2NhbC52MS5HcmFudGVkRm9sZGVyEhUKDW1vcmVfbGVmdF9vdXQYBSABKA0iOAoHTGVmdE91dBIMCgRwYXRoGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdwcm9ibGVtGAMgASgJIisKDUdyYW50ZWRGb2xkZXISDAoEcGF0aBgBIAEoCRIMCgRnbG9iGAIgASgJIlEKD0dyYW50ZWREb2N1bWVudBIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBIOCgZzaGEyNTYYBCABKAwiKQoSUmV2b2tlR3JhbnRSZXF1ZXN0EhMKAmlkGAEgASgJQge6SARyAhABIhUKE1Jldm9rZUdyYW50UmVzcG9uc2UiFgoUVmVyaWZ5Sm91cm5hbFJlcXVlc3QiwgEKFVZlcmlmeUpvdXJuYWxSZXNwb25zZRIKCgJvaxgBIAEoCBIPCgdyZWNvcmRzGAIgASgEEhAKCHNlZ21lbnRzGAMgASgNEhIKCmpvdXJuYWxfaWQYBCABKAkSEwoLaGVhZF9zaGEyNTYYCCABKAwSDwoHcHJvYmxlbRgGIAEoCRI0CgZsZWRnZXIYByABKAsyJC5ib3dsaW5lLmxvY2FsLnYxLkxlZGdlckFyY2hpdmVDaGVja0oECAUQBlIEaGVhZCKKAQoSTGVkZ2VyQXJjaGl2ZUNoZWNrEhYKDmZpcnN0X3NlcXVlbmNlGAEgASgEEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSDQoFbGluZXMYAyABKAQSDQoFYnl0ZXMYBCABKAQSFQoNZHJvcHBlZF9saW5lcxgFIAEoBBIQCghzZWdtZW50cxgGIAEoDSI0ChFHZXRTdW1tYXJ5UmVxdWVzdBIfCgxjb252ZXJzYXRpb24YASABKAlCCbpIBnIEEAEYQCIvChJHZXRTdW1tYXJ5UmVzcG9uc2USCwoDcnVuGAEgASgJEgwKBHRleHQYAiABKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCLdBAoRR2V0U3RhdHVzUmVzcG9uc2USDgoGZGV2aWNlGAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEg8KB2NvbnRyb2wYAyABKAkSMAoKY29ubmVjdGlvbhgWIAEoDjIcLmJvd2xpbmUubG9jYWwudjEuQ29ubmVjdGlvbhIrCgdwcm9ibGVtGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIrCgVtb2RlbBgGIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxINCgVyb290cxgHIAMoCRIUCgx3YWl0aW5nX2Fza3MYCCABKA0SEgoKdG9vbF9jYWxscxgJIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgKIAEoBBIVCg1qb3VybmFsX2J5dGVzGAsgASgEEg0KBWJ1aWxkGAwgASgJEi4KCnN0YXJ0X3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKBXR1cm5zGA4gASgLMhguYm93bGluZS5jb21tb24udjEuVHVybnMSFgoOcmVxdWVzdF9mYXVsdHMYDyABKAQSLwoLY2xvY2tfZG91YnQYFCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEjUKDXJlZnVzZWRfY2FsbHMYFSADKAsyHi5ib3dsaW5lLmxvY2FsLnYxLlJlZnVzZWRDYWxscxIwCgpjb25kaXRpb25zGBcgAygLMhwuYm93bGluZS5jb21tb24udjEuQ29uZGl0aW9uSgQIBBAFInUKDFJlZnVzZWRDYWxscxInCgN3aHkYASABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEg0KBWNvdW50GAIgASgEEi0KCWxhc3RfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZgoPR2V0RmFjdHNSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIYQBIdCgxjb252ZXJzYXRpb24YAiABKAlCB7pIBHICGEASHgoFbWFya3MYAyADKAlCD7pIDJIBCRCAAiIEcgIYGCI+ChBHZXRGYWN0c1Jlc3BvbnNlEioKBWZhY3RzGAEgAygLMhsuYm93bGluZS5sb2NhbC52MS5Lbm93bkZhY3QiJwoJS25vd25GYWN0EgwKBG1hcmsYASABKAkSDAoEdGV4dBgCIAEoCSqsAQoKQ29ubmVjdGlvbhIaChZDT05ORUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUQ09OTkVDVElPTl9DT05ORUNURUQQARIZChVDT05ORUNUSU9OX0NPTk5FQ1RJTkcQAhIWChJDT05ORUNUSU9OX09GRkxJTkUQAxIZChVDT05ORUNUSU9OX1NVUEVSU0VERUQQBBIaChZDT05ORUNUSU9OX1FVQVJBTlRJTkVEEAUy3QoKDExvY2FsU2VydmljZRJECgNBc2sSHC5ib3dsaW5lLmxvY2FsLnYxLkFza1JlcXVlc3QaHS5ib3dsaW5lLmxvY2FsLnYxLkFza1Jlc3BvbnNlMAESZQoNUHJldmlld1NoYXJlcxImLmJvd2xpbmUubG9jYWwudjEuUHJldmlld1NoYXJlc1JlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLlByZXZpZXdTaGFyZXNSZXNwb25zZSIDkAIBElIKBkZvbGxvdxIfLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVzcG9uc2UiA5ACATABEksKBkNhbmNlbBIfLmJvd2xpbmUubG9jYWwudjEuQ2FuY2VsUmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuQ2FuY2VsUmVzcG9uc2USWQoJTGlzdFF1ZXVlEiIuYm93bGluZS5sb2NhbC52MS5MaXN0UXVldWVSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5MaXN0UXVldWVSZXNwb25zZSIDkAIBElwKCkxpc3RFZ3Jlc3MSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0RWdyZXNzUmVzcG9uc2UiA5ACARJcCgpMaXN0R3JhbnRzEiMuYm93bGluZS5sb2NhbC52MS5MaXN0R3JhbnRzUmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuTGlzdEdyYW50c1Jlc3BvbnNlIgOQAgESYwoOR3JhbnREb2N1bWVudHMSJy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50RG9jdW1lbnRzUmVxdWVzdBooLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXNwb25zZRJaCgtSZXZva2VHcmFudBIkLmJvd2xpbmUubG9jYWwudjEuUmV2b2tlR3JhbnRSZXF1ZXN0GiUuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlc3BvbnNlEmUKDVZlcmlmeUpvdXJuYWwSJi5ib3dsaW5lLmxvY2FsLnYxLlZlcmlmeUpvdXJuYWxSZXF1ZXN0GicuYm93bGluZS5sb2NhbC52MS5WZXJpZnlKb3VybmFsUmVzcG9uc2UiA5ACARJcCgpHZXRTdW1tYXJ5EiMuYm93bGluZS5sb2NhbC52MS5HZXRTdW1tYXJ5UmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuR2V0U3VtbWFyeVJlc3BvbnNlIgOQAgESVgoIR2V0RmFjdHMSIS5ib3dsaW5lLmxvY2FsLnYxLkdldEZhY3RzUmVxdWVzdBoiLmJvd2xpbmUubG9jYWwudjEuR2V0RmFjdHNSZXNwb25zZSIDkAIBElkKCUdldFN0YXR1cxIiLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVxdWVzdBojLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVzcG9uc2UiA5ACARJWCghHZXRDbG9jaxIhLmJvd2xpbmUubG9jYWwudjEuR2V0Q2xvY2tSZXF1ZXN0GiIuYm93bGluZS5sb2NhbC52MS5HZXRDbG9ja1Jlc3BvbnNlIgOQAgESVwoKUmVzZXRDbG9jaxIjLmJvd2xpbmUubG9jYWwudjEuUmVzZXRDbG9ja1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLlJlc2V0Q2xvY2tSZXNwb25zZWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request of GetClock.
@@ -442,6 +442,13 @@ export type Shared = Message<"bowline.local.v1.Shared"> & {
    * @generated from field: uint32 more_left_out = 6;
    */
   moreLeftOut: number;
+
+  /**
+   * Files that are shared, but whose text may not be as it was written.
+   *
+   * @generated from field: repeated bowline.local.v1.DoubtfulText doubtful = 7;
+   */
+  doubtful: DoubtfulText[];
 };
 
 /**
@@ -450,6 +457,34 @@ export type Shared = Message<"bowline.local.v1.Shared"> & {
  */
 export const SharedSchema: GenMessage<Shared> = /*@__PURE__*/
   messageDesc(file_bowline_local_v1_local, 11);
+
+/**
+ * A file whose text may not be as it was written.
+ *
+ * @generated from message bowline.local.v1.DoubtfulText
+ */
+export type DoubtfulText = Message<"bowline.local.v1.DoubtfulText"> & {
+  /**
+   * Its path, as in `Shared`.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Why, for people, e.g. that its encoding is a guess.
+   *
+   * @generated from field: string problem = 2;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message bowline.local.v1.DoubtfulText.
+ * Use `create(DoubtfulTextSchema)` to create a new message.
+ */
+export const DoubtfulTextSchema: GenMessage<DoubtfulText> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 12);
 
 /**
  * An ask is in the journal.
@@ -484,7 +519,7 @@ export type Accepted = Message<"bowline.local.v1.Accepted"> & {
  * Use `create(AcceptedSchema)` to create a new message.
  */
 export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 12);
+  messageDesc(file_bowline_local_v1_local, 13);
 
 /**
  * An ask waits.
@@ -519,7 +554,7 @@ export type Waiting = Message<"bowline.local.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 13);
+  messageDesc(file_bowline_local_v1_local, 14);
 
 /**
  * A run ended.
@@ -561,7 +596,7 @@ export type Ended = Message<"bowline.local.v1.Ended"> & {
  * Use `create(EndedSchema)` to create a new message.
  */
 export const EndedSchema: GenMessage<Ended> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 14);
+  messageDesc(file_bowline_local_v1_local, 15);
 
 /**
  * Request of Follow.
@@ -582,7 +617,7 @@ export type FollowRequest = Message<"bowline.local.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 15);
+  messageDesc(file_bowline_local_v1_local, 16);
 
 /**
  * Response of Follow.
@@ -603,7 +638,7 @@ export type FollowResponse = Message<"bowline.local.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 16);
+  messageDesc(file_bowline_local_v1_local, 17);
 
 /**
  * Request of Cancel.
@@ -624,7 +659,7 @@ export type CancelRequest = Message<"bowline.local.v1.CancelRequest"> & {
  * Use `create(CancelRequestSchema)` to create a new message.
  */
 export const CancelRequestSchema: GenMessage<CancelRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 17);
+  messageDesc(file_bowline_local_v1_local, 18);
 
 /**
  * Response of Cancel.
@@ -639,7 +674,7 @@ export type CancelResponse = Message<"bowline.local.v1.CancelResponse"> & {
  * Use `create(CancelResponseSchema)` to create a new message.
  */
 export const CancelResponseSchema: GenMessage<CancelResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 18);
+  messageDesc(file_bowline_local_v1_local, 19);
 
 /**
  * Request of ListQueue.
@@ -667,7 +702,7 @@ export type ListQueueRequest = Message<"bowline.local.v1.ListQueueRequest"> & {
  * Use `create(ListQueueRequestSchema)` to create a new message.
  */
 export const ListQueueRequestSchema: GenMessage<ListQueueRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 19);
+  messageDesc(file_bowline_local_v1_local, 20);
 
 /**
  * Response of ListQueue.
@@ -695,7 +730,7 @@ export type ListQueueResponse = Message<"bowline.local.v1.ListQueueResponse"> & 
  * Use `create(ListQueueResponseSchema)` to create a new message.
  */
 export const ListQueueResponseSchema: GenMessage<ListQueueResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 20);
+  messageDesc(file_bowline_local_v1_local, 21);
 
 /**
  * An ask that is not answered yet.
@@ -765,7 +800,7 @@ export type QueuedAsk = Message<"bowline.local.v1.QueuedAsk"> & {
  * Use `create(QueuedAskSchema)` to create a new message.
  */
 export const QueuedAskSchema: GenMessage<QueuedAsk> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 21);
+  messageDesc(file_bowline_local_v1_local, 22);
 
 /**
  * Request of ListEgress.
@@ -800,7 +835,7 @@ export type ListEgressRequest = Message<"bowline.local.v1.ListEgressRequest"> & 
  * Use `create(ListEgressRequestSchema)` to create a new message.
  */
 export const ListEgressRequestSchema: GenMessage<ListEgressRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 22);
+  messageDesc(file_bowline_local_v1_local, 23);
 
 /**
  * Response of ListEgress.
@@ -828,7 +863,7 @@ export type ListEgressResponse = Message<"bowline.local.v1.ListEgressResponse"> 
  * Use `create(ListEgressResponseSchema)` to create a new message.
  */
 export const ListEgressResponseSchema: GenMessage<ListEgressResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 23);
+  messageDesc(file_bowline_local_v1_local, 24);
 
 /**
  * Request of ListGrants.
@@ -856,7 +891,7 @@ export type ListGrantsRequest = Message<"bowline.local.v1.ListGrantsRequest"> & 
  * Use `create(ListGrantsRequestSchema)` to create a new message.
  */
 export const ListGrantsRequestSchema: GenMessage<ListGrantsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 24);
+  messageDesc(file_bowline_local_v1_local, 25);
 
 /**
  * Response of ListGrants.
@@ -884,7 +919,7 @@ export type ListGrantsResponse = Message<"bowline.local.v1.ListGrantsResponse"> 
  * Use `create(ListGrantsResponseSchema)` to create a new message.
  */
 export const ListGrantsResponseSchema: GenMessage<ListGrantsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 25);
+  messageDesc(file_bowline_local_v1_local, 26);
 
 /**
  * Which files may leave the box, for whom and how much of them.
@@ -954,7 +989,7 @@ export type Grant = Message<"bowline.local.v1.Grant"> & {
  * Use `create(GrantSchema)` to create a new message.
  */
 export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 26);
+  messageDesc(file_bowline_local_v1_local, 27);
 
 /**
  * Request of GrantDocuments.
@@ -1003,7 +1038,7 @@ export type GrantDocumentsRequest = Message<"bowline.local.v1.GrantDocumentsRequ
  * Use `create(GrantDocumentsRequestSchema)` to create a new message.
  */
 export const GrantDocumentsRequestSchema: GenMessage<GrantDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 27);
+  messageDesc(file_bowline_local_v1_local, 28);
 
 /**
  * Response of GrantDocuments.
@@ -1052,7 +1087,7 @@ export type GrantDocumentsResponse = Message<"bowline.local.v1.GrantDocumentsRes
  * Use `create(GrantDocumentsResponseSchema)` to create a new message.
  */
 export const GrantDocumentsResponseSchema: GenMessage<GrantDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 28);
+  messageDesc(file_bowline_local_v1_local, 29);
 
 /**
  * A file or folder that could not be shared or granted.
@@ -1087,7 +1122,7 @@ export type LeftOut = Message<"bowline.local.v1.LeftOut"> & {
  * Use `create(LeftOutSchema)` to create a new message.
  */
 export const LeftOutSchema: GenMessage<LeftOut> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 29);
+  messageDesc(file_bowline_local_v1_local, 30);
 
 /**
  * A folder whose files are meant.
@@ -1115,7 +1150,7 @@ export type GrantedFolder = Message<"bowline.local.v1.GrantedFolder"> & {
  * Use `create(GrantedFolderSchema)` to create a new message.
  */
 export const GrantedFolderSchema: GenMessage<GrantedFolder> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 30);
+  messageDesc(file_bowline_local_v1_local, 31);
 
 /**
  * A file that may leave the box for a collection.
@@ -1157,7 +1192,7 @@ export type GrantedDocument = Message<"bowline.local.v1.GrantedDocument"> & {
  * Use `create(GrantedDocumentSchema)` to create a new message.
  */
 export const GrantedDocumentSchema: GenMessage<GrantedDocument> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 31);
+  messageDesc(file_bowline_local_v1_local, 32);
 
 /**
  * Request of RevokeGrant.
@@ -1178,7 +1213,7 @@ export type RevokeGrantRequest = Message<"bowline.local.v1.RevokeGrantRequest"> 
  * Use `create(RevokeGrantRequestSchema)` to create a new message.
  */
 export const RevokeGrantRequestSchema: GenMessage<RevokeGrantRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 32);
+  messageDesc(file_bowline_local_v1_local, 33);
 
 /**
  * Response of RevokeGrant.
@@ -1193,7 +1228,7 @@ export type RevokeGrantResponse = Message<"bowline.local.v1.RevokeGrantResponse"
  * Use `create(RevokeGrantResponseSchema)` to create a new message.
  */
 export const RevokeGrantResponseSchema: GenMessage<RevokeGrantResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 33);
+  messageDesc(file_bowline_local_v1_local, 34);
 
 /**
  * Request of VerifyJournal.
@@ -1208,7 +1243,7 @@ export type VerifyJournalRequest = Message<"bowline.local.v1.VerifyJournalReques
  * Use `create(VerifyJournalRequestSchema)` to create a new message.
  */
 export const VerifyJournalRequestSchema: GenMessage<VerifyJournalRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 34);
+  messageDesc(file_bowline_local_v1_local, 35);
 
 /**
  * Response of VerifyJournal.
@@ -1271,7 +1306,7 @@ export type VerifyJournalResponse = Message<"bowline.local.v1.VerifyJournalRespo
  * Use `create(VerifyJournalResponseSchema)` to create a new message.
  */
 export const VerifyJournalResponseSchema: GenMessage<VerifyJournalResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 35);
+  messageDesc(file_bowline_local_v1_local, 36);
 
 /**
  * What the archive of the ledger holds: the lines of records that are no longer in the journal.
@@ -1327,7 +1362,7 @@ export type LedgerArchiveCheck = Message<"bowline.local.v1.LedgerArchiveCheck"> 
  * Use `create(LedgerArchiveCheckSchema)` to create a new message.
  */
 export const LedgerArchiveCheckSchema: GenMessage<LedgerArchiveCheck> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 36);
+  messageDesc(file_bowline_local_v1_local, 37);
 
 /**
  * Request of GetSummary.
@@ -1348,7 +1383,7 @@ export type GetSummaryRequest = Message<"bowline.local.v1.GetSummaryRequest"> & 
  * Use `create(GetSummaryRequestSchema)` to create a new message.
  */
 export const GetSummaryRequestSchema: GenMessage<GetSummaryRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 37);
+  messageDesc(file_bowline_local_v1_local, 38);
 
 /**
  * Response of GetSummary.
@@ -1376,7 +1411,7 @@ export type GetSummaryResponse = Message<"bowline.local.v1.GetSummaryResponse"> 
  * Use `create(GetSummaryResponseSchema)` to create a new message.
  */
 export const GetSummaryResponseSchema: GenMessage<GetSummaryResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 38);
+  messageDesc(file_bowline_local_v1_local, 39);
 
 /**
  * Request of GetStatus.
@@ -1391,7 +1426,7 @@ export type GetStatusRequest = Message<"bowline.local.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 39);
+  messageDesc(file_bowline_local_v1_local, 40);
 
 /**
  * Response of GetStatus.
@@ -1531,7 +1566,7 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 40);
+  messageDesc(file_bowline_local_v1_local, 41);
 
 /**
  * Tool calls that were refused for one reason.
@@ -1566,7 +1601,7 @@ export type RefusedCalls = Message<"bowline.local.v1.RefusedCalls"> & {
  * Use `create(RefusedCallsSchema)` to create a new message.
  */
 export const RefusedCallsSchema: GenMessage<RefusedCalls> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 41);
+  messageDesc(file_bowline_local_v1_local, 42);
 
 /**
  * Request of GetFacts.
@@ -1601,7 +1636,7 @@ export type GetFactsRequest = Message<"bowline.local.v1.GetFactsRequest"> & {
  * Use `create(GetFactsRequestSchema)` to create a new message.
  */
 export const GetFactsRequestSchema: GenMessage<GetFactsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 42);
+  messageDesc(file_bowline_local_v1_local, 43);
 
 /**
  * Response of GetFacts.
@@ -1622,7 +1657,7 @@ export type GetFactsResponse = Message<"bowline.local.v1.GetFactsResponse"> & {
  * Use `create(GetFactsResponseSchema)` to create a new message.
  */
 export const GetFactsResponseSchema: GenMessage<GetFactsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 43);
+  messageDesc(file_bowline_local_v1_local, 44);
 
 /**
  * What a mark stands for.
@@ -1650,7 +1685,7 @@ export type KnownFact = Message<"bowline.local.v1.KnownFact"> & {
  * Use `create(KnownFactSchema)` to create a new message.
  */
 export const KnownFactSchema: GenMessage<KnownFact> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 44);
+  messageDesc(file_bowline_local_v1_local, 45);
 
 /**
  * How the session of an edge with its control plane stands.
