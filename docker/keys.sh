@@ -4,8 +4,8 @@
 set -eu
 umask 077
 
-# complete FILE: KEY becomes KEY.PIN.
-complete() {
+# with_pin FILE: KEY becomes KEY.PIN.
+with_pin() {
   read -r whole <"$1" || [ -n "$whole" ]
   case $whole in *.*) return ;; esac
   read -r pin </var/lib/bowline/control.pin || [ -n "$pin" ]
@@ -20,7 +20,7 @@ key() {
   shift
   file=/v/keys-$pool/worker.key
   if [ -s "$file" ]; then
-    complete "$file"
+    with_pin "$file"
     return
   fi
   words=
