@@ -16,6 +16,7 @@ import {
 import { EXIT } from '../base/status-codes.ts';
 import { fromFailure } from '../contract/errors.ts';
 import { exitOfRun } from './exit-codes.ts';
+import { leavesPart } from './left-out-text.ts';
 import { enumText, type Plain, type PlainObject, plain } from './plain.ts';
 
 /** Where an ask stands when the command ends. */
@@ -37,11 +38,14 @@ export interface AskResult {
   expires?: number;
 }
 
-/** Exit code: of the outcome, else of what it waits for. An answer without a file that was to be shared is one in part. */
-export function exitOfAsk(result: AskResult): number {
+/** Exit code: of the outcome, else of what it waits for. An answer without a file that was to be shared is one in part. @param named what was to be shared, as it was typed */
+export function exitOfAsk(result: AskResult, named: readonly string[] = []): number {
   const { ended, approval, late, shared } = result;
   const answered = ended?.outcome && exitOfRun(ended.outcome.state);
-  if (answered === EXIT.answered && ((shared?.leftOut.length ?? 0) > 0 || unsharedOf(result).length > 0))
+  if (
+    answered === EXIT.answered &&
+    ((shared?.moreLeftOut ?? 0) > 0 || leavesPart(shared?.leftOut ?? [], named) || unsharedOf(result).length > 0)
+  )
     return EXIT.partial;
   if (answered !== undefined) return answered;
   if (approval) return EXIT.approval;

@@ -14,6 +14,7 @@ import { jobLine } from './job-text.ts';
 import type { LineReader } from './line-reader.ts';
 import { linksOf } from './links.ts';
 import { liveLine } from './live-line.ts';
+import { namingMissing } from './missing-path.ts';
 import { offeredShares } from './offered-shares.ts';
 import type { Printer } from './output.ts';
 import { canPick, MAX_SHARES, pickShares } from './pick-shares.ts';
@@ -150,6 +151,7 @@ export class ChatSession {
       edge,
       io,
       sharesFor(outcome.withheld, status.roots, io.cwd),
+      { text, shared: result.shared?.paths ?? [] },
     );
     for (const limit of limits) err.line(limit, 'yellow');
     return [...offered];
@@ -221,7 +223,10 @@ export async function previewShares(
   if (shares.length === 0) return '';
   const { shared } = await edge
     .client(LocalService)
-    .previewShares({ shares: shares.map((each) => parseShare(each, io)) });
+    .previewShares({ shares: shares.map((each) => parseShare(each, io)) })
+    .catch((error: unknown) => {
+      throw namingMissing(error, shares, io);
+    });
   const { paths = [], bytes = 0n, leftOut = [] } = shared ?? {};
   const out = leftOut.length > 0 ? `; ${countText(leftOut.length, 'file')} left out: ${leftOut[0]?.problem}` : '';
   return `${countText(paths.length, 'file')}, ${bytesText(bytes)}${out}`;

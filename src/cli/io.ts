@@ -10,6 +10,8 @@ export interface CliIo {
   readonly stderr: OutStream;
   /** Where it is told what is waited for, if not on stderr. */
   readonly waitsOn?: OutStream;
+  /** It is told how far it is: of a wait only what stands in its way is told. */
+  readonly tellsProgress?: boolean;
   /** Calls `listener` at each Ctrl-C until the returned function is called; without a listener Ctrl-C ends the process. */
   onInterrupt(listener: () => void): () => void;
   /** Sets the exit code of the process; the last call counts. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { leftOutLines } from './left-out-text.ts';
+import { leavesPart, leftOutLines } from './left-out-text.ts';
 
 const picture = (path: string) => ({ path, reason: 'DOCUMENT_NOT_TEXT', problem: 'it is a picture' });
 const LARGE = { path: '日志.log', reason: 'FILE_TOO_LARGE', problem: 'it is too large' };
@@ -18,4 +18,13 @@ test('one line for each reason, with the first names of many', () => {
     'not added: 7 more files, which would be too many to name',
   ]);
   expect(leftOutLines([], { not: 'not shared' })).toEqual([]);
+});
+
+test('a picture in a folder makes nothing partial; one that was named does, and so does any other reason', () => {
+  const picture = { path: 'docs/花园.png', reason: 'DOCUMENT_NOT_TEXT' };
+  expect(leavesPart([], ['docs'])).toBe(false);
+  expect(leavesPart([picture], ['docs', '*.png'])).toBe(false);
+  expect(leavesPart([picture], ['docs', './docs/花园.png'])).toBe(true);
+  expect(leavesPart([picture], ['花园.png#L1-L3'])).toBe(true);
+  expect(leavesPart([picture, { path: 'docs/a.md', reason: 'FILE_TOO_LARGE' }], ['docs'])).toBe(true);
 });

@@ -1,4 +1,5 @@
 // What was meant and left out, in as few lines as say why: one for each reason, with the first names of many. Pure.
+import { basename } from 'node:path';
 import { countText } from './units.ts';
 
 /** A file or folder that was left out. */
@@ -27,6 +28,18 @@ export function leftOutLines(files: readonly LeftOutFile[], { not, more = 0, ver
   if (more > 0) lines.push(`${not}: ${countText(more, 'more file')}, which would be too many to name`);
   const hidden = [...groups.values()].some(({ length }) => length > NAMES);
   return hidden && !verbose ? [...lines, `all ${countText(files.length, 'name')}: --verbose`] : lines;
+}
+
+/** Files without a text, as images are. */
+const NO_TEXT: ReadonlySet<string> = new Set(['NOT_TEXT', 'DOCUMENT_NOT_TEXT']);
+
+/**
+ * Whether what was left out makes it a thing done in part. A folder or a pattern means what has a text in it; a file that was named itself
+ * was meant.
+ */
+export function leavesPart(left: readonly Pick<LeftOutFile, 'path' | 'reason'>[], named: readonly string[]): boolean {
+  const names = new Set(named.map((each) => basename(each.replace(/#L\d{1,9}(?:-L?\d{1,9})?$/, ''))));
+  return left.some(({ path, reason }) => !NO_TEXT.has(reason) || names.has(basename(path)));
 }
 
 function groupLines(group: readonly LeftOutFile[], not: string, verbose: boolean): string[] {

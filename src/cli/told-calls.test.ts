@@ -12,10 +12,11 @@ interface Told {
   /** Called when something was told; when it resolves the other side answers. */
   readonly answer?: (told: string[]) => boolean;
   readonly timeoutMs?: number;
+  readonly tellsProgress?: boolean;
 }
 
 /** What was told, and the reason with which the call ended. */
-async function called({ look, answer = () => false, timeoutMs }: Told) {
+async function called({ look, answer = () => false, timeoutMs, tellsProgress = false }: Told) {
   const told: string[] = [];
   let release = () => {};
   const released = new Promise<void>((resolve) => {
@@ -37,7 +38,7 @@ async function called({ look, answer = () => false, timeoutMs }: Told) {
     },
   };
   const options: ToldCallsOptions = {
-    io: { env: {}, stderr },
+    io: { env: {}, stderr, tellsProgress },
     where: 'there',
     look,
     quietMs: 1,
@@ -57,6 +58,12 @@ test('what stands in the way is told once, and the call is given up with it', as
   expect(told).toEqual(['waiting for an answer from there', `waiting for an answer from there: ${FULL.message}`]);
   expect(ended).toMatchObject({ reason: 'NO_ANSWER', exit: 7 });
   expect((ended as AppError).message).toContain(FULL.message);
+});
+
+test('where it is told how far it is, only what stands in the way is told beside that', async () => {
+  const { told, ended } = await called({ look: async () => FULL, tellsProgress: true });
+  expect(told).toEqual([`waiting for an answer from there: ${FULL.message}`]);
+  expect(ended).toMatchObject({ reason: 'NO_ANSWER' });
 });
 
 test('a side that says nothing of itself either is given up, too', async () => {

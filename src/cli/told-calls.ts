@@ -52,7 +52,8 @@ async function told<T>(
   const { io, where, look, quietMs = QUIET_MS, lookMs = LOOK_MS, giveUpMs = GIVE_UP_MS } = options;
   const since = performance.now();
   const giveUp = new AbortController();
-  const line = tellWait(io, `waiting for an answer from ${where}`, quietMs);
+  const plain = io.tellsProgress ? '' : `waiting for an answer from ${where}`;
+  const line = tellWait(io, plain, quietMs);
   let timer: NodeJS.Timeout | undefined;
   let problem = UNSAID;
   let blockedSince: number | undefined;
@@ -76,7 +77,7 @@ async function told<T>(
     } else {
       blockedSince = undefined;
       problem = UNSAID;
-      line.say(`waiting for an answer from ${where}`);
+      line.say(plain);
     }
     timer = setTimeout(again, lookMs);
   };

@@ -8,7 +8,7 @@ import { Printer } from './output.ts';
 export const QUIET_MS = 1_500;
 
 /** Where waits are told, and by which environment. */
-export type WaitIo = Pick<CliIo, 'env' | 'stderr' | 'waitsOn'>;
+export type WaitIo = Pick<CliIo, 'env' | 'stderr' | 'waitsOn' | 'tellsProgress'>;
 
 /** A stream on which nothing is told. */
 export const UNTOLD: OutStream = { write: () => true };
@@ -19,7 +19,7 @@ export interface ToldWait {
   stop(): void;
 }
 
-/** Tells `what` after a moment, until it is stopped. */
+/** Tells `what` after a moment, until it is stopped; nothing where that is empty. */
 export function tellWait(io: WaitIo, what: string, quietMs = QUIET_MS): ToldWait {
   const stream = io.waitsOn ?? io.stderr;
   const live = liveLine({ stderr: stream, env: io.env });
@@ -30,6 +30,7 @@ export function tellWait(io: WaitIo, what: string, quietMs = QUIET_MS): ToldWait
   const tell = () => {
     if (!isDue || now === told) return;
     told = now;
+    if (now === '') return live?.hide();
     if (live) live.show(now);
     else plain.line(now, 'yellow');
   };

@@ -150,9 +150,19 @@ test('commands share, list jobs and what left the box, and tell mistakes', async
 });
 
 test('a share that matches nothing, or is not allowed, is refused when it is given, and the next ask is asked', async () => {
-  const { stderr, stdout } = await chat(['/share nomatch', '/share /secret', '/share', "/share '*.md'", 'q', '/quit']);
+  writeFileSync(join(box.folder, 'secret'), 'x');
+  const { stderr, stdout } = await chat([
+    '/share nomatch',
+    `/share ${join(box.folder, 'secret')}`,
+    '/share /nonexistent/secret',
+    '/share',
+    "/share '*.md'",
+    'q',
+    '/quit',
+  ]);
   expect(stderr).toContain('(SHARE_NO_MATCH)');
   expect(stderr).toContain('(PATH_NOT_ALLOWED)');
+  expect(stderr).toContain('there is no such file or folder on this machine');
   expect(stderr).toContain('sharing nothing\n');
   expect(stderr).toContain('*.md: 2 files, 1.5 KB; 1 file left out: too large');
   expect(sharesOf()).toEqual([[join(box.cwd, '*.md')]]);

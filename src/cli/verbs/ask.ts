@@ -14,6 +14,7 @@ import type { CliIo } from '../io.ts';
 import { knownConversation } from '../known-conversation.ts';
 import { linksOf } from '../links.ts';
 import { liveLine } from '../live-line.ts';
+import { namingMissing } from '../missing-path.ts';
 import { offeredShares } from '../offered-shares.ts';
 import { Printer } from '../output.ts';
 import { canPick, Keys, MAX_SHARES, mustBeFewShares, pickShares } from '../pick-shares.ts';
@@ -116,6 +117,8 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
         onInterrupt: io.onInterrupt,
         wait,
         timeoutMs: timeout,
+      }).catch((error: unknown) => {
+        throw namingMissing(error, options.share, io);
       });
       const chosen = await show(io, { edge, printer, result, text, options });
       if (chosen.length === 0) return;
@@ -154,7 +157,7 @@ interface Shown {
 
 /** Prints what an ask came to, and sets the exit code. Returns what the owner then wants to share, to ask again with. */
 async function show(io: CliIo, { edge, printer, result, text, options }: Shown): Promise<string[]> {
-  io.exit(exitOfAsk(result));
+  io.exit(exitOfAsk(result, options.share));
   if (options.json) printer.flush();
   const outcome = result.ended?.outcome;
   const out = new Printer(io.stdout, io.env);
@@ -169,7 +172,10 @@ async function show(io: CliIo, { edge, printer, result, text, options }: Shown):
   const { verbose } = options;
   const { conversation } = result;
   const { program } = out;
-  const offered = await offeredShares(edge, io, sharesFor(outcome.withheld, status.roots, io.cwd));
+  const offered = await offeredShares(edge, io, sharesFor(outcome.withheld, status.roots, io.cwd), {
+    text,
+    shared: result.shared?.paths ?? [],
+  });
   const about = { program, outcome, offered, conversation, text, verbose, pick };
   const stayed = stayedHome({ ...about, unshared: unsharedOf(result) });
   const link = await linksOf(io.stdout, io.env);

@@ -25,8 +25,9 @@ import { reEmbedCollections } from '../docs-re-embed.ts';
 import { removeDocuments } from '../docs-remove.ts';
 import { excludeOption, gitignoreOption } from '../ignore-options.ts';
 import type { CliIo } from '../io.ts';
-import { leftOutLines } from '../left-out-text.ts';
+import { leavesPart, leftOutLines } from '../left-out-text.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
+import { namingMissing } from '../missing-path.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
 import { ProgressBar } from '../progress-bar.ts';
@@ -85,7 +86,7 @@ export function docsVerb(io: CliIo): Command {
         'after',
         `
 What is unchanged is not sent through a model again; a file that changed replaces what was there. From then on \`ask\` looks
-into the collection (\`--no-docs\` does not). What cannot be read is named, the rest is added, and the exit code is 8. What a
+into the collection (\`--no-docs\` does not). What cannot be read is named, the rest is added, and the exit code is 8 (0 where it is only images and the like in a folder). What a
 .bowlineignore file names, as in .gitignore, is never added.
 
 Examples:
@@ -158,7 +159,7 @@ async function add(io: CliIo, paths: string[], options: AddOptions): Promise<voi
   let grants: unknown[] = [];
   try {
     const added = await using(localSide(io, options), (edge) =>
-      using(controlSide(io, options), (control) =>
+      using(controlSide({ ...io, tellsProgress: true }, options), (control) =>
         addDocuments({
           edge,
           control,
@@ -183,7 +184,7 @@ async function add(io: CliIo, paths: string[], options: AddOptions): Promise<voi
     );
     bar?.clear();
     const { documents, leftOut, gone, removed } = added;
-    io.exit(exitOf(added));
+    io.exit(exitOf(added, paths));
     if (options.json) {
       out.json({
         grant: grants[0],
@@ -203,16 +204,19 @@ async function add(io: CliIo, paths: string[], options: AddOptions): Promise<voi
       told(out, err, options.to, documents);
       toldGone(out, err, options.to, added);
     }
+  } catch (error) {
+    throw namingMissing(error, paths, io);
   } finally {
     bar?.clear();
     stop();
   }
 }
 
-function exitOf({ documents, leftOut }: AddedDocuments): number {
-  const failed = documents.filter(({ state }) => state === IngestState.FAILED).length;
-  if (failed === 0 && leftOut.length === 0) return EXIT.answered;
-  return failed === documents.length ? EXIT.failed : EXIT.partial;
+function exitOf({ documents, leftOut, moreLeftOut }: AddedDocuments, paths: readonly string[]): number {
+  const failed = documents.filter(({ state }) => state === IngestState.FAILED);
+  if (failed.length > 0 && failed.length === documents.length) return EXIT.failed;
+  const left = [...leftOut, ...failed.map(({ id, reason }) => ({ path: id, reason }))];
+  return moreLeftOut > 0 || leavesPart(left, paths) ? EXIT.partial : EXIT.answered;
 }
 
 /** Names of documents that are shown. */
