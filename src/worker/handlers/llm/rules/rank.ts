@@ -31,6 +31,11 @@ const WANTS_NUMBER =
 const HAS_NUMBER =
   /\d|[一二三四五六七八九十][月日号点年]|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b/i;
 
+/** One that wants a time prefers a time to any other number. */
+const WANTS_TIME = /\b(?:when|date|dates|deadline|day|time)\b|什么时候|何时|日期|时间|几[号点月天]|截止/i;
+const HAS_TIME =
+  /\d{4}-\d\d|\b\d{1,2}:\d\d\b|\d\s?(?:am|pm|st|nd|rd|th)\b|[\d一二三四五六七八九十][月日号点年]|\d may\b|\bmay \d|\b(?:january|february|march|april|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday|today|tomorrow|noon|midnight|o'clock)\b|周[一二三四五六日末]|星期/i;
+
 /** A question that wants a place prefers units that tell one. */
 const WANTS_PLACE = /\bwhere\b|\b(?:venue|address|location|place)\b|在哪|哪里|哪儿|地点|地址|什么地方/i;
 const HAS_PLACE =
@@ -57,6 +62,7 @@ export function rank(units: readonly Located[], query: string, question: string)
     const follows = before?.path === unit.path && before.kind === 'text' && unit.startLine - before.endLine <= 1;
     return new Set(follows && PRONOUN.test(unit.text) ? bags[index - 1] : []);
   };
+  const wantsTime = WANTS_TIME.test(question);
   const wantsPlace = WANTS_PLACE.test(question);
   const meaning = WANTS_MEANING.test(question) ? query : undefined;
   const ranked: Ranked[] = [];
@@ -92,6 +98,7 @@ export function rank(units: readonly Located[], query: string, question: string)
     if (held === 0 && above < (tellsNumber && before.size > 0 ? Number.MIN_VALUE : total / 2)) continue;
     score *= 1 + 0.35 * adjacent(wanted, bag);
     if (tellsNumber) score *= 1.3;
+    if (wantsTime && HAS_TIME.test(unit.text)) score *= 1.6;
     const tellsPlace = wantsPlace && HAS_PLACE.test(unit.text.replace(TIME_WORD, ' '));
     if (tellsPlace) score *= 4;
     if (meaning !== undefined && defines(unit.text, meaning)) score *= 2.5;

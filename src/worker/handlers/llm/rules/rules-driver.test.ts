@@ -288,6 +288,18 @@ const CONFIG = 'export const LIMIT = 3;\nexport const DEFAULT_TIMEOUT_MS = 4500;
 test.each([
   ['Where is the launch?', 'd/launch.md', LAUNCH, /^- “The venue is the Old Brewery in Leeds\.” \(d\/launch\.md:4\)/],
   ['When is the launch?', 'd/launch.md', LAUNCH, /^- “The product launch is on 14 May 2027\.”/],
+  [
+    'When is the launch?',
+    'd/plan.md',
+    '# Launch\n\nThe budget of the launch is 52000 EUR.\nThe launch is on 14 May, at nine in the morning.\n',
+    /^- “The launch is on 14 May, at nine in the morning\.”/,
+  ],
+  [
+    '发布会是什么时候？',
+    'd/发布会.md',
+    '# 发布会\n\n发布会预算5万元。\n发布会在5月14日举行。\n',
+    /^- “发布会在5月14日举行。”/,
+  ],
   ['发布会在哪里？', 'd/发布会.md', '# 发布会\n\n发布会定在五月十四日。\n地点是老酒厂。\n', /^- “地点是老酒厂。”/],
   [
     "What is Tom Hughes' email?",
