@@ -94,13 +94,24 @@ function linksOf(term: string): number[] {
 const WORDY = /^[\p{L}\p{N}_]$/u;
 const UNSPACED =
   /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]$/u;
-const isWordy = (sign: string): boolean => WORDY.test(sign) && !UNSPACED.test(sign);
+
+/** What was told of the signs of one unit: a hit asks for two of them at each end, and a text may be nothing but hits. 1 is no, 2 is yes. */
+const told = new Uint8Array(0x1_0000);
+
+function isWordy(code: number): boolean {
+  const known = told[code];
+  if (known) return known === 2;
+  const sign = String.fromCodePoint(code);
+  const wordy = WORDY.test(sign) && !UNSPACED.test(sign);
+  // Beyond its end an entry is not kept.
+  told[code] = wordy ? 2 : 1;
+  return wordy;
+}
 
 /** Whether the signs before and behind a place are of one word. */
 function joins(text: string, at: number): boolean {
   if (at <= 0 || at >= text.length) return false;
-  const before = String.fromCodePoint(text.codePointAt(isLow(text, at - 1) ? at - 2 : at - 1) ?? 0);
-  return isWordy(before) && isWordy(String.fromCodePoint(text.codePointAt(at) ?? 0));
+  return isWordy(text.codePointAt(isLow(text, at - 1) ? at - 2 : at - 1) ?? 0) && isWordy(text.codePointAt(at) ?? 0);
 }
 
 const isLow = (text: string, at: number): boolean => at > 0 && (text.charCodeAt(at) & 0xfc00) === 0xdc00;
