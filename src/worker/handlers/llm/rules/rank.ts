@@ -27,14 +27,17 @@ const MEANS =
 
 /** A question that wants a number or a time prefers units that have one. */
 const WANTS_NUMBER =
-  /\b(when|date|dates|deadline|day|time|how (?:many|much|long|old|often|far|heavy|tall|wide|deep|high|fast)|price|cost|pay|paid|spen[dt]|version|number|port)\b|什么时候|何时|日期|时间|几[号点月天]|多少|多久|价格|版本|截止/i;
-const HAS_NUMBER =
-  /\d|[一二三四五六七八九十][月日号点年]|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b/i;
-
+  /\b(?:how (?:many|much|long|old|often|far|heavy|tall|wide|deep|high|fast)|price|cost|pay|paid|spen[dt]|version|number|port)\b|多少|多久|价格|版本/i;
 /** One that wants a time prefers a time to any other number. */
 const WANTS_TIME = /\b(?:when|date|dates|deadline|day|time)\b|什么时候|何时|日期|时间|几[号点月天]|截止/i;
-const HAS_TIME =
-  /\d{4}-\d\d|\b\d{1,2}:\d\d\b|\d\s?(?:am|pm|st|nd|rd|th)\b|[\d一二三四五六七八九十][月日号点年]|\d may\b|\bmay \d|\b(?:january|february|march|april|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday|today|tomorrow|noon|midnight|o'clock)\b|周[一二三四五六日末]|星期/i;
+/** Months and days of the week, but for "may", which is seldom a month. */
+const NAMED =
+  'january|february|march|april|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday';
+const HAS_NUMBER = new RegExp(`\\d|[一二三四五六七八九十][月日号点年]|\\b(?:${NAMED}|may)\\b`, 'i');
+const HAS_TIME = new RegExp(
+  `\\d{4}-\\d\\d|\\b\\d{1,2}:\\d\\d\\b|\\d\\s?(?:am|pm|st|nd|rd|th)\\b|[\\d一二三四五六七八九十][月日号点年]|\\d may\\b|\\bmay \\d|\\b(?:${NAMED}|today|tomorrow|noon|midnight|o'clock)\\b|周[一二三四五六日末]|星期`,
+  'i',
+);
 
 /** A question that wants a place prefers units that tell one. */
 const WANTS_PLACE = /\bwhere\b|\b(?:venue|address|location|place)\b|在哪|哪里|哪儿|地点|地址|什么地方/i;
@@ -55,14 +58,14 @@ export function rank(units: readonly Located[], query: string, question: string)
   const average = bags.reduce((sum, bag) => sum + bag.length, 0) / Math.max(1, bags.length) || 1;
   const idf = new Map(wanted.map((token) => [token, weightOf(token, units, bags)]));
   const total = [...idf.values()].reduce((sum, weight) => sum + weight, 0) || 1;
-  const wantsNumber = WANTS_NUMBER.test(question);
+  const wantsTime = WANTS_TIME.test(question);
+  const wantsNumber = wantsTime || WANTS_NUMBER.test(question);
   /** Words of the sentence before, which "it" or "she" stands for. */
   const meantBefore = (index: number): ReadonlySet<string> => {
     const [unit, before] = [units[index]!, units[index - 1]];
     const follows = before?.path === unit.path && before.kind === 'text' && unit.startLine - before.endLine <= 1;
     return new Set(follows && PRONOUN.test(unit.text) ? bags[index - 1] : []);
   };
-  const wantsTime = WANTS_TIME.test(question);
   const wantsPlace = WANTS_PLACE.test(question);
   const meaning = WANTS_MEANING.test(question) ? query : undefined;
   const ranked: Ranked[] = [];
