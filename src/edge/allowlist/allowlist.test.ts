@@ -120,13 +120,13 @@ test('the home in use, keys and secret files are denied even inside an allowed f
   expect(isSecretName('environment.md')).toBe(false);
 });
 
-test('only exact entries with confirm: never are written', () => {
+test('only exact entries are written, each as its entry says', () => {
   const { dir, list } = setup(
     'allow:\n  write:\n    - {path: DIR/docs/out.txt, confirm: never}\n    - {path: DIR/docs/ask.txt, confirm: always}\n    - {path: DIR/outside/only.txt, confirm: never}\n',
   );
   expect(list.judgeWrite('docs/out.txt').path).toBe(join(dir, 'docs/out.txt'));
   expect(list.judgeWrite('only.txt').path).toBe(join(dir, 'outside/only.txt'));
-  expect(refusal(() => list.judgeWrite('docs/ask.txt'))).toMatch(/^CONFIRMATION_NEEDED/);
+  expect(list.judgeWrite('docs/ask.txt').entry.confirm).toBe('always');
   expect(refusal(() => list.judgeWrite('docs/notes.md'))).toMatch(/^PATH_NOT_ALLOWED/);
   expect(refusal(() => list.judgeRead(join(dir, 'outside/only.txt')))).toMatch(/^PATH_NOT_ALLOWED/);
 });
@@ -154,7 +154,7 @@ test('a command runs only when every word fits its template', () => {
   }
   expect(refusal(() => list.judgeCommand(['wc', '-l', '/etc/passwd'], '', false))).toMatch(/^PATH_NOT_ALLOWED/);
   expect(refusal(() => list.judgeCommand(['wc', '-l', 'docs/notes.md'], '', true))).toMatch(/^COMMAND_NOT_ALLOWED/);
-  expect(refusal(() => list.judgeCommand(['date'], '', false))).toMatch(/^CONFIRMATION_NEEDED/);
+  expect(list.judgeCommand(['date'], '', false).entry.confirm).toBe('always');
 });
 
 test('what may be written is never what is run', () => {

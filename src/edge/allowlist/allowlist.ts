@@ -13,6 +13,11 @@ import { type Denials, type Opened, openBeneath } from './open-beneath.ts';
 import { type OpenCommand, openCommand, type PlacedCommand } from './open-command.ts';
 import { type OpenFile, openFile, openFolder } from './open-file.ts';
 
+/** A file that an entry lets be written. */
+export interface AllowedWrite extends JudgedPath {
+  readonly entry: WriteEntry;
+}
+
 /** A command that matched an entry. */
 export interface AllowedCommand extends PlacedCommand {
   readonly entry: ExecuteEntry;
@@ -45,25 +50,23 @@ export class Allowlist {
     return judgePath(path, this.readable, this.#denied.below);
   }
 
-  /** Lexical: the file must be exactly one of the entries. @throws PATH_NOT_ALLOWED, CONFIRMATION_NEEDED */
-  judgeWrite(path: string): JudgedPath {
+  /** Lexical: the file must be exactly one of the entries. @throws PATH_NOT_ALLOWED */
+  judgeWrite(path: string): AllowedWrite {
     const judged = judgePath(path, this.roots, this.#denied.anywhere);
     const { root } = judged;
     const own = this.#write.filter(({ realPath }) => contains(root.realPath, realPath));
     const exact = own.find(({ realPath }) => realPath === judged.path);
     const entry = exact ?? own.find(({ realPath }) => sameName(realPath, judged.path));
     if (!entry) throw refused();
-    if (entry.confirm !== 'never') throw new AppError('CONFIRMATION_NEEDED');
-    return inRoot(root, relative(root.realPath, entry.realPath));
+    return { ...inRoot(root, relative(root.realPath, entry.realPath)), entry };
   }
 
-  /** Lexical: every word must fit an entry. @throws COMMAND_NOT_ALLOWED, PATH_NOT_ALLOWED, CONFIRMATION_NEEDED */
+  /** Lexical: every word must fit an entry. @throws COMMAND_NOT_ALLOWED, PATH_NOT_ALLOWED */
   judgeCommand(argv: readonly string[], cwd: string, withInput: boolean): AllowedCommand {
     for (const entry of this.#execute) {
       const matched = matchArgv(entry.argv, argv, (word) => this.judgeRead(word));
       if (!matched) continue;
       if (withInput && !entry.stdin) break;
-      if (entry.confirm !== 'never') throw new AppError('CONFIRMATION_NEEDED');
       const asked = cwd === '' ? undefined : this.#ownForm(this.judgeRead(cwd), entry);
       const folder = this.#folderFor(entry, asked);
       if (this.#conflicts(matched.argv, folder)) break;

@@ -19,7 +19,10 @@ const word = v.pipe(
   v.check((text) => !text.includes('\0'), 'a NUL character cannot be handed to a program'),
 );
 
-const confirm = v.picklist(['never', 'always']);
+const confirm = v.picklist(['never', 'first', 'always']);
+
+/** When the owner is asked: never, at the first call of a run, at each. */
+export type Confirm = v.InferOutput<typeof confirm>;
 
 /** Whether a setting stands under `limits` and not at the top. */
 const isInside = ({ key }: { readonly key: string }): boolean => key.includes('.');
@@ -46,7 +49,7 @@ const schema = v.strictObject({
       // Patterns below the allowed folders, e.g. `.github` or `docs/.config/app.toml`; secret files stay denied.
       /** What begins with a dot and may be read all the same. */
       hidden: v.optional(v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(512))), v.maxLength(64)), []),
-      /** Files that may be written. Without `confirm: never` an entry waits for approvals, which this version lacks. */
+      /** Files that may be written, and whether the owner is asked. */
       write: v.optional(v.array(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)), confirm }))),
       /** Commands that may be run, word by word. */
       execute: v.optional(
@@ -95,7 +98,7 @@ export interface Root {
 /** A file that may be written. Its folder existed when the configuration was read. */
 export interface WriteEntry {
   readonly realPath: string;
-  readonly confirm: 'never' | 'always';
+  readonly confirm: Confirm;
 }
 
 /** A command that may be run. */
@@ -103,7 +106,7 @@ export interface ExecuteEntry {
   readonly argv: readonly string[];
   /** Real path; undefined: the caller chooses among the allowed folders. */
   readonly cwd: string | undefined;
-  readonly confirm: 'never' | 'always';
+  readonly confirm: Confirm;
   readonly output: 'share' | 'withhold';
   readonly isolation: 'auto' | 'none';
   readonly network: boolean;

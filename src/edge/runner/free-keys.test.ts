@@ -79,11 +79,13 @@ test.each<Reason>(['EDGE_BUSY', 'DISK_FULL', 'FILE_CHANGED', 'FILE_UNREADABLE'])
     const method = new MethodRegistry(edgeCapabilities).byFullName(`${FsService.typeName}/Write`)!;
     const tool = {
       method: write,
-      prepare: () => async (emit: (message: ReturnType<typeof response>) => Promise<void>) => {
-        if (fails) throw filledError(reason);
-        effects++;
-        await emit(response());
-      },
+      prepare: () => ({
+        work: async (emit: (message: ReturnType<typeof response>) => Promise<void>) => {
+          if (fails) throw filledError(reason);
+          effects++;
+          await emit(response());
+        },
+      }),
     };
     const response = () => create(WriteResponseSchema, { created: true });
     const open = () => edgeRig(dir, { config, tools: () => [{ method, tool: tool as never }] });

@@ -28,14 +28,15 @@ function deadlyTools(deadly: (method: string, path: string) => boolean) {
         tool: {
           method: tool.method,
           prepare(request, call) {
-            const work = tool.prepare(request, call);
+            const { change, work } = tool.prepare(request, call);
             const path = 'path' in request ? String(request.path) : '';
-            return async (emit) => {
+            const deadlyWork: typeof work = async (emit) => {
               runs.push(path);
               if (!deadly(method.desc.name, path)) return work(emit);
               begun();
               await new Promise(() => {});
             };
+            return { ...(change ? { change } : {}), work: deadlyWork };
           },
         },
       })),

@@ -27,7 +27,7 @@ import type { Blobs } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Reservation } from '../journal/journal-types.ts';
-import type { EdgeTool, Emit } from '../tools/tool.ts';
+import type { EdgeTool, PreparedCall } from '../tools/tool.ts';
 import { addressOf, freedResult } from './answers.ts';
 import { CallEnds } from './call-ends.ts';
 import { Execution } from './execution.ts';
@@ -70,7 +70,7 @@ export interface RunnerParts {
 interface Plan {
   readonly method: CapabilityMethod;
   readonly origins: Origins;
-  readonly work: (emit: Emit) => Promise<void>;
+  readonly work: PreparedCall['work'];
 }
 
 export class ToolRunner {
@@ -266,12 +266,13 @@ export class ToolRunner {
     const served = this.#tools.get(call.method);
     if (!served) throw new AppError('METHOD_NOT_SERVED');
     const { method, tool } = served;
-    if (call.confirmation !== Confirmation.UNSPECIFIED) throw new AppError('CONFIRMATION_NEEDED');
     const request = parseParams(method, call.params);
     const origins = new Origins();
     const { run, recipient, timeout } = call;
     const deadlineMs = timeout && durationMs(timeout);
-    const work = tool.prepare(request, { run, recipient, deadlineMs, signal, origins });
+    const { change, work } = tool.prepare(request, { run, recipient, deadlineMs, signal, origins });
+    const asks = change ? change.confirm !== 'never' : false;
+    if (asks || call.confirmation !== Confirmation.UNSPECIFIED) throw new AppError('CONFIRMATION_NEEDED');
     return { method, origins, work };
   }
 

@@ -42,13 +42,13 @@ function permissions(config: EdgeConfig) {
       effect: Effect.WRITE,
       resource: Resource.PATH,
       name: realPath.slice(realPath.lastIndexOf('/') + 1),
-      confirm: confirm === 'always',
+      confirm: confirm !== 'never',
     })),
     ...config.execute.map(({ argv, confirm }) => ({
       effect: Effect.EXECUTE,
       resource: Resource.COMMAND,
       name: argv[0] ?? '',
-      confirm: confirm === 'always',
+      confirm: confirm !== 'never',
     })),
   ];
 }

@@ -1,7 +1,9 @@
 // What a tool of the edge is: it judges a request by letters, and does the work only when told to. It never sends.
 import type { DescMethod, Message } from '@bufbuild/protobuf';
+import type { Effect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
+import type { Confirm } from '../config/edge-config.ts';
 import type { EdgeLimits } from '../config/edge-settings.ts';
 import type { Origins } from '../egress/origins.ts';
 import type { FactBook } from '../facts/fact-book.ts';
@@ -30,13 +32,36 @@ export interface ToolCallContext {
  */
 export type Emit = (message: Message, when?: 'soon') => Promise<void>;
 
+/** What a call is about to change, and what permits it. */
+export interface Change {
+  /** Names the entry of config.yaml that permits it, e.g. `write notes/todo.md`. */
+  readonly entry: string;
+  readonly confirm: Confirm;
+  /**
+   * Works out what would happen, changing nothing: what the owner is shown, and what the work is bound to.
+   * @throws what the work would throw before it changes anything
+   */
+  readonly show: () => Promise<Effect>;
+}
+
+/** A request that was judged by its letters. */
+export interface PreparedCall {
+  /** Absent for what changes nothing. */
+  readonly change?: Change;
+  /**
+   * Does it. Throws EDGE_BUSY, DISK_FULL and FILE_CHANGED only before it has changed anything.
+   * @param shown what the owner allowed: compared on what is open, before anything changes. @throws APPROVAL_CHANGED where it differs
+   */
+  readonly work: (emit: Emit, shown?: Effect) => Promise<void>;
+}
+
 export interface EdgeTool {
   readonly method: DescMethod;
   /**
-   * Judges the request lexically: nothing on the disk is looked at, so that a refusal tells nothing. Returns the work.
-   * @throws AppError when it is refused. The work throws EDGE_BUSY, DISK_FULL and FILE_CHANGED only before it has changed anything.
+   * Judges the request lexically: nothing on the disk is looked at, so that a refusal tells nothing.
+   * @throws AppError when it is refused
    */
-  prepare(request: Message, call: ToolCallContext): (emit: Emit) => Promise<void>;
+  prepare(request: Message, call: ToolCallContext): PreparedCall;
 }
 
 /** What the tools are made from. */

@@ -6,6 +6,8 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Approval, ApprovalScope, ApprovalState, FileEffect } from "../../approval/v1/approval_pb.ts";
+import { file_bowline_approval_v1_approval } from "../../approval/v1/approval_pb.ts";
 import type { Failure } from "../../common/v1/common_pb.ts";
 import { file_bowline_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Ask, JournalPosition, ToolResult } from "../../record/v1/record_pb.ts";
@@ -20,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/journal/v1/journal.proto.
  */
 export const file_bowline_journal_v1_journal: GenFile = /*@__PURE__*/
-  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIu4GCg1Kb3VybmFsUmVjb3JkEi4KCndyaXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KB3N0YXJ0ZWQYAiABKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuU3RhcnRlZEgAEiwKA2FzaxgDIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmRIABI1Cgthc2tfb3V0Y29tZRgEIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lSAASNwoMcnVuX2Fuc3dlcmVkGAUgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlJ1bkFuc3dlcmVkSAASMgoGY2FuY2VsGAYgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkNhbmNlbFJlY29yZEgAEiwKBmludGVudBgHIAEoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnRIABI3Cgx0b29sX291dGNvbWUYCCABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWVIABI3Cgx0b29sX3NldHRsZWQYCSABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFNldHRsZWRIABI3CgxncmFudF9taW50ZWQYCiABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWRIABI1CgtncmFudF9lbmRlZBgLIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZGVkSAASMgoGbGVkZ2VyGAwgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkxlZGdlclJlY29yZEgAEjsKDnNlc3Npb25fb3BlbmVkGA0gASgLMiEuYm93bGluZS5qb3VybmFsLnYxLlNlc3Npb25PcGVuZWRIABI0CgpjaGVja3BvaW50GA4gASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoZWNrcG9pbnRIABI3Cgx0b29sX3JlZnVzZWQYDyABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFJlZnVzZWRIABIxCgljbG9ja19zZXQYECABKAsyHC5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRIAEIICgZyZWNvcmQiKQoHU3RhcnRlZBIPCgdib290X2lkGAEgASgJEg0KBWJ1aWxkGAIgASgJIp0BCglBc2tSZWNvcmQSIwoDYXNrGAEgASgLMhYuYm93bGluZS5yZWNvcmQudjEuQXNrEhIKCnJlcXVlc3RfaWQYAiABKAkSLwoGZ3JhbnRzGAMgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJLCgpBc2tPdXRjb21lEhAKCHNlcXVlbmNlGAEgASgEEisKB3JlZnVzZWQYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIkQKC1J1bkFuc3dlcmVkEgsKA3J1bhgBIAEoCRIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSIbCgxDYW5jZWxSZWNvcmQSCwoDcnVuGAEgASgJIrQBCgZJbnRlbnQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRILCgNydW4YAyABKAkSDgoGbWV0aG9kGAQgASgJEhUKDXBhcmFtc19zaGEyNTYYBSABKAwSDwoHYm9vdF9pZBgGIAEoCRIOCgZncmFudHMYByADKAkSLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQDCgtUb29sT3V0Y29tZRIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEi0KBnJlc3VsdBgDIAEoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlRvb2xSZXN1bHQSFQoNcmVzdWx0X3NoYTI1NhgEIAEoDBIMCgRibG9iGAUgASgJEg4KBm1ldGhvZBgGIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAcgASgMEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmF3X3Jlc3BvbnNlcxgKIAMoDBIrCgdmYWlsdXJlGAsgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRILCgNydW4YDCABKAkSEQoJcmVjaXBpZW50GA0gASgJEicKBWZhY3RzGA4gAygLMhguYm93bGluZS5qb3VybmFsLnYxLkZhY3QiIgoERmFjdBIMCgRtYXJrGAEgASgJEgwKBHRleHQYAiABKAkikwEKC1Rvb2xSZWZ1c2VkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSDgoGbWV0aG9kGAMgASgJEisKB2ZhaWx1cmUYBCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEg0KBWNvdW50GAUgASgEEhIKCmZyZWVfZXBvY2gYBiABKAQiJgoLVG9vbFNldHRsZWQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJIvMBCgtHcmFudE1pbnRlZBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSLgoFZmlsZXMYAyADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRlZEZpbGUSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSLwoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNvbGxlY3Rpb24YByABKAkSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpIBCgtHcmFudGVkRmlsZRIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRIOCgZkZXZpY2UYAyABKAQSDQoFaW5vZGUYBCABKAQSDgoGc2hhMjU2GAUgASgMEhIKCnN0YXJ0X2xpbmUYBiABKA0SEAoIZW5kX2xpbmUYByABKA0SDQoFYnl0ZXMYCCABKAQiTwoKR3JhbnRFbmRlZBIKCgJpZBgBIAEoCRIvCgN3aHkYAyABKA4yIi5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRFbmRSZWFzb25KBAgCEAMiNwoMTGVkZ2VyUmVjb3JkEicKB2VudHJpZXMYASADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MicAoNU2Vzc2lvbk9wZW5lZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEjIKBmFuY2hvchgCIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIUCgxyZXN1bWVfdG9rZW4YAyABKAwidAoIQ2xvY2tTZXQSMQoNcHJldmlvdXNfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoCYnkYAyABKA4yHi5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRCeUoECAIQA1IDd2h5IsQDCgpDaGVja3BvaW50EhAKCHNlcXVlbmNlGAEgASgEEjEKCG91dGNvbWVzGAIgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xPdXRjb21lEisKB2ludGVudHMYAyADKAsyGi5ib3dsaW5lLmpvdXJuYWwudjEuSW50ZW50EikKBGFza3MYBCADKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuT3BlbkFzaxIyCgZhbmNob3IYBSABKAsyIi5ib3dsaW5lLnJlY29yZC52MS5Kb3VybmFsUG9zaXRpb24SFQoNc2Vzc2lvbl9lcG9jaBgGIAEoBBIUCgxyZXN1bWVfdG9rZW4YByABKAwSMQoIc3RhbmRpbmcYCCADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWQSOQoVZm9yZ290dGVuX2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxzZXR0bGVkX2tleXMYCiABKAwSNAoHYXJjaGl2ZRgLIAEoCzIjLmJvd2xpbmUuam91cm5hbC52MS5BcmNoaXZlUG9zaXRpb24ipgEKD0FyY2hpdmVQb3NpdGlvbhIYChBhcmNoaXZlX3NlcXVlbmNlGAEgASgEEhsKE2FyY2hpdmVfaGVhZF9zaGEyNTYYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQSDQoFbGluZXMYBCABKAQSDQoFYnl0ZXMYBSABKAQSFQoNZHJvcHBlZF9saW5lcxgGIAEoBBIVCg1kcm9wcGVkX2J5dGVzGAcgASgEIvYBCg5BcmNoaXZlZExlZGdlchIWCg5maXJzdF9zZXF1ZW5jZRgBIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEhsKE2pvdXJuYWxfaGVhZF9zaGEyNTYYAyABKAwSMgoHcmVjb3JkcxgEIAMoCzIhLmJvd2xpbmUuam91cm5hbC52MS5BcmNoaXZlZExpbmVzEg0KBWxpbmVzGAUgASgEEg0KBWJ5dGVzGAYgASgEEhgKEGRyb3BwZWRfc2VxdWVuY2UYByABKAQSFQoNZHJvcHBlZF9saW5lcxgIIAEoBBIVCg1kcm9wcGVkX2J5dGVzGAkgASgEInoKDUFyY2hpdmVkTGluZXMSEAoIc2VxdWVuY2UYASABKAQSLgoKd3JpdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoHZW50cmllcxgDIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJ4CgdPcGVuQXNrEhAKCHNlcXVlbmNlGAEgASgEEioKA2FzaxgCIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmQSLwoHb3V0Y29tZRgDIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lKogCCg5HcmFudEVuZFJlYXNvbhIgChxHUkFOVF9FTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASHQoZR1JBTlRfRU5EX1JFQVNPTl9BTlNXRVJFRBABEhwKGEdSQU5UX0VORF9SRUFTT05fRVhQSVJFRBACEhgKFEdSQU5UX0VORF9SRUFTT05fQ0FQEAMSHAoYR1JBTlRfRU5EX1JFQVNPTl9SRVZPS0VEEAQSHgoaR1JBTlRfRU5EX1JFQVNPTl9SRVNUQVJURUQQBRIgChxHUkFOVF9FTkRfUkVBU09OX1FVQVJBTlRJTkVEEAYSHQoZR1JBTlRfRU5EX1JFQVNPTl9SRVBMQUNFRBAHKlsKCkNsb2NrU2V0QnkSHAoYQ0xPQ0tfU0VUX0JZX1VOU1BFQ0lGSUVEEAASFwoTQ0xPQ0tfU0VUX0JZX1NJR05FRBABEhYKEkNMT0NLX1NFVF9CWV9PV05FUhACYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
+  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIuoICg1Kb3VybmFsUmVjb3JkEi4KCndyaXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KB3N0YXJ0ZWQYAiABKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuU3RhcnRlZEgAEiwKA2FzaxgDIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmRIABI1Cgthc2tfb3V0Y29tZRgEIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lSAASNwoMcnVuX2Fuc3dlcmVkGAUgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlJ1bkFuc3dlcmVkSAASMgoGY2FuY2VsGAYgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkNhbmNlbFJlY29yZEgAEiwKBmludGVudBgHIAEoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnRIABI3Cgx0b29sX291dGNvbWUYCCABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWVIABI3Cgx0b29sX3NldHRsZWQYCSABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFNldHRsZWRIABI3CgxncmFudF9taW50ZWQYCiABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWRIABI1CgtncmFudF9lbmRlZBgLIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZGVkSAASMgoGbGVkZ2VyGAwgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkxlZGdlclJlY29yZEgAEjsKDnNlc3Npb25fb3BlbmVkGA0gASgLMiEuYm93bGluZS5qb3VybmFsLnYxLlNlc3Npb25PcGVuZWRIABI0CgpjaGVja3BvaW50GA4gASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoZWNrcG9pbnRIABI3Cgx0b29sX3JlZnVzZWQYDyABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFJlZnVzZWRIABIxCgljbG9ja19zZXQYECABKAsyHC5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRIABJDChJhcHByb3ZhbF9yZXF1ZXN0ZWQYESABKAsyJS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxSZXF1ZXN0ZWRIABJBChFhcHByb3ZhbF9hbnN3ZXJlZBgSIAEoCzIkLmJvd2xpbmUuam91cm5hbC52MS5BcHByb3ZhbEFuc3dlcmVkSAASOwoOYXBwcm92YWxfZW5kZWQYEyABKAsyIS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxFbmRlZEgAEjUKC2NoYW5nZV9rZXB0GBQgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoYW5nZUtlcHRIAEIICgZyZWNvcmQidAoRQXBwcm92YWxSZXF1ZXN0ZWQSLwoIYXBwcm92YWwYASABKAsyHS5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAMgASgMIm4KEEFwcHJvdmFsQW5zd2VyZWQSCgoCaWQYASABKAkSDwoHYWxsb3dlZBgCIAEoCBIxCgVzY29wZRgDIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTY29wZRIKCgJieRgEIAEoCSJOCg1BcHByb3ZhbEVuZGVkEgoKAmlkGAEgASgJEjEKBXN0YXRlGAIgASgOMiIuYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbFN0YXRlIn4KCkNoYW5nZUtlcHQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA3J1bhgCIAEoCRILCgNqb2IYAyABKAkSLwoGZWZmZWN0GAQgASgLMh8uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlRWZmZWN0EgwKBGJsb2IYBSABKAkiKQoHU3RhcnRlZBIPCgdib290X2lkGAEgASgJEg0KBWJ1aWxkGAIgASgJIp0BCglBc2tSZWNvcmQSIwoDYXNrGAEgASgLMhYuYm93bGluZS5yZWNvcmQudjEuQXNrEhIKCnJlcXVlc3RfaWQYAiABKAkSLwoGZ3JhbnRzGAMgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJLCgpBc2tPdXRjb21lEhAKCHNlcXVlbmNlGAEgASgEEisKB3JlZnVzZWQYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIkQKC1J1bkFuc3dlcmVkEgsKA3J1bhgBIAEoCRIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSIbCgxDYW5jZWxSZWNvcmQSCwoDcnVuGAEgASgJIsYBCgZJbnRlbnQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRILCgNydW4YAyABKAkSDgoGbWV0aG9kGAQgASgJEhUKDXBhcmFtc19zaGEyNTYYBSABKAwSDwoHYm9vdF9pZBgGIAEoCRIOCgZncmFudHMYByADKAkSLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGFwcHJvdmFsGAkgASgJIpQDCgtUb29sT3V0Y29tZRIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEi0KBnJlc3VsdBgDIAEoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlRvb2xSZXN1bHQSFQoNcmVzdWx0X3NoYTI1NhgEIAEoDBIMCgRibG9iGAUgASgJEg4KBm1ldGhvZBgGIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAcgASgMEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmF3X3Jlc3BvbnNlcxgKIAMoDBIrCgdmYWlsdXJlGAsgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRILCgNydW4YDCABKAkSEQoJcmVjaXBpZW50GA0gASgJEicKBWZhY3RzGA4gAygLMhguYm93bGluZS5qb3VybmFsLnYxLkZhY3QiIgoERmFjdBIMCgRtYXJrGAEgASgJEgwKBHRleHQYAiABKAkikwEKC1Rvb2xSZWZ1c2VkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSDgoGbWV0aG9kGAMgASgJEisKB2ZhaWx1cmUYBCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEg0KBWNvdW50GAUgASgEEhIKCmZyZWVfZXBvY2gYBiABKAQiJgoLVG9vbFNldHRsZWQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJIvMBCgtHcmFudE1pbnRlZBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSLgoFZmlsZXMYAyADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRlZEZpbGUSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSLwoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNvbGxlY3Rpb24YByABKAkSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpIBCgtHcmFudGVkRmlsZRIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRIOCgZkZXZpY2UYAyABKAQSDQoFaW5vZGUYBCABKAQSDgoGc2hhMjU2GAUgASgMEhIKCnN0YXJ0X2xpbmUYBiABKA0SEAoIZW5kX2xpbmUYByABKA0SDQoFYnl0ZXMYCCABKAQiTwoKR3JhbnRFbmRlZBIKCgJpZBgBIAEoCRIvCgN3aHkYAyABKA4yIi5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRFbmRSZWFzb25KBAgCEAMiNwoMTGVkZ2VyUmVjb3JkEicKB2VudHJpZXMYASADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MicAoNU2Vzc2lvbk9wZW5lZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEjIKBmFuY2hvchgCIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIUCgxyZXN1bWVfdG9rZW4YAyABKAwidAoIQ2xvY2tTZXQSMQoNcHJldmlvdXNfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoCYnkYAyABKA4yHi5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRCeUoECAIQA1IDd2h5IqoECgpDaGVja3BvaW50EhAKCHNlcXVlbmNlGAEgASgEEjEKCG91dGNvbWVzGAIgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xPdXRjb21lEisKB2ludGVudHMYAyADKAsyGi5ib3dsaW5lLmpvdXJuYWwudjEuSW50ZW50EikKBGFza3MYBCADKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuT3BlbkFzaxIyCgZhbmNob3IYBSABKAsyIi5ib3dsaW5lLnJlY29yZC52MS5Kb3VybmFsUG9zaXRpb24SFQoNc2Vzc2lvbl9lcG9jaBgGIAEoBBIUCgxyZXN1bWVfdG9rZW4YByABKAwSMQoIc3RhbmRpbmcYCCADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWQSOQoVZm9yZ290dGVuX2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxzZXR0bGVkX2tleXMYCiABKAwSNAoHYXJjaGl2ZRgLIAEoCzIjLmJvd2xpbmUuam91cm5hbC52MS5BcmNoaXZlUG9zaXRpb24SMwoJYXBwcm92YWxzGAwgAygLMiAuYm93bGluZS5qb3VybmFsLnYxLktlcHRBcHByb3ZhbBIvCgdjaGFuZ2VzGA0gAygLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoYW5nZUtlcHQifAoMS2VwdEFwcHJvdmFsEjYKB3JlcXVlc3QYASABKAsyJS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxSZXF1ZXN0ZWQSNAoGYW5zd2VyGAIgASgLMiQuYm93bGluZS5qb3VybmFsLnYxLkFwcHJvdmFsQW5zd2VyZWQipgEKD0FyY2hpdmVQb3NpdGlvbhIYChBhcmNoaXZlX3NlcXVlbmNlGAEgASgEEhsKE2FyY2hpdmVfaGVhZF9zaGEyNTYYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQSDQoFbGluZXMYBCABKAQSDQoFYnl0ZXMYBSABKAQSFQoNZHJvcHBlZF9saW5lcxgGIAEoBBIVCg1kcm9wcGVkX2J5dGVzGAcgASgEIvYBCg5BcmNoaXZlZExlZGdlchIWCg5maXJzdF9zZXF1ZW5jZRgBIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEhsKE2pvdXJuYWxfaGVhZF9zaGEyNTYYAyABKAwSMgoHcmVjb3JkcxgEIAMoCzIhLmJvd2xpbmUuam91cm5hbC52MS5BcmNoaXZlZExpbmVzEg0KBWxpbmVzGAUgASgEEg0KBWJ5dGVzGAYgASgEEhgKEGRyb3BwZWRfc2VxdWVuY2UYByABKAQSFQoNZHJvcHBlZF9saW5lcxgIIAEoBBIVCg1kcm9wcGVkX2J5dGVzGAkgASgEInoKDUFyY2hpdmVkTGluZXMSEAoIc2VxdWVuY2UYASABKAQSLgoKd3JpdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoHZW50cmllcxgDIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJ4CgdPcGVuQXNrEhAKCHNlcXVlbmNlGAEgASgEEioKA2FzaxgCIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmQSLwoHb3V0Y29tZRgDIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lKogCCg5HcmFudEVuZFJlYXNvbhIgChxHUkFOVF9FTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASHQoZR1JBTlRfRU5EX1JFQVNPTl9BTlNXRVJFRBABEhwKGEdSQU5UX0VORF9SRUFTT05fRVhQSVJFRBACEhgKFEdSQU5UX0VORF9SRUFTT05fQ0FQEAMSHAoYR1JBTlRfRU5EX1JFQVNPTl9SRVZPS0VEEAQSHgoaR1JBTlRfRU5EX1JFQVNPTl9SRVNUQVJURUQQBRIgChxHUkFOVF9FTkRfUkVBU09OX1FVQVJBTlRJTkVEEAYSHQoZR1JBTlRfRU5EX1JFQVNPTl9SRVBMQUNFRBAHKlsKCkNsb2NrU2V0QnkSHAoYQ0xPQ0tfU0VUX0JZX1VOU1BFQ0lGSUVEEAASFwoTQ0xPQ0tfU0VUX0JZX1NJR05FRBABEhYKEkNMT0NLX1NFVF9CWV9PV05FUhACYgZwcm90bzM", [file_bowline_approval_v1_approval, file_bowline_common_v1_common, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
 
 /**
  * What stands in one record of the journal.
@@ -160,6 +162,38 @@ export type JournalRecord = Message<"bowline.journal.v1.JournalRecord"> & {
      */
     value: ClockSet;
     case: "clockSet";
+  } | {
+    /**
+     * The owner is asked about a tool call.
+     *
+     * @generated from field: bowline.journal.v1.ApprovalRequested approval_requested = 17;
+     */
+    value: ApprovalRequested;
+    case: "approvalRequested";
+  } | {
+    /**
+     * The owner answered.
+     *
+     * @generated from field: bowline.journal.v1.ApprovalAnswered approval_answered = 18;
+     */
+    value: ApprovalAnswered;
+    case: "approvalAnswered";
+  } | {
+    /**
+     * Nobody is asked any more.
+     *
+     * @generated from field: bowline.journal.v1.ApprovalEnded approval_ended = 19;
+     */
+    value: ApprovalEnded;
+    case: "approvalEnded";
+  } | {
+    /**
+     * What a change is about to replace is kept.
+     *
+     * @generated from field: bowline.journal.v1.ChangeKept change_kept = 20;
+     */
+    value: ChangeKept;
+    case: "changeKept";
   } | { case: undefined; value?: undefined };
 };
 
@@ -169,6 +203,160 @@ export type JournalRecord = Message<"bowline.journal.v1.JournalRecord"> & {
  */
 export const JournalRecordSchema: GenMessage<JournalRecord> = /*@__PURE__*/
   messageDesc(file_bowline_journal_v1_journal, 0);
+
+/**
+ * The owner is asked about a tool call. Synced before anybody is told that it waits.
+ *
+ * @generated from message bowline.journal.v1.ApprovalRequested
+ */
+export type ApprovalRequested = Message<"bowline.journal.v1.ApprovalRequested"> & {
+  /**
+   * The question, with the effect as it is shown.
+   *
+   * @generated from field: bowline.approval.v1.Approval approval = 1;
+   */
+  approval?: Approval | undefined;
+
+  /**
+   * The key of the call: a repeat of it attaches to this question.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
+
+  /**
+   * SHA-256 of method and parameters.
+   *
+   * @generated from field: bytes params_sha256 = 3;
+   */
+  paramsSha256: Uint8Array;
+};
+
+/**
+ * Describes the message bowline.journal.v1.ApprovalRequested.
+ * Use `create(ApprovalRequestedSchema)` to create a new message.
+ */
+export const ApprovalRequestedSchema: GenMessage<ApprovalRequested> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 1);
+
+/**
+ * The owner answered. Synced before the answer is confirmed; it is never asked for again.
+ *
+ * @generated from message bowline.journal.v1.ApprovalAnswered
+ */
+export type ApprovalAnswered = Message<"bowline.journal.v1.ApprovalAnswered"> & {
+  /**
+   * Id of the approval.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Whether it may run.
+   *
+   * @generated from field: bool allowed = 2;
+   */
+  allowed: boolean;
+
+  /**
+   * What the answer covers.
+   *
+   * @generated from field: bowline.approval.v1.ApprovalScope scope = 3;
+   */
+  scope: ApprovalScope;
+
+  /**
+   * Who answered: `box`, or `key <name>`.
+   *
+   * @generated from field: string by = 4;
+   */
+  by: string;
+};
+
+/**
+ * Describes the message bowline.journal.v1.ApprovalAnswered.
+ * Use `create(ApprovalAnsweredSchema)` to create a new message.
+ */
+export const ApprovalAnsweredSchema: GenMessage<ApprovalAnswered> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 2);
+
+/**
+ * Nobody is asked any more, or what was asked is not so any more.
+ *
+ * @generated from message bowline.journal.v1.ApprovalEnded
+ */
+export type ApprovalEnded = Message<"bowline.journal.v1.ApprovalEnded"> & {
+  /**
+   * Id of the approval.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * EXPIRED, WITHDRAWN or CHANGED.
+   *
+   * @generated from field: bowline.approval.v1.ApprovalState state = 2;
+   */
+  state: ApprovalState;
+};
+
+/**
+ * Describes the message bowline.journal.v1.ApprovalEnded.
+ * Use `create(ApprovalEndedSchema)` to create a new message.
+ */
+export const ApprovalEndedSchema: GenMessage<ApprovalEnded> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 3);
+
+/**
+ * What a change is about to replace, kept so that it can be taken back. Synced, with its bytes, before the change.
+ *
+ * @generated from message bowline.journal.v1.ChangeKept
+ */
+export type ChangeKept = Message<"bowline.journal.v1.ChangeKept"> & {
+  /**
+   * The key of the call that changes it.
+   *
+   * @generated from field: string idempotency_key = 1;
+   */
+  idempotencyKey: string;
+
+  /**
+   * Id of the run, a UUID.
+   *
+   * @generated from field: string run = 2;
+   */
+  run: string;
+
+  /**
+   * Id of the job, `run/step/index`.
+   *
+   * @generated from field: string job = 3;
+   */
+  job: string;
+
+  /**
+   * What is changed, with the states before and after; without its diff.
+   *
+   * @generated from field: bowline.approval.v1.FileEffect effect = 4;
+   */
+  effect?: FileEffect | undefined;
+
+  /**
+   * Name of the synced blob with the bytes before; empty when there were none.
+   *
+   * @generated from field: string blob = 5;
+   */
+  blob: string;
+};
+
+/**
+ * Describes the message bowline.journal.v1.ChangeKept.
+ * Use `create(ChangeKeptSchema)` to create a new message.
+ */
+export const ChangeKeptSchema: GenMessage<ChangeKept> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 4);
 
 /**
  * The process started.
@@ -196,7 +384,7 @@ export type Started = Message<"bowline.journal.v1.Started"> & {
  * Use `create(StartedSchema)` to create a new message.
  */
 export const StartedSchema: GenMessage<Started> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 1);
+  messageDesc(file_bowline_journal_v1_journal, 5);
 
 /**
  * The owner asked something.
@@ -238,7 +426,7 @@ export type AskRecord = Message<"bowline.journal.v1.AskRecord"> & {
  * Use `create(AskRecordSchema)` to create a new message.
  */
 export const AskRecordSchema: GenMessage<AskRecord> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 2);
+  messageDesc(file_bowline_journal_v1_journal, 6);
 
 /**
  * What became of an ask at the control plane.
@@ -266,7 +454,7 @@ export type AskOutcome = Message<"bowline.journal.v1.AskOutcome"> & {
  * Use `create(AskOutcomeSchema)` to create a new message.
  */
 export const AskOutcomeSchema: GenMessage<AskOutcome> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 3);
+  messageDesc(file_bowline_journal_v1_journal, 7);
 
 /**
  * A run ended.
@@ -294,7 +482,7 @@ export type RunAnswered = Message<"bowline.journal.v1.RunAnswered"> & {
  * Use `create(RunAnsweredSchema)` to create a new message.
  */
 export const RunAnsweredSchema: GenMessage<RunAnswered> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 4);
+  messageDesc(file_bowline_journal_v1_journal, 8);
 
 /**
  * The owner cancelled a run.
@@ -315,7 +503,7 @@ export type CancelRecord = Message<"bowline.journal.v1.CancelRecord"> & {
  * Use `create(CancelRecordSchema)` to create a new message.
  */
 export const CancelRecordSchema: GenMessage<CancelRecord> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 5);
+  messageDesc(file_bowline_journal_v1_journal, 9);
 
 /**
  * A tool call is about to start. Synced before its effect begins.
@@ -378,6 +566,13 @@ export type Intent = Message<"bowline.journal.v1.Intent"> & {
    * @generated from field: google.protobuf.Timestamp expire_time = 8;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * Id of the approval that it runs under; empty when nobody had to be asked.
+   *
+   * @generated from field: string approval = 9;
+   */
+  approval: string;
 };
 
 /**
@@ -385,7 +580,7 @@ export type Intent = Message<"bowline.journal.v1.Intent"> & {
  * Use `create(IntentSchema)` to create a new message.
  */
 export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 6);
+  messageDesc(file_bowline_journal_v1_journal, 10);
 
 /**
  * A tool call ended. Synced, with what leaves, before the first byte is sent.
@@ -497,7 +692,7 @@ export type ToolOutcome = Message<"bowline.journal.v1.ToolOutcome"> & {
  * Use `create(ToolOutcomeSchema)` to create a new message.
  */
 export const ToolOutcomeSchema: GenMessage<ToolOutcome> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 7);
+  messageDesc(file_bowline_journal_v1_journal, 11);
 
 /**
  * A fact that was computed on the box, and the mark that stands for it everywhere else.
@@ -525,7 +720,7 @@ export type Fact = Message<"bowline.journal.v1.Fact"> & {
  * Use `create(FactSchema)` to create a new message.
  */
 export const FactSchema: GenMessage<Fact> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 8);
+  messageDesc(file_bowline_journal_v1_journal, 12);
 
 /**
  * A tool call was refused before it started, or many that were not written one by one.
@@ -581,7 +776,7 @@ export type ToolRefused = Message<"bowline.journal.v1.ToolRefused"> & {
  * Use `create(ToolRefusedSchema)` to create a new message.
  */
 export const ToolRefusedSchema: GenMessage<ToolRefused> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 9);
+  messageDesc(file_bowline_journal_v1_journal, 13);
 
 /**
  * A result is committed at the control plane.
@@ -602,7 +797,7 @@ export type ToolSettled = Message<"bowline.journal.v1.ToolSettled"> & {
  * Use `create(ToolSettledSchema)` to create a new message.
  */
 export const ToolSettledSchema: GenMessage<ToolSettled> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 10);
+  messageDesc(file_bowline_journal_v1_journal, 14);
 
 /**
  * A grant as it was minted: files, bytes and recipients, for one run or for a collection.
@@ -672,7 +867,7 @@ export type GrantMinted = Message<"bowline.journal.v1.GrantMinted"> & {
  * Use `create(GrantMintedSchema)` to create a new message.
  */
 export const GrantMintedSchema: GenMessage<GrantMinted> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 11);
+  messageDesc(file_bowline_journal_v1_journal, 15);
 
 /**
  * One file of a grant, frozen when the owner asked.
@@ -742,7 +937,7 @@ export type GrantedFile = Message<"bowline.journal.v1.GrantedFile"> & {
  * Use `create(GrantedFileSchema)` to create a new message.
  */
 export const GrantedFileSchema: GenMessage<GrantedFile> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 12);
+  messageDesc(file_bowline_journal_v1_journal, 16);
 
 /**
  * Nothing leaves under a grant any more.
@@ -770,7 +965,7 @@ export type GrantEnded = Message<"bowline.journal.v1.GrantEnded"> & {
  * Use `create(GrantEndedSchema)` to create a new message.
  */
 export const GrantEndedSchema: GenMessage<GrantEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 13);
+  messageDesc(file_bowline_journal_v1_journal, 17);
 
 /**
  * What left the box and stands in no other record.
@@ -791,7 +986,7 @@ export type LedgerRecord = Message<"bowline.journal.v1.LedgerRecord"> & {
  * Use `create(LedgerRecordSchema)` to create a new message.
  */
 export const LedgerRecordSchema: GenMessage<LedgerRecord> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 14);
+  messageDesc(file_bowline_journal_v1_journal, 18);
 
 /**
  * A session began.
@@ -826,7 +1021,7 @@ export type SessionOpened = Message<"bowline.journal.v1.SessionOpened"> & {
  * Use `create(SessionOpenedSchema)` to create a new message.
  */
 export const SessionOpenedSchema: GenMessage<SessionOpened> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 15);
+  messageDesc(file_bowline_journal_v1_journal, 19);
 
 /**
  * The time of the edge was set back: what was journaled before had run ahead. The record's own time is the new one.
@@ -854,7 +1049,7 @@ export type ClockSet = Message<"bowline.journal.v1.ClockSet"> & {
  * Use `create(ClockSetSchema)` to create a new message.
  */
 export const ClockSetSchema: GenMessage<ClockSet> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 16);
+  messageDesc(file_bowline_journal_v1_journal, 20);
 
 /**
  * What pruned segments leave behind.
@@ -939,6 +1134,20 @@ export type Checkpoint = Message<"bowline.journal.v1.Checkpoint"> & {
    * @generated from field: bowline.journal.v1.ArchivePosition archive = 11;
    */
   archive?: ArchivePosition | undefined;
+
+  /**
+   * Approvals that wait, or were allowed and not used yet, and answers that hold for a run.
+   *
+   * @generated from field: repeated bowline.journal.v1.KeptApproval approvals = 12;
+   */
+  approvals: KeptApproval[];
+
+  /**
+   * What changes replaced, as long as it is kept.
+   *
+   * @generated from field: repeated bowline.journal.v1.ChangeKept changes = 13;
+   */
+  changes: ChangeKept[];
 };
 
 /**
@@ -946,7 +1155,35 @@ export type Checkpoint = Message<"bowline.journal.v1.Checkpoint"> & {
  * Use `create(CheckpointSchema)` to create a new message.
  */
 export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 17);
+  messageDesc(file_bowline_journal_v1_journal, 21);
+
+/**
+ * An approval that is still needed.
+ *
+ * @generated from message bowline.journal.v1.KeptApproval
+ */
+export type KeptApproval = Message<"bowline.journal.v1.KeptApproval"> & {
+  /**
+   * As it was asked.
+   *
+   * @generated from field: bowline.journal.v1.ApprovalRequested request = 1;
+   */
+  request?: ApprovalRequested | undefined;
+
+  /**
+   * What was answered; absent while it waits.
+   *
+   * @generated from field: bowline.journal.v1.ApprovalAnswered answer = 2;
+   */
+  answer?: ApprovalAnswered | undefined;
+};
+
+/**
+ * Describes the message bowline.journal.v1.KeptApproval.
+ * Use `create(KeptApprovalSchema)` to create a new message.
+ */
+export const KeptApprovalSchema: GenMessage<KeptApproval> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 22);
 
 /**
  * Where the archive of the ledger stands, and what it holds. Totals are over all that was ever archived.
@@ -1009,7 +1246,7 @@ export type ArchivePosition = Message<"bowline.journal.v1.ArchivePosition"> & {
  * Use `create(ArchivePositionSchema)` to create a new message.
  */
 export const ArchivePositionSchema: GenMessage<ArchivePosition> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 18);
+  messageDesc(file_bowline_journal_v1_journal, 23);
 
 /**
  * One record of the archive of the ledger: the lines of a stretch of the journal. Stretches follow each other without a gap.
@@ -1086,7 +1323,7 @@ export type ArchivedLedger = Message<"bowline.journal.v1.ArchivedLedger"> & {
  * Use `create(ArchivedLedgerSchema)` to create a new message.
  */
 export const ArchivedLedgerSchema: GenMessage<ArchivedLedger> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 19);
+  messageDesc(file_bowline_journal_v1_journal, 24);
 
 /**
  * The lines of one record of the journal.
@@ -1121,7 +1358,7 @@ export type ArchivedLines = Message<"bowline.journal.v1.ArchivedLines"> & {
  * Use `create(ArchivedLinesSchema)` to create a new message.
  */
 export const ArchivedLinesSchema: GenMessage<ArchivedLines> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 20);
+  messageDesc(file_bowline_journal_v1_journal, 25);
 
 /**
  * An ask without an answer, with its sequence.
@@ -1156,7 +1393,7 @@ export type OpenAsk = Message<"bowline.journal.v1.OpenAsk"> & {
  * Use `create(OpenAskSchema)` to create a new message.
  */
 export const OpenAskSchema: GenMessage<OpenAsk> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 21);
+  messageDesc(file_bowline_journal_v1_journal, 26);
 
 /**
  * Why a grant ended.

@@ -10,7 +10,7 @@ import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import { placeGlob } from '../../files/place-glob.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
-import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
+import type { EdgeTool, PreparedCall, ToolCallContext, ToolParts } from '../tool.ts';
 import { passedOverTo, startsOf, walkBudget } from './entries-below.ts';
 import { fileInfo } from './file-info.ts';
 import { grantedOrigin } from './granted-origin.ts';
@@ -25,7 +25,7 @@ export function listTool(parts: ToolParts): EdgeTool {
     prepare(message, call) {
       const request = message as ListRequest;
       const folder = request.path === '' ? undefined : parts.allow.judgeRead(request.path);
-      return async (emit) => {
+      const work: PreparedCall['work'] = async (emit) => {
         const looking = new Looking();
         const isFirst = request.pageToken === '';
         const page = await pageOf(parts, folder, request, call, isFirst ? looking : new Looking());
@@ -33,6 +33,7 @@ export function listTool(parts: ToolParts): EdgeTool {
         noteUnreadable(call, looking, 'files', folder?.name ?? '');
         await emit(create(ListResponseSchema, { ...page, looked: looking.looked }));
       };
+      return { work };
     },
   };
 }

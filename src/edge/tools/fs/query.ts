@@ -47,7 +47,7 @@ export function queryTool(parts: ToolParts): EdgeTool {
         throw new AppError('INVALID_ARGUMENT', { what: 'one of the classes is not set' });
       if ([request.fromDay, request.beforeDay].some((day) => day !== '' && beginOf(day) === undefined))
         throw new AppError('INVALID_ARGUMENT', { what: 'a day is written `2025-06-03`, `2025-06` or `2025`' });
-      return async (emit) => emit(await query(parts, request, start, call));
+      return { work: async (emit) => emit(await query(parts, request, start, call)) };
     },
   };
 }

@@ -14,7 +14,7 @@ import type { FileOrigin, LineRange } from '../../files/file-origin.ts';
 import type { LookedAt } from '../../files/file-text.ts';
 import { LinePicker } from '../../files/lines.ts';
 import type { Cover } from '../../grants/grants.ts';
-import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
+import type { EdgeTool, PreparedCall, ToolCallContext, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 import { judgePlace, openJudged } from './place.ts';
 
@@ -29,7 +29,7 @@ export function readTool(parts: ToolParts): EdgeTool {
       if (request.endLine !== 0 && request.endLine < request.startLine) {
         throw new AppError('INVALID_ARGUMENT', { what: 'end_line is before start_line' });
       }
-      return async (emit) => {
+      const work: PreparedCall['work'] = async (emit) => {
         const file = await openJudged(parts, judged);
         try {
           await emit(await answer(parts, file, request, call));
@@ -37,6 +37,7 @@ export function readTool(parts: ToolParts): EdgeTool {
           await file.handle.close();
         }
       };
+      return { work };
     },
   };
 }

@@ -105,7 +105,7 @@ export function searchTool(parts: ToolParts): EdgeTool {
     prepare(message, call) {
       const request = message as FsSearchRequest;
       const start = request.path === '' ? undefined : judgePlace(parts, request.path, call.run);
-      return async (emit) => emit(await search(parts, request, start, call));
+      return { work: async (emit) => emit(await search(parts, request, start, call)) };
     },
   };
 }

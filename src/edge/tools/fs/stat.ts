@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { FsService, type StatRequest, StatResponseSchema } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import type { EdgeTool, ToolParts } from '../tool.ts';
+import type { EdgeTool, PreparedCall, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 import { grantedOrigin } from './granted-origin.ts';
 import { judgePlace, lookAt } from './place.ts';
@@ -12,7 +12,7 @@ export function statTool(parts: ToolParts): EdgeTool {
     method: FsService.method.stat,
     prepare(message, call) {
       const judged = judgePlace(parts, (message as StatRequest).path, call.run);
-      return async (emit) => {
+      const work: PreparedCall['work'] = async (emit) => {
         const found = await lookAt(parts, judged);
         if (!found) throw new AppError('FILE_NOT_FOUND');
         const { stat, judged: there } = found;
@@ -21,6 +21,7 @@ export function statTool(parts: ToolParts): EdgeTool {
         if (origin) call.origins.set(info, origin);
         await emit(create(StatResponseSchema, { file: info }));
       };
+      return { work };
     },
   };
 }

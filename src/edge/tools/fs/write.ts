@@ -15,7 +15,7 @@ import { otherForm } from '../../../base/same-name.ts';
 import { inRoot, type JudgedPath, refused } from '../../allowlist/judge-path.ts';
 import { lookByName } from '../../allowlist/look-by-name.ts';
 import { type Denials, placeOf } from '../../allowlist/open-beneath.ts';
-import type { EdgeTool, ToolParts } from '../tool.ts';
+import type { EdgeTool, PreparedCall, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 
 export function writeTool(parts: ToolParts): EdgeTool {
@@ -26,13 +26,16 @@ export function writeTool(parts: ToolParts): EdgeTool {
     prepare(message, call) {
       const request = message as WriteRequest;
       const judged = parts.allow.judgeWrite(request.path);
-      return async (emit) => {
+      const work: PreparedCall['work'] = async (emit) => {
         const { created, stat, named } = await turns.inLine(judged.path, () =>
           write(parts, judged, request, added, call.signal),
         );
         const file = fileInfo(parts.allow, named.name, named.path, stat);
         await emit(create(WriteResponseSchema, { file, created }));
       };
+      const { entry } = judged;
+      const show = () => Promise.reject(new AppError('CONFIRMATION_NEEDED'));
+      return { work, change: { entry: `write ${judged.name}`, confirm: entry.confirm, show } };
     },
   };
 }

@@ -39,7 +39,12 @@ export function runTool(parts: ToolParts): EdgeTool {
       const isolation = isolationFor(parts, command);
       const { deadlineMs } = call;
       const ends = deadlineMs === undefined ? undefined : parts.clock.monotonic() + deadlineMs;
-      return (emit) => run(parts, request, command, isolation, { ...call, ends }, emit);
+      const { entry } = command;
+      const show = () => Promise.reject(new AppError('CONFIRMATION_NEEDED'));
+      return {
+        work: (emit) => run(parts, request, command, isolation, { ...call, ends }, emit),
+        change: { entry: `execute ${entry.argv.join(' ')}`, confirm: entry.confirm, show },
+      };
     },
   };
 }
