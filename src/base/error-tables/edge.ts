@@ -228,6 +228,7 @@ export const EDGE_ERRORS = {
     'permission_denied',
     'this needs the owner’s approval, which this version cannot ask for; an exact entry with `confirm: never` in config.yaml allows it',
   ),
+  APPROVAL_CHANGED: row('aborted', 'it is no longer what the owner was shown; it was not done'),
   SHARE_NO_MATCH: row('invalid_argument', 'nothing that may be shared matches {pattern}: {why}', {
     exit: EXIT.usage,
     bare: 'nothing that may be shared matches one of the patterns',

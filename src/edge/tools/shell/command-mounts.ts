@@ -12,6 +12,10 @@ export interface CommandMounts {
   readonly options: readonly string[];
   /** What must be found there before the command begins, as `device:inode` and path. */
   readonly checks: readonly string[];
+  /** The paths that it shows beside the system, whatever they lead to. */
+  readonly seen: readonly string[];
+  /** Where the program is put, and those paths. */
+  readonly binds: ReadonlySet<string>;
 }
 
 /**
@@ -42,6 +46,8 @@ export async function commandMounts(
       ...hidden.flat().flatMap(({ path, folder }) => (folder ? NO_FOLDER(path) : ['--dev-bind', '/dev/null', path])),
     ],
     checks: shown.flatMap(([path, open]) => (open ? [`${open.stat.dev}:${open.stat.ino}`, path] : [])),
+    seen: shown.map(([path]) => path),
+    binds: new Set([...shown.map(([path]) => path), ...runs.slice(2)]),
   };
 }
 

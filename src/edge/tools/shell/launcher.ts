@@ -16,7 +16,8 @@ const FILES = 1024;
 
 /**
  * Arguments: kilobytes of private memory of a process, processes, blocks of 512 bytes of a file that is written, then pairs of
- * `device:inode` and path, `--`, and the command. dash and busybox call the number of processes -p, bash -u. What is lower already stays so.
+ * `device:inode` or `device:inode:size:second of its last change` and path, `--`, and the command. dash and busybox call the number of
+ * processes -p, bash -u. What is lower already stays so.
  */
 export const LAUNCH = [
   `ulimit -c 0; ulimit -n ${FILES} 2>/dev/null; ulimit -d "$1" 2>/dev/null`,
@@ -24,7 +25,9 @@ export const LAUNCH = [
   'ulimit -f "$3" 2>/dev/null',
   'shift 3',
   'while [ "$1" != -- ]; do',
-  `  [ "$(command -p stat -Lc %d:%i -- "$2" 2>/dev/null)" = "$1" ] || { echo ${CHANGED} >&${STATUS_FD}; exit 1; }`,
+  '  case "$(command -p stat -Lc %d:%i:%s:%Z -- "$2" 2>/dev/null):" in',
+  `    "$1":*) ;; *) echo ${CHANGED} >&${STATUS_FD}; exit 1 ;;`,
+  '  esac',
   '  shift 2',
   'done',
   `shift; echo ${READY} >&${STATUS_FD}; exec ${STATUS_FD}>&-`,

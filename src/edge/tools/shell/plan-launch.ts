@@ -30,6 +30,8 @@ export interface LaunchParts {
   readonly isolation: CommandIsolation | undefined;
   /** In bubblewrap. */
   readonly view: CommandMounts | undefined;
+  /** More that the launcher compares, as it takes it. */
+  readonly checks: readonly string[];
   /** Options of bubblewrap for the network; undefined where there shall be none. */
   readonly network: readonly string[] | undefined;
   readonly uid: number | undefined;
@@ -54,7 +56,7 @@ export function planLaunch(parts: LaunchParts): Launch {
   const blocks = `${Math.ceil(parts.diskBytes / 512)}`;
   const [file = '', ...more] = [
     ...userWords(uid, { namespaces, network: parts.network !== undefined }),
-    ...['/bin/sh', '-c', namespaces ? LAUNCH_AND_STAY : LAUNCH, 'sh', ...limits(parts), blocks, '--'],
+    ...['/bin/sh', '-c', namespaces ? LAUNCH_AND_STAY : LAUNCH, 'sh', ...limits(parts), blocks, ...parts.checks, '--'],
     ...[program.path, ...words],
   ];
   return { ...common, file, words: more, launcher: true, depth: namespaces ? 2 : 0, home: '/nonexistent' };
@@ -79,6 +81,7 @@ function inBubblewrap(isolation: CommandIsolation & { kind: 'bubblewrap' }, part
         ...limits(parts),
         'unlimited',
         ...(view?.checks ?? []),
+        ...parts.checks,
         '--',
         program.path,
         ...words,

@@ -1,6 +1,7 @@
 // shell.Run: one command that fits an entry of config.yaml, its output in pieces, its exit last.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
+import { type Effect, EffectSchema } from '../../../../gen/bowline/approval/v1/approval_pb.ts';
 import {
   ExitSchema,
   OutputSchema,
@@ -14,43 +15,59 @@ import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { OutputPieces } from '../../../base/output-pieces.ts';
 import type { AllowedCommand } from '../../allowlist/allowlist.ts';
-import type { OpenCommand } from '../../allowlist/open-command.ts';
 import { COMMAND_HINT, type CommandOrigin } from '../../egress/origins.ts';
 import type { EdgeTool, Emit, ToolCallContext, ToolParts } from '../tool.ts';
 import { type ChildExit, GRACE_MS, LAST_WORDS_MS, runChild } from './child.ts';
 import { commandGrant, programName } from './command-grant.ts';
-import { commandMounts } from './command-mounts.ts';
-import { findProgram, type Program } from './find-program.ts';
+import { ContentHashes } from './content-hashes.ts';
 import type { CommandIsolation } from './isolation.ts';
+import {
+  checksOf,
+  type JudgedRun,
+  lookAt,
+  mustBeAsShown,
+  mustBeUnchanged,
+  type OpenRun,
+  withOpenRun,
+} from './open-run.ts';
 import type { OwnUser } from './own-users.ts';
 import { planLaunch } from './plan-launch.ts';
-import { isRecursive } from './recursive.ts';
 import { networkView } from './system-view.ts';
 
 /** So long output waits for more. */
 const PIECE_MS = 50;
 
 export function runTool(parts: ToolParts): EdgeTool {
+  const hashes = new ContentHashes(LARGEST_HASHED);
   return {
     method: ShellService.method.run,
     prepare(message, call) {
       const request = message as RunRequest;
       const command = parts.allow.judgeCommand(request.argv, request.cwd, request.stdin !== '');
-      const isolation = isolationFor(parts, command);
-      const { deadlineMs } = call;
-      const ends = deadlineMs === undefined ? undefined : parts.clock.monotonic() + deadlineMs;
+      const run: JudgedRun = { parts, request, command, isolation: isolationFor(parts, command), hashes };
+      const ends = endOf(parts, call);
       const { entry } = command;
-      const show = () => Promise.reject(new AppError('CONFIRMATION_NEEDED'));
       return {
-        work: (emit) => run(parts, request, command, isolation, { ...call, ends }, emit),
-        change: { entry: `execute ${entry.argv.join(' ')}`, confirm: entry.confirm, show },
+        // The time of a call that was held begins with the yes.
+        work: (emit, shown) => work(run, { ...call, ends: shown ? endOf(parts, call) : ends }, emit, shown),
+        change: {
+          entry: `execute ${entry.argv.join(' ')}`,
+          confirm: entry.confirm,
+          show: () => show(run, call.signal),
+        },
       };
     },
   };
 }
 
+/** A larger program cannot be shown, and of a larger file only which one it is. */
+const LARGEST_HASHED = 1 << 30;
+
 /** A call with the time at which it ends, by the clock that only goes on. */
 type CommandCall = ToolCallContext & { readonly ends: number | undefined };
+
+const endOf = ({ clock }: ToolParts, { deadlineMs }: ToolCallContext): number | undefined =>
+  deadlineMs === undefined ? undefined : clock.monotonic() + deadlineMs;
 
 /** Undefined only where the owner said so. @throws COMMAND_NOT_ISOLATED, COMMAND_HAS_NETWORK */
 function isolationFor({ isolation }: ToolParts, { entry }: AllowedCommand): CommandIsolation | undefined {
@@ -60,68 +77,72 @@ function isolationFor({ isolation }: ToolParts, { entry }: AllowedCommand): Comm
   return isolation;
 }
 
-async function run(
-  parts: ToolParts,
-  request: RunRequest,
-  command: AllowedCommand,
-  isolation: CommandIsolation | undefined,
-  call: CommandCall,
-  emit: Emit,
-): Promise<void> {
+const show = (run: JudgedRun, signal: AbortSignal): Promise<Effect> =>
+  withOpenRun(run, signal, async (open) => {
+    const { effect, close } = await lookAt(run, open, signal);
+    await close();
+    return create(EffectSchema, { effect: { case: 'command', value: effect } });
+  });
+
+async function work(run: JudgedRun, call: CommandCall, emit: Emit, shown: Effect | undefined): Promise<void> {
   // All that is done for a command is its time, also what is looked through before it begins.
-  const stop = stopSignal(parts, request, call);
+  const stop = stopSignal(run.parts, run.request, call);
+  let user: OwnUser | undefined;
   try {
-    await runInTime(parts, request, command, isolation, call, stop.signal, emit);
+    await withOpenRun(run, stop.signal, async (open) => {
+      const users = run.isolation?.users;
+      user = await users?.reserve();
+      if (users && !user) throw new AppError('EDGE_BUSY');
+      await runAsShown(run, open, user, call, stop.signal, emit, shown);
+    });
   } finally {
+    await user?.release();
     stop.clear();
   }
 }
 
-async function runInTime(
-  parts: ToolParts,
-  request: RunRequest,
-  command: AllowedCommand,
-  isolation: CommandIsolation | undefined,
-  call: CommandCall,
-  stop: AbortSignal,
-  emit: Emit,
-): Promise<void> {
-  // Looked for while the folder and the paths are opened; its error is told where it is awaited.
-  const found = findProgram(command.argv[0] ?? '');
-  found.catch(() => {});
-  const opened = await parts.allow.openCommand(command);
-  let user: OwnUser | undefined;
-  try {
-    user = await isolation?.users?.reserve();
-    if (isolation?.users && !user) throw new AppError('EDGE_BUSY');
-    await runOpened(parts, request, command, opened, await found, isolation, user, call, stop, emit);
-  } finally {
-    await user?.release();
-    await opened.close();
-  }
-}
-
-async function runOpened(
-  parts: ToolParts,
-  request: RunRequest,
-  { entry }: AllowedCommand,
-  opened: OpenCommand,
-  program: Program,
-  isolation: CommandIsolation | undefined,
+/** @throws APPROVAL_CHANGED when it is not, or is not any more when it would begin */
+async function runAsShown(
+  run: JudgedRun,
+  open: OpenRun,
   user: OwnUser | undefined,
   call: CommandCall,
   stop: AbortSignal,
   emit: Emit,
+  shown: Effect | undefined,
+): Promise<void> {
+  if (!shown) return runOpened(run, open, user, call, stop, emit, []);
+  if (shown.effect.case !== 'command') throw new AppError('APPROVAL_CHANGED');
+  const looked = await mustBeAsShown(run, open, shown.effect.value, stop);
+  try {
+    const checks = run.isolation ? checksOf(looked, open) : [];
+    await mustBeUnchanged(looked);
+    await runOpened(run, open, user, call, stop, emit, checks);
+  } catch (error) {
+    const changed = error instanceof AppError && error.reason === 'FILE_CHANGED';
+    throw changed ? new AppError('APPROVAL_CHANGED') : error;
+  } finally {
+    await looked.close();
+  }
+}
+
+async function runOpened(
+  { parts, request, command, isolation }: JudgedRun,
+  { opened, program, view }: OpenRun,
+  user: OwnUser | undefined,
+  call: CommandCall,
+  stop: AbortSignal,
+  emit: Emit,
+  checks: readonly string[],
 ): Promise<void> {
   const { limits } = parts;
-  if (!parts.allow.mayRun(program.realPath)) throw new AppError('COMMAND_NOT_ALLOWED');
-  const inView = isolation?.kind === 'bubblewrap';
-  if (!inView) await mustShowNothingDenied(opened, parts, stop);
+  const { entry } = command;
   const launch = planLaunch({
     program,
     opened,
     isolation,
-    view: inView ? await commandMounts(opened, entry, program, parts.allow, limits.walk_entries, stop) : undefined,
+    view,
+    checks,
     network: entry.network ? await networkView() : undefined,
     uid: user?.uid,
     memoryBytes: limits.command_memory_bytes,
@@ -177,23 +198,6 @@ async function runOpened(
   await send({ case: 'exit', value: create(ExitSchema, shared ? exitFields(exit, elapsed) : {}) });
   // One that had ended by itself was not stopped, however late that was seen.
   if (exit.stopped) stop.throwIfAborted();
-}
-
-/**
- * Where denied files cannot be hidden: a folder from the caller must hold none, nor one that the command goes through by itself.
- * @throws COMMAND_SHOWS_DENIED, COMMAND_VIEW_TOO_LARGE, why the command was stopped
- */
-async function mustShowNothingDenied(
-  { argv, cwd, paths }: OpenCommand,
-  { allow, limits }: ToolParts,
-  stop: AbortSignal,
-): Promise<void> {
-  const folders = [...paths.values()].filter(({ stat }) => stat.isDirectory()).map(({ realPath }) => realPath);
-  if (isRecursive([programName(argv), ...argv.slice(1)]) && cwd.realPath !== '/') folders.push(cwd.realPath);
-  for (const folder of folders) {
-    const denied = await allow.deniedBelow(folder, limits.walk_entries, stop);
-    if (denied.length > 0) throw new AppError('COMMAND_SHOWS_DENIED');
-  }
 }
 
 const STREAMS = { stdout: OutputStream.STDOUT, stderr: OutputStream.STDERR } as const;

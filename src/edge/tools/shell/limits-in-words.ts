@@ -1,0 +1,38 @@
+// What keeps a command apart and what it may use, a line each, as the owner is shown it. Pure.
+import type { ExecuteEntry } from '../../config/edge-config.ts';
+import type { EdgeLimits } from '../../config/edge-settings.ts';
+import type { CommandIsolation } from './isolation.ts';
+
+/** @param seen real paths of what it is shown beside the system, in bubblewrap */
+export function limitsInWords(
+  entry: ExecuteEntry,
+  isolation: CommandIsolation | undefined,
+  limits: EdgeLimits,
+  seen: readonly string[],
+): string[] {
+  return [
+    ...apart(isolation, limits, seen),
+    entry.network || !isolation ? 'may use the network' : 'no network',
+    ...bounds(isolation, limits),
+    `at most ${limits.command_seconds} s and ${limits.command_output_bytes} bytes of output`,
+    entry.output === 'share' ? 'what it prints goes to who asked' : 'what it prints stays on this device',
+  ];
+}
+
+function apart(isolation: CommandIsolation | undefined, limits: EdgeLimits, seen: readonly string[]): string[] {
+  if (!isolation) return ['not kept apart: it runs as Bowline itself, and reaches all that Bowline reaches'];
+  if (isolation.kind === 'user') {
+    const processes = isolation.namespaces ? 'sees no other process' : 'sees other processes';
+    return [`runs as a user of its own: reads and writes what anyone on this device may, ${processes}`];
+  }
+  return [
+    'in bubblewrap: sees the system’s programs and what is named here, and no other process',
+    ...seen.map((path) => `reads ${path}`),
+    `writes nothing but a folder in memory of at most ${limits.command_disk_bytes} bytes, which goes with it`,
+  ];
+}
+
+const bounds = (isolation: CommandIsolation | undefined, limits: EdgeLimits): string[] =>
+  isolation
+    ? [`at most ${limits.command_processes} processes, each with ${limits.command_memory_bytes} bytes of memory`]
+    : ['no limit on its processes and memory'];

@@ -1,0 +1,123 @@
+// A command with all that it will start from held open: its folder, its paths, its program, and what of the machine it will see.
+import type { CommandEffect } from '../../../../gen/bowline/approval/v1/approval_pb.ts';
+import type { RunRequest } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import type { AllowedCommand } from '../../allowlist/allowlist.ts';
+import type { OpenCommand } from '../../allowlist/open-command.ts';
+import { contains } from '../../config/edge-config.ts';
+import type { ToolParts } from '../tool.ts';
+import { type DecidingFile, isAsShown, type LookedAt, lookAtCommand } from './command-effect.ts';
+import { programName } from './command-grant.ts';
+import { type CommandMounts, commandMounts } from './command-mounts.ts';
+import { type ContentHashes, versionOf } from './content-hashes.ts';
+import { findProgram, type Program } from './find-program.ts';
+import type { CommandIsolation } from './isolation.ts';
+import { limitsInWords } from './limits-in-words.ts';
+import { isRecursive } from './recursive.ts';
+import { isSystem } from './system-view.ts';
+
+/** A request that was judged by its letters. */
+export interface JudgedRun {
+  readonly parts: ToolParts;
+  readonly request: RunRequest;
+  readonly command: AllowedCommand;
+  /** Undefined: none at all, because the owner said so. */
+  readonly isolation: CommandIsolation | undefined;
+  readonly hashes: ContentHashes;
+}
+
+export interface OpenRun {
+  readonly opened: OpenCommand;
+  readonly program: Program;
+  /** In bubblewrap. */
+  readonly view: CommandMounts | undefined;
+}
+
+/**
+ * Opens all, changes nothing, and closes it after `act`. Errors: those of a command that is not started.
+ * @param stop looking through folders ends with it
+ */
+export async function withOpenRun<T>(
+  run: JudgedRun,
+  stop: AbortSignal,
+  act: (open: OpenRun) => Promise<T>,
+): Promise<T> {
+  const { parts, command, isolation } = run;
+  // Looked for while the folder and the paths are opened; its error is told where it is awaited.
+  const found = findProgram(command.argv[0] ?? '');
+  found.catch(() => {});
+  const opened = await parts.allow.openCommand(command);
+  try {
+    const program = await found;
+    if (!parts.allow.mayRun(program.realPath)) throw new AppError('COMMAND_NOT_ALLOWED');
+    const inView = isolation?.kind === 'bubblewrap';
+    if (!inView) await mustShowNothingDenied(opened, parts, stop);
+    const { allow, limits } = parts;
+    const view = inView
+      ? await commandMounts(opened, command.entry, program, allow, limits.walk_entries, stop)
+      : undefined;
+    return await act({ opened, program, view });
+  } finally {
+    await opened.close();
+  }
+}
+
+/** What it will do. The one who asked closes it. */
+export function lookAt(run: JudgedRun, { opened, program, view }: OpenRun, stop: AbortSignal): Promise<LookedAt> {
+  const { parts, request, command, isolation, hashes } = run;
+  const { entry } = command;
+  const limits = limitsInWords(entry, isolation, parts.limits, view?.seen ?? []);
+  return lookAtCommand({ opened, entry, program, stdin: request.stdin, limits }, parts.allow, hashes, stop);
+}
+
+/** Holds what was shown against what is open. @throws APPROVAL_CHANGED */
+export async function mustBeAsShown(
+  run: JudgedRun,
+  open: OpenRun,
+  shown: CommandEffect,
+  stop: AbortSignal,
+): Promise<LookedAt> {
+  const looked = await lookAt(run, open, stop);
+  if (isAsShown(looked.effect, shown)) return looked;
+  await looked.close();
+  throw new AppError('APPROVAL_CHANGED');
+}
+
+/** For the launcher, which compares them last of all: no name leads elsewhere by then, and no content changed in place. */
+export function checksOf({ files }: LookedAt, { view }: OpenRun): string[] {
+  const visible = files.filter(({ path, realPath }) => !view || isShown(path, realPath, view));
+  return visible.flatMap(({ path, stat }) => [
+    [stat.dev, stat.ino, ...(stat.isFile() ? [stat.size, stat.ctimeNs / 1_000_000_000n] : [])].join(':'),
+    path,
+  ]);
+}
+
+function isShown(path: string, realPath: string, { seen, binds }: CommandMounts): boolean {
+  if (binds.has(path)) return true;
+  const shows = (one: string) => isSystem(one) || seen.some((folder) => contains(folder, one));
+  return shows(path) && shows(realPath);
+}
+
+/** Compared in this process, where no launcher does it. @throws APPROVAL_CHANGED */
+export async function mustBeUnchanged({ files }: LookedAt): Promise<void> {
+  const same = async ({ handle, stat }: DecidingFile) =>
+    !stat.isFile() || versionOf(await handle.stat({ bigint: true })) === versionOf(stat);
+  if (!(await Promise.all(files.map(same))).every(Boolean)) throw new AppError('APPROVAL_CHANGED');
+}
+
+/**
+ * Where denied files cannot be hidden: a folder from the caller must hold none, nor one that the command goes through by itself.
+ * @throws COMMAND_SHOWS_DENIED, COMMAND_VIEW_TOO_LARGE, why the command was stopped
+ */
+async function mustShowNothingDenied(
+  { argv, cwd, paths }: OpenCommand,
+  { allow, limits }: ToolParts,
+  stop: AbortSignal,
+): Promise<void> {
+  const folders = [...paths.values()].filter(({ stat }) => stat.isDirectory()).map(({ realPath }) => realPath);
+  if (isRecursive([programName(argv), ...argv.slice(1)]) && cwd.realPath !== '/') folders.push(cwd.realPath);
+  for (const folder of folders) {
+    const denied = await allow.deniedBelow(folder, limits.walk_entries, stop);
+    if (denied.length > 0) throw new AppError('COMMAND_SHOWS_DENIED');
+  }
+}
