@@ -1,6 +1,6 @@
 // What a tool of the edge is: it judges a request by letters, and does the work only when told to. It never sends.
 import type { DescMethod, Message } from '@bufbuild/protobuf';
-import type { Effect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import type { Effect as ApprovalEffect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import type { Confirm } from '../config/edge-config.ts';
@@ -41,7 +41,7 @@ export interface Change {
    * Works out what would happen, changing nothing: what the owner is shown, and what the work is bound to.
    * @throws what the work would throw before it changes anything
    */
-  readonly show: () => Promise<Effect>;
+  readonly show: () => Promise<ApprovalEffect>;
 }
 
 /** A request that was judged by its letters. */
@@ -52,7 +52,7 @@ export interface PreparedCall {
    * Does it. Throws EDGE_BUSY, DISK_FULL and FILE_CHANGED only before it has changed anything.
    * @param shown what the owner allowed: compared on what is open, before anything changes. @throws APPROVAL_CHANGED where it differs
    */
-  readonly work: (emit: Emit, shown?: Effect) => Promise<void>;
+  readonly work: (emit: Emit, shown?: ApprovalEffect) => Promise<void>;
 }
 
 export interface EdgeTool {

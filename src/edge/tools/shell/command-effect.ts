@@ -37,7 +37,7 @@ export interface DecidingFile extends HashedContent {
 }
 
 /** Closed by the one who asked for it. */
-export interface LookedAt {
+export interface CommandLook {
   readonly effect: CommandEffect;
   /** The program first. */
   readonly files: readonly DecidingFile[];
@@ -50,7 +50,7 @@ export async function lookAtCommand(
   allow: Pick<Allowlist, 'isDenied' | 'denials'>,
   hashes: ContentHashes,
   signal: AbortSignal,
-): Promise<LookedAt> {
+): Promise<CommandLook> {
   const { opened, program } = parts;
   const words = await openWordFiles(opened, allow);
   let own: FileHandle | undefined;

@@ -6,7 +6,7 @@ import type { AllowedCommand } from '../../allowlist/allowlist.ts';
 import type { OpenCommand } from '../../allowlist/open-command.ts';
 import { contains } from '../../config/edge-config.ts';
 import type { ToolParts } from '../tool.ts';
-import { type DecidingFile, isAsShown, type LookedAt, lookAtCommand } from './command-effect.ts';
+import { type CommandLook, type DecidingFile, isAsShown, lookAtCommand } from './command-effect.ts';
 import { programName } from './command-grant.ts';
 import { type CommandMounts, commandMounts } from './command-mounts.ts';
 import { type ContentHashes, versionOf } from './content-hashes.ts';
@@ -63,7 +63,7 @@ export async function withOpenRun<T>(
 }
 
 /** What it will do. The one who asked closes it. */
-export function lookAt(run: JudgedRun, { opened, program, view }: OpenRun, stop: AbortSignal): Promise<LookedAt> {
+export function lookAt(run: JudgedRun, { opened, program, view }: OpenRun, stop: AbortSignal): Promise<CommandLook> {
   const { parts, request, command, isolation, hashes } = run;
   const { entry } = command;
   const limits = limitsInWords(entry, isolation, parts.limits, view?.seen ?? []);
@@ -76,7 +76,7 @@ export async function mustBeAsShown(
   open: OpenRun,
   shown: CommandEffect,
   stop: AbortSignal,
-): Promise<LookedAt> {
+): Promise<CommandLook> {
   const looked = await lookAt(run, open, stop);
   if (isAsShown(looked.effect, shown)) return looked;
   await looked.close();
@@ -84,7 +84,7 @@ export async function mustBeAsShown(
 }
 
 /** For the launcher, which compares them last of all: no name leads elsewhere by then, and no content changed in place. */
-export function checksOf({ files }: LookedAt, { view }: OpenRun): string[] {
+export function checksOf({ files }: CommandLook, { view }: OpenRun): string[] {
   const visible = files.filter(({ path, realPath }) => !view || isShown(path, realPath, view));
   return visible.flatMap(({ path, stat }) => [
     [stat.dev, stat.ino, ...(stat.isFile() ? [stat.size, stat.ctimeNs / 1_000_000_000n] : [])].join(':'),
@@ -99,7 +99,7 @@ function isShown(path: string, realPath: string, { seen, binds }: CommandMounts)
 }
 
 /** Compared in this process, where no launcher does it. @throws APPROVAL_CHANGED */
-export async function mustBeUnchanged({ files }: LookedAt): Promise<void> {
+export async function mustBeUnchanged({ files }: CommandLook): Promise<void> {
   const same = async ({ handle, stat }: DecidingFile) =>
     !stat.isFile() || versionOf(await handle.stat({ bigint: true })) === versionOf(stat);
   if (!(await Promise.all(files.map(same))).every(Boolean)) throw new AppError('APPROVAL_CHANGED');

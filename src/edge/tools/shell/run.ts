@@ -1,7 +1,10 @@
 // shell.Run: one command that fits an entry of config.yaml, its output in pieces, its exit last.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
-import { type Effect, EffectSchema } from '../../../../gen/bowline/approval/v1/approval_pb.ts';
+import {
+  type Effect as ApprovalEffect,
+  EffectSchema as ApprovalEffectSchema,
+} from '../../../../gen/bowline/approval/v1/approval_pb.ts';
 import {
   ExitSchema,
   OutputSchema,
@@ -77,14 +80,14 @@ function isolationFor({ isolation }: ToolParts, { entry }: AllowedCommand): Comm
   return isolation;
 }
 
-const show = (run: JudgedRun, signal: AbortSignal): Promise<Effect> =>
+const show = (run: JudgedRun, signal: AbortSignal): Promise<ApprovalEffect> =>
   withOpenRun(run, signal, async (open) => {
     const { effect, close } = await lookAt(run, open, signal);
     await close();
-    return create(EffectSchema, { effect: { case: 'command', value: effect } });
+    return create(ApprovalEffectSchema, { effect: { case: 'command', value: effect } });
   });
 
-async function work(run: JudgedRun, call: CommandCall, emit: Emit, shown: Effect | undefined): Promise<void> {
+async function work(run: JudgedRun, call: CommandCall, emit: Emit, shown: ApprovalEffect | undefined): Promise<void> {
   // All that is done for a command is its time, also what is looked through before it begins.
   const stop = stopSignal(run.parts, run.request, call);
   let user: OwnUser | undefined;
@@ -109,7 +112,7 @@ async function runAsShown(
   call: CommandCall,
   stop: AbortSignal,
   emit: Emit,
-  shown: Effect | undefined,
+  shown: ApprovalEffect | undefined,
 ): Promise<void> {
   if (!shown) return runOpened(run, open, user, call, stop, emit, []);
   if (shown.effect.case !== 'command') throw new AppError('APPROVAL_CHANGED');

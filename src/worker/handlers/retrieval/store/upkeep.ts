@@ -23,14 +23,18 @@ export async function dropUnusedVectors(
 }
 
 /** What came or, below 0, went. */
-export interface Change {
+export interface CountChange {
   readonly documents: number;
   readonly passages: number;
   readonly bytes: number;
 }
 
 /** Moves the counts of the collection. */
-export async function count({ trx, tenant }: TenantTransaction, collection: number, change: Change): Promise<void> {
+export async function count(
+  { trx, tenant }: TenantTransaction,
+  collection: number,
+  change: CountChange,
+): Promise<void> {
   await sql`
     update collection set documents = documents + ${change.documents}, passages = passages + ${change.passages},
       bytes = bytes + ${change.bytes}, updated_at = now()
