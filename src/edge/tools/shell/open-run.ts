@@ -63,7 +63,7 @@ export async function withOpenRun<T>(
 }
 
 /** What it will do. The one who asked closes it. */
-export function lookAt(run: JudgedRun, { opened, program, view }: OpenRun, stop: AbortSignal): Promise<CommandLook> {
+export function lookAtRun(run: JudgedRun, { opened, program, view }: OpenRun, stop: AbortSignal): Promise<CommandLook> {
   const { parts, request, command, isolation, hashes } = run;
   const { entry } = command;
   const limits = limitsInWords(entry, isolation, parts.limits, view?.seen ?? []);
@@ -77,7 +77,7 @@ export async function mustBeAsShown(
   shown: CommandEffect,
   stop: AbortSignal,
 ): Promise<CommandLook> {
-  const looked = await lookAt(run, open, stop);
+  const looked = await lookAtRun(run, open, stop);
   if (isAsShown(looked.effect, shown)) return looked;
   await looked.close();
   throw new AppError('APPROVAL_CHANGED');

@@ -27,7 +27,7 @@ import type { CommandIsolation } from './isolation.ts';
 import {
   checksOf,
   type JudgedRun,
-  lookAt,
+  lookAtRun,
   mustBeAsShown,
   mustBeUnchanged,
   type OpenRun,
@@ -82,7 +82,7 @@ function isolationFor({ isolation }: ToolParts, { entry }: AllowedCommand): Comm
 
 const show = (run: JudgedRun, signal: AbortSignal): Promise<ApprovalEffect> =>
   withOpenRun(run, signal, async (open) => {
-    const { effect, close } = await lookAt(run, open, signal);
+    const { effect, close } = await lookAtRun(run, open, signal);
     await close();
     return create(ApprovalEffectSchema, { effect: { case: 'command', value: effect } });
   });
