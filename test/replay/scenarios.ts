@@ -70,6 +70,24 @@ export const scenarios: Readonly<Record<string, () => readonly RunEvent[]>> = {
     run.result('1/0', said({ text: 'It cannot be read.' }));
     return run.events;
   },
+  'held-and-released': () => {
+    const run = new PlayedRun();
+    run.at += 2000;
+    run.result('0/0', said({ text: 'I ask.', calls: [writeCall, writeCall] }));
+    run.at += 1000;
+    run.apply({ type: 'held', job: 'r1/0/1', epoch: 1, leftMs: 86_400_000 });
+    run.at += 1000;
+    run.apply({ type: 'held', job: 'r1/0/2', epoch: 1, leftMs: 3_600_000 });
+    run.at += 3_000_000;
+    run.apply({ type: 'held', job: 'r1/0/1', epoch: 1, leftMs: undefined });
+    run.at += 1000;
+    run.result('0/1', responses());
+    run.at += 1000;
+    run.result('0/2', { case: 'neverStarted', value: failure({ reason: 'APPROVAL_DENIED', code: 7 }) });
+    run.at += 1000;
+    run.result('1/0', said({ text: 'One was written.' }));
+    return run.events;
+  },
   'timed-out-and-withheld': () => {
     const run = new PlayedRun();
     run.result('0/0', said({ text: 'One moment.', calls: [readCall] }));

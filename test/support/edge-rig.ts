@@ -164,6 +164,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
       const frame = send({ case: 'toolProgress', value: message });
       if (frame.case === 'toolProgress') progress.push(frame.value);
     },
+    held: async (message) => void send({ case: 'toolHeld', value: message }),
     result: async (message) => {
       const frame = send({ case: 'toolResult', value: message });
       if (frame.case === 'toolResult') results.push(frame.value);

@@ -8,7 +8,14 @@ import { dispatchOf } from '../../src/control/orchestrator/decide/effects.ts';
 import { openTimers } from '../../src/control/orchestrator/decide/open-timers.ts';
 import { lastStep } from '../../src/control/orchestrator/models/steps.ts';
 import { FIRST_CHILD_INDEX, MORE_WHILE_AWAY } from '../../src/control/orchestrator/run/limits.ts';
-import { type FoldedRun, isEnded, isOpen, isPlanned, openJobs } from '../../src/control/orchestrator/run/state.ts';
+import {
+  type FoldedRun,
+  isEnded,
+  isHeld,
+  isOpen,
+  isPlanned,
+  openJobs,
+} from '../../src/control/orchestrator/run/state.ts';
 import type { OutboxRow } from '../../src/control/store/unit.ts';
 
 /** What is wrong with a state; empty when nothing is. */
@@ -28,9 +35,10 @@ export function illegalState(run: FoldedRun, methods: MethodRegistry): string[] 
     'after the end a job is open only while it is stopped, or sums up',
   );
   must(
-    ended || run.timeoutMs <= 0 || openTimers(run).some(({ kind }) => kind === 'deadline'),
-    'an open run has a deadline',
+    ended || run.timeoutMs <= 0 || openTimers(run).some(({ kind }) => kind === 'deadline' || kind === 'held'),
+    'an open run has a deadline, or one of its jobs is held until a time',
   );
+  must(run.heldAt > 0 === [...run.jobs.values()].some(isHeld), 'the time of a run stands still while a job is held');
   must([...run.jobs.values()].filter(isPlanned).length <= run.limits.maxJobs, 'no more jobs than allowed');
   must(
     orphans(run).every(({ phase }) => phase === 'cancelling'),
@@ -56,6 +64,10 @@ export function illegalState(run: FoldedRun, methods: MethodRegistry): string[] 
     must(job.result === undefined || !isOpen(job), `${job.id} has a result only when it ended`);
     must(job.phase !== 'cancelling' || !isHarmless(method?.effect ?? 0), `${job.id} is waited for only for its effect`);
     must(job.target === 'device' ? job.device !== '' : job.device === '', `${job.id} names its device`);
+    must(
+      !isHeld(job) || (job.target === 'device' && (job.phase === 'queued' || job.phase === 'running')),
+      `${job.id} is held only while it may be with its device`,
+    );
     must(new Set(job.heldBy).size === job.heldBy.length, `no start of an edge is counted twice for ${job.id}`);
     must(job.heldBy.length <= run.limits.maxEdgeEnds + 1, `${job.id} counts no more starts of an edge than it needs`);
     must(job.failures < run.limits.maxAttempts + MORE_WHILE_AWAY, `${job.id} failed no more often than allowed`);

@@ -229,6 +229,10 @@ export const EDGE_ERRORS = {
     'this needs the owner’s approval, which this version cannot ask for; an exact entry with `confirm: never` in config.yaml allows it',
   ),
   APPROVAL_CHANGED: row('aborted', 'it is no longer what the owner was shown; it was not done'),
+  APPROVAL_EXPIRED: row(
+    'failed_precondition',
+    'the owner was asked and did not answer in time, so nothing was changed; ask again to have it done',
+  ),
   SHARE_NO_MATCH: row('invalid_argument', 'nothing that may be shared matches {pattern}: {why}', {
     exit: EXIT.usage,
     bare: 'nothing that may be shared matches one of the patterns',

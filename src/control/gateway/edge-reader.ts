@@ -90,6 +90,9 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
       case 'toolProgress':
         calls.progress(edge, frame.value);
         break;
+      case 'toolHeld':
+        calls.held(edge, frame.value);
+        break;
       case 'toolResult':
         if (results >= MAX_RESULTS) {
           const what = 'the number of tool results that wait for the database';

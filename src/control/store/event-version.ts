@@ -21,6 +21,8 @@ const SINCE: Readonly<Record<Kind, number>> = {
   cancelRequested: 0,
   ended: 0,
   jobReceived: 0,
+  jobHeld: 3,
+  jobReleased: 3,
   enqueued: 0,
   turnTaken: 0,
   turnEnded: 0,

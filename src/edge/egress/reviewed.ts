@@ -16,6 +16,8 @@ export const REVIEWED: ReadonlySet<string> = new Set([
   'bowline.record.v1.CollectionUse.grant',
   'bowline.edge.v1.CancelRun.run',
   'bowline.edge.v1.ToolProgress.job',
+  'bowline.edge.v1.ToolHeld.job',
+  'bowline.edge.v1.ToolHeld.idempotency_key',
   'bowline.record.v1.ToolResult.job',
   'bowline.record.v1.ToolResult.idempotency_key',
   'bowline.edge.v1.FollowRun.run',

@@ -1,5 +1,5 @@
 // How the runner and the session meet: calls come in with the session they came by, answers go out through a sink.
-import type { ToolProgress } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolHeld, ToolProgress } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 
 /** What a tool call is verified against. */
@@ -18,5 +18,6 @@ export interface SessionFacts {
  */
 export interface ToolSink {
   progress(message: ToolProgress): Promise<void>;
+  held(message: ToolHeld): Promise<void>;
   result(message: ToolResult): Promise<void>;
 }

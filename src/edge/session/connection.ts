@@ -330,6 +330,7 @@ export class EdgeConnection {
 
   readonly #sink: ToolSink = {
     progress: async (value) => void (await this.#out.push({ case: 'toolProgress', value })),
+    held: async (value) => void (await this.#out.push({ case: 'toolHeld', value })),
     result: async (value) => void (await this.#out.push(await this.#placed({ case: 'toolResult', value }))),
   };
 

@@ -152,7 +152,7 @@ export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
  */
 export type Effect = Message<"bowline.approval.v1.Effect"> & {
   /**
-   * Which kind.
+   * Either a change of a file, or a program that runs.
    *
    * @generated from oneof bowline.approval.v1.Effect.effect
    */
@@ -413,7 +413,7 @@ export const CommandEffectSchema: GenMessage<CommandEffect> = /*@__PURE__*/
  */
 export type CommandFile = Message<"bowline.approval.v1.CommandFile"> & {
   /**
-   * Real path.
+   * Absolute, with all links resolved.
    *
    * @generated from field: string path = 1;
    */
@@ -628,7 +628,7 @@ export const FileAction = {
   CHANGE: 2,
 
   /**
-   * It goes.
+   * The file, or the empty folder, is removed.
    *
    * @generated from enum value: FILE_ACTION_DELETE = 3;
    */

@@ -1,7 +1,7 @@
 // Tool calls for devices whose sessions are here. Resync is by state: whatever the outbox holds for a connected device and
 // was not sent in this session is sent (again); the edge's journal makes repeats harmless. What the device has in hand
 // and the outbox no longer wants is stopped.
-import type { ToolProgress } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolHeld, ToolProgress } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ToolResult } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
@@ -33,6 +33,8 @@ interface Connected {
   readonly session: DeviceSession;
   /** Dispatches that were sent in this session and are not answered. */
   readonly has: Set<string>;
+  /** Those of the sent ones about which the device asks its owner: they take no place, and no edge ends at them. */
+  readonly asks: Set<string>;
   /** Dispatches that were declared never started here, and so must never be sent. */
   readonly never: Set<string>;
   unsubscribe: () => void;
@@ -50,7 +52,7 @@ interface Connected {
 type DeviceRow = OutboxRow & { readonly tenant: string };
 type DeviceRef = Pick<DeviceSession, 'tenant' | 'device'>;
 
-/** Calls that one device has without having answered; the others wait in the outbox. Fewer than a session's queue holds. */
+/** Calls that one device has at work; the others wait in the outbox. Fewer than a session's queue holds. */
 const MAX_OPEN = 64;
 /** Calls that a device lists when it comes, as the edge bounds them; a full list says nothing of what is not in it. */
 const MAX_LISTED = 1024;
@@ -85,6 +87,7 @@ export class DeviceCalls {
     const entry: Connected = {
       session,
       has: new Set(),
+      asks: new Set(),
       never: new Set(),
       unsubscribe: () => {},
       sending: undefined,
@@ -154,6 +157,22 @@ export class DeviceCalls {
     this.#parts.signals.toRun(session.tenant, run, { case: 'message', value: { job, epoch, index, response } });
   }
 
+  /** A call waits for the owner of the device, or has the owner's yes. Never throws. */
+  held(session: DeviceSession, frame: ToolHeld): void {
+    const entry = this.#entryOf(session);
+    const id = dispatchId(frame.job, Number(frame.epoch));
+    const run = runOf(frame.job);
+    if (!entry || !run || !(entry.has.has(id) || entry.asks.has(id))) return;
+    if (frame.over) {
+      entry.asks.delete(id);
+      entry.has.add(id);
+    } else {
+      this.#free(entry, id);
+      entry.asks.add(id);
+    }
+    void this.#outcomes.holds(session, run, frame, () => this.#entryOf(session) !== undefined);
+  }
+
   /** An answer of a device: committed, then acknowledged. Never throws; what cannot be committed comes again. */
   async result(session: DeviceSession, frame: ToolResult): Promise<void> {
     const epoch = Number(frame.epoch);
@@ -188,7 +207,7 @@ export class DeviceCalls {
       else byTenant.set(entry.session.tenant, [entry]);
     }
     for (const [tenant, entries] of byTenant) {
-      const had = new Map(entries.map((entry) => [entry, [...entry.has]]));
+      const had = new Map(entries.map((entry) => [entry, [...entry.has, ...entry.asks]]));
       try {
         const rows = await this.#parts.outbox.pendingForDevices(
           tenant,
@@ -196,7 +215,7 @@ export class DeviceCalls {
         );
         const current = new Set(rows.map((row) => row.dispatchId));
         for (const entry of entries) {
-          if (rows.some((row) => row.device === entry.session.device && !entry.has.has(row.dispatchId)))
+          if (rows.some((row) => row.device === entry.session.device && !wasSent(entry, row.dispatchId)))
             this.#send(entry);
           for (const id of had.get(entry) ?? []) if (!current.has(id)) this.#unwanted(entry, id);
         }
@@ -255,7 +274,7 @@ export class DeviceCalls {
 
   /** A call is not in hand any more; returns whether it was. What waited for its place follows. */
   #free(entry: Connected, id: string): boolean {
-    const had = entry.has.delete(id);
+    const had = entry.has.delete(id) || entry.asks.delete(id);
     if (entry.suspect === id) entry.suspect = undefined;
     if (entry.more) this.#send(entry);
     return had;
@@ -280,11 +299,11 @@ export class DeviceCalls {
       entry.more = false;
       const rows = await this.#parts.outbox.pendingForDevice(tenant, device);
       for (const row of rows) {
-        if (entry.has.size >= MAX_OPEN) {
+        if (isFull(entry)) {
           entry.more = true;
           break;
         }
-        if (!entry.has.has(row.dispatchId)) await this.#sendOne(entry, row);
+        if (!wasSent(entry, row.dispatchId)) await this.#sendOne(entry, row);
       }
     }
   }
@@ -299,13 +318,13 @@ export class DeviceCalls {
     const { session, has } = entry;
     const job = state.jobs.get(row.job);
     if (job?.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) return;
-    if (has.has(row.dispatchId) || entry.never.has(row.dispatchId)) return;
+    if (wasSent(entry, row.dispatchId) || entry.never.has(row.dispatchId)) return;
     if (endsEdges(state, job, session.bootId)) {
       this.#outcomes.endsEdges(session, row);
       return;
     }
     const suspect = edgeEnds(job, session.bootId) > 0;
-    if (has.size >= MAX_OPEN || (suspect && entry.suspect !== undefined)) {
+    if (isFull(entry) || (suspect && entry.suspect !== undefined)) {
       entry.more = true;
       return;
     }
@@ -334,8 +353,16 @@ function cancel({ session }: Connected, id: string): void {
   if (parsed) session.cancel(parsed.job, parsed.epoch);
 }
 
+/** Whether a call was sent in this session and is not answered. */
+const wasSent = ({ has, asks }: Connected, id: string): boolean => has.has(id) || asks.has(id);
+
+/** Whether it has as many as it may at work, or could not list all that it has if it came again. */
+const isFull = ({ has, asks }: Connected): boolean =>
+  has.size >= MAX_OPEN || has.size + asks.size >= MAX_LISTED - MAX_OPEN;
+
 /** Whether the device may have a call: this session was sent it, or the device listed it when it came, or could not list all. */
-function mayHave({ session: { openCalls }, has }: Connected, id: string): boolean {
+function mayHave(entry: Connected, id: string): boolean {
+  const { openCalls } = entry.session;
   const job = parseDispatchId(id)?.job;
-  return has.has(id) || openCalls.length >= MAX_LISTED || openCalls.some((call) => call.job === job);
+  return wasSent(entry, id) || openCalls.length >= MAX_LISTED || openCalls.some((call) => call.job === job);
 }

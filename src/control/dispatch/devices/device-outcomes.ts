@@ -1,5 +1,7 @@
 // What runs are told of the calls of devices: answers, calls that never began, and edges that ended with a call in hand. It knows
 // nothing of what was sent; device-calls.ts does.
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { ToolHeld } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ToolResult } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { fullJitter } from '../../../base/backoff.ts';
 import { causeText } from '../../../base/cause-text.ts';
@@ -37,6 +39,9 @@ const MAX_ROUNDS = 20;
 
 export class DeviceOutcomes {
   readonly #parts: DeviceOutcomesParts;
+  /** What devices said last of the calls that wait for owners, while that is being written down. */
+  readonly #holds = new Map<string, ToolHeld>();
+  #holdsSaid = 0;
 
   constructor(parts: DeviceOutcomesParts) {
     this.#parts = parts;
@@ -160,6 +165,51 @@ export class DeviceOutcomes {
       .catch((problem: unknown) =>
         this.#parts.log.warn('a call that ends edges could not be ended yet', { job, why: String(problem) }),
       );
+  }
+
+  /**
+   * Records that a call waits for the owner of its device, or has the owner's yes. What is said of a call while it is written down comes
+   * after it, and only the last of that counts. Never throws.
+   * @param isCurrent whether the session is still that of its device
+   */
+  async holds(session: DeviceSession, run: string, frame: ToolHeld, isCurrent: () => boolean): Promise<void> {
+    const id = `${session.tenant}/${dispatchId(frame.job, Number(frame.epoch))}/${session.epoch}`;
+    const busy = this.#holds.has(id);
+    this.#holds.set(id, frame);
+    if (busy) return;
+    for (let next: ToolHeld | undefined = frame; next; ) {
+      await this.#hold(session, run, next, () => isCurrent() && this.#holds.get(id) === next);
+      const said: ToolHeld | undefined = this.#holds.get(id);
+      next = said === next ? undefined : said;
+    }
+    this.#holds.delete(id);
+  }
+
+  async #hold(session: DeviceSession, run: string, frame: ToolHeld, isCurrent: () => boolean): Promise<void> {
+    const { tenant, device, epoch: of } = session;
+    const at = { job: frame.job, epoch: Number(frame.epoch) };
+    const left = frame.left ? durationMs(frame.left) : 0;
+    const command = { type: 'held', ...at, leftMs: frame.over ? undefined : left } as const;
+    const commandId = `held:${dispatchId(frame.job, at.epoch)}:${of}:${this.#holdsSaid++}`;
+    const id = { source: `device:${device}`, commandId, session: { device, epoch: of } };
+    for (let round = 1; isCurrent(); round++) {
+      try {
+        // A device speaks only for jobs that were given to it.
+        const state = await this.#parts.runs.state(tenant, run, at);
+        if (state?.jobs.get(frame.job)?.device === device) await this.#parts.runs.command(tenant, run, command, id);
+        return;
+      } catch (error) {
+        if (error instanceof AppError && error.reason === 'SUPERSEDED') return session.doubt();
+        if (!(error instanceof AppError && error.retryable)) {
+          this.#parts.log.warn('that a call waits for its owner could not be recorded', {
+            job: frame.job,
+            why: causeText(error),
+          });
+          return;
+        }
+        await sleep(this.#parts.clock, fullJitter(round, 100, 5_000));
+      }
+    }
   }
 
   /**

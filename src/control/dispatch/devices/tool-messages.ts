@@ -9,6 +9,7 @@ import { fromFailure, toFailure } from '../../../contract/errors.ts';
 import { UNKNOWN_RECIPIENT } from '../../../contract/unknown-recipient.ts';
 import type { ResultCommand } from '../../orchestrator/decide/run-commands.ts';
 import { chatOf } from '../../orchestrator/models/steps.ts';
+import { heldFor } from '../../orchestrator/run/holds.ts';
 import type { FoldedJob, FoldedRun } from '../../orchestrator/run/state.ts';
 import { timeLeft } from '../../orchestrator/run/time-left.ts';
 import type { OutboxRow } from '../../store/unit.ts';
@@ -35,8 +36,8 @@ export function toolCall(
     params: job.params,
     idempotencyKey: job.idempotencyKey,
     issueTime: timestampFromMs(now),
-    // One expiry per key, whenever it is sent: the edge forgets a key only after that.
-    expireTime: timestampFromMs(job.queuedAt + Math.max(job.timeoutMs, state.timeoutMs) + ttlMs),
+    // One expiry per key, whenever it is sent: the edge forgets a key only after that. Only while its owner is asked there is none.
+    expireTime: timestampFromMs(job.queuedAt + heldFor(job, now) + Math.max(job.timeoutMs, state.timeoutMs) + ttlMs),
     ...(left === undefined ? {} : { timeout: durationFromMs(left) }),
     recipient: recipientOf(state, job),
     principal: state.kind === 'ask' ? 'planner' : state.principal,

@@ -99,7 +99,7 @@ export class RunFeed {
       const running = this.#running.get(job.id);
       const told = this.#progress.get(job.id);
       if (told && told.epoch === job.epoch && isOpen(job)) view.progress = told.progress;
-      if (running && running.epoch === job.epoch && job.phase === 'queued') {
+      if (running && running.epoch === job.epoch && view.state === JobStateProto.QUEUED) {
         view.state = JobStateProto.RUNNING;
         view.target = running.targetName;
       }

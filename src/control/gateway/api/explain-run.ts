@@ -1,7 +1,7 @@
 // What a run waits for, job by job, in words. Pure.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ExplainRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
-import { type FoldedJob, type FoldedRun, isEnded, openJobs } from '../../orchestrator/run/state.ts';
+import { type FoldedJob, type FoldedRun, isEnded, isHeld, openJobs } from '../../orchestrator/run/state.ts';
 import { explain } from '../../routing/explain.ts';
 import { misfit } from '../../routing/fit.ts';
 import { type JobNeed, serves, type WorkerView } from '../../routing/worker-view.ts';
@@ -38,6 +38,10 @@ function explainJob(
   if (job.phase === 'cancelling') return { job: job.id, waitsFor: 'It is being stopped.', ...failure };
   if (job.target === 'device') {
     const name = run.deviceName || job.device;
+    if (isHeld(job)) {
+      const waitsFor = `It waits for the owner’s yes on ${name}.`;
+      return { job: job.id, waitsFor, ...failure };
+    }
     const waitsFor = connected(job.device)
       ? `It runs on the device ${name}.`
       : `It waits for the device ${name}, which is not connected.`;

@@ -35,6 +35,7 @@ const JOB_STATES: Readonly<Record<string, JobStateProto>> = {
   queued: JobStateProto.QUEUED,
   running: JobStateProto.RUNNING,
   retrying: JobStateProto.RETRYING,
+  approval: JobStateProto.APPROVAL,
   cancelling: JobStateProto.CANCELLING,
   done: JobStateProto.DONE,
   failed: JobStateProto.FAILED,

@@ -1,6 +1,6 @@
 // What follows from news about an attempt: it started, was received, ended, was lost. Pure, part of `decide`.
 import { hash } from 'node:crypto';
-import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
+import { durationFromMs, durationMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import type { JobFinished } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../../base/errors.ts';
@@ -11,16 +11,24 @@ import { chatResult } from '../models/chat-result.ts';
 import { taintsOfResult } from '../models/taints.ts';
 import { edgeEnds, endsEdges, isNewEnd } from '../run/edge-ends.ts';
 import { targetText } from '../run/job-view.ts';
-import { LOSSES_PER_ATTEMPT, MAX_OUTCOME_ENTRIES, MAX_RESULT_BYTES, MORE_WHILE_AWAY } from '../run/limits.ts';
+import {
+  LOSSES_PER_ATTEMPT,
+  MAX_HELD_MS,
+  MAX_HOLDS,
+  MAX_OUTCOME_ENTRIES,
+  MAX_RESULT_BYTES,
+  MORE_WHILE_AWAY,
+} from '../run/limits.ts';
 import { CHAT_METHOD } from '../run/method-names.ts';
 import { metMoney } from '../run/money.ts';
-import { type FoldedJob, isOpen } from '../run/state.ts';
+import { type FoldedJob, isHeld, isOpen } from '../run/state.ts';
 import type { DecisionDraft } from './draft.ts';
 import { boundedFailure } from './failure-phase.ts';
 import type {
   AttemptLostCommand,
   AttemptStartedCommand,
   EndsEdgesCommand,
+  HeldCommand,
   ReceivedCommand,
   ResultCommand,
 } from './run-commands.ts';
@@ -70,6 +78,23 @@ export function decideReceived(draft: DecisionDraft, { job: id, epoch, heldBy = 
   if (job.phase !== 'queued' && job.phase !== 'running') return;
   draft.add({ case: 'jobReceived', value: { job: id, epoch: BigInt(epoch), heldBy } });
 }
+
+/** The device says it again in each session: what changes nothing is not written down. */
+export function decideHeld(draft: DecisionDraft, { job: id, epoch, leftMs }: HeldCommand): void {
+  const job = draft.run.jobs.get(id);
+  if (job?.epoch !== epoch || job.target !== 'device') return;
+  if (job.phase !== 'queued' && job.phase !== 'running') return;
+  if (leftMs === undefined) {
+    if (isHeld(job)) draft.add({ case: 'jobReleased', value: { job: id, epoch: BigInt(epoch) } });
+    return;
+  }
+  const until = draft.at + Math.min(Math.max(Math.ceil(leftMs), 0), MAX_HELD_MS);
+  if (job.holds >= MAX_HOLDS || (isHeld(job) && until < job.heldUntil + SAME_HOLD_MS)) return;
+  draft.add({ case: 'jobHeld', value: { job: id, epoch: BigInt(epoch), expireTime: timestampFromMs(until) } });
+}
+
+/** Ends of the owner's time that are nearer than this are the same, told later or by another clock. */
+const SAME_HOLD_MS = 60_000;
 
 /** Returns whether the run may go on. */
 export function decideEndsEdges(draft: DecisionDraft, { job: id, epoch, boot, targetName }: EndsEdgesCommand): boolean {

@@ -10,6 +10,7 @@ import { summaryJob } from '../models/summary.ts';
 import { type FoldedJob, type FoldedRun, isEnded, openJobs } from '../run/state.ts';
 import {
   decideEndsEdges,
+  decideHeld,
   decideLost,
   decideReceived,
   decideResult,
@@ -72,6 +73,9 @@ function react(draft: DecisionDraft, command: Exclude<RunCommand, { type: 'accep
       break;
     case 'received':
       decideReceived(draft, command);
+      break;
+    case 'held':
+      decideHeld(draft, command);
       break;
     case 'endsEdges':
       if (decideEndsEdges(draft, command)) goOn(draft);
@@ -168,7 +172,9 @@ function timer(draft: DecisionDraft, { id }: TimerCommand): void {
     finishAs(draft, job, 'unknown', toFailure(new AppError('OUTCOME_UNKNOWN', { why })));
     goOn(draft);
   } else if (due?.kind === 'timeout' && job) {
-    timeout(draft, job);
+    timeout(draft, job, 'DEADLINE_EXCEEDED', new AppError('DEADLINE_EXCEEDED', { after: `${job.timeoutMs / 1000} s` }));
+  } else if (due?.kind === 'held' && job) {
+    timeout(draft, job, 'APPROVAL_EXPIRED', new AppError('APPROVAL_EXPIRED'));
   }
 }
 
@@ -181,12 +187,12 @@ function retry(draft: DecisionDraft, { id, epoch }: FoldedJob): void {
   draft.add({ case: 'attemptLost', value: { job: id, epoch: BigInt(epoch), nextEpoch, why } });
 }
 
-function timeout(draft: DecisionDraft, job: FoldedJob): void {
+function timeout(draft: DecisionDraft, job: FoldedJob, reason: string, error: AppError): void {
   if (mayHaveHappened(job, draft.methods)) {
-    stop(draft, job, 'DEADLINE_EXCEEDED');
+    stop(draft, job, reason);
     return;
   }
-  finishAs(draft, job, 'failure', toFailure(new AppError('DEADLINE_EXCEEDED', { after: `${job.timeoutMs / 1000} s` })));
+  finishAs(draft, job, 'failure', toFailure(error));
   goOn(draft);
 }
 

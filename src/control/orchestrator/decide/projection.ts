@@ -12,7 +12,7 @@ import type { ConversationRow, JobRow, RunRow } from '../../store/unit.ts';
 import type { ConversationState } from '../run/conversation.ts';
 import { targetText } from '../run/job-view.ts';
 import { MAX_OUTCOME_ENTRIES } from '../run/limits.ts';
-import type { FoldedJob, FoldedRun } from '../run/state.ts';
+import { type FoldedJob, type FoldedRun, isHeld } from '../run/state.ts';
 import { withheldOf } from './outcome.ts';
 
 /** `sources`, `withheld`, `leftOut`, `egress` and `model` hold protobuf JSON of what stands in an Outcome of bowline.run.v1. */
@@ -47,7 +47,7 @@ export function jobRow(run: FoldedRun, job: FoldedJob): JobRow {
     id: job.id,
     method: job.method,
     target: targetText(run, job),
-    state: job.phase,
+    state: isHeld(job) ? 'approval' : job.phase,
     attempts: job.attempts,
     epoch: job.epoch,
     createdAt: job.queuedAt,

@@ -134,7 +134,7 @@ const chatAnswer: fc.Arbitrary<JobFinished['result']> = fc
 
 const KINDS = [
   ...['result', 'result', 'result', 'result', 'result', 'lost', 'started', 'received', 'timer', 'timer'],
-  ...['held', 'held', 'endsEdges'],
+  ...['heldBy', 'heldBy', 'endsEdges', 'held', 'held', 'released'],
   ...['cancel', 'accept', 'start', 'refuse', 'child', 'child'],
 ];
 
@@ -184,6 +184,10 @@ function commandOf(world: World, it: Happening): RunCommand | undefined {
     case 'received':
       return { type: 'received', at, job: job.id, epoch };
     case 'held':
+      return { type: 'held', at, job: job.id, epoch, leftMs: it.rare * 100_000 };
+    case 'released':
+      return { type: 'held', at, job: job.id, epoch, leftMs: undefined };
+    case 'heldBy':
       return { type: 'received', at, job: job.id, epoch, heldBy: `boot ${it.rare % 5}` };
     case 'endsEdges':
       return { type: 'endsEdges', at, job: job.id, epoch, boot: `boot ${it.rare % 5}`, targetName: 'device d1' };

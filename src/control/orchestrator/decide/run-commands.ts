@@ -99,6 +99,16 @@ export interface ReceivedCommand {
   readonly heldBy?: string;
 }
 
+/** A device asks its owner about a call, or has the owner's yes. */
+export interface HeldCommand {
+  readonly type: 'held';
+  readonly at: number;
+  readonly job: string;
+  readonly epoch: number;
+  /** How long the owner has from now on, in milliseconds; undefined: the owner has said yes. */
+  readonly leftMs: number | undefined;
+}
+
 /** A start of a device's edge (boot id) is there that is not to be sent the call, because the ones before ended at it. */
 export interface EndsEdgesCommand {
   readonly type: 'endsEdges';
@@ -143,6 +153,7 @@ export type RunCommand =
   | ChildCallCommand
   | AttemptStartedCommand
   | ReceivedCommand
+  | HeldCommand
   | EndsEdgesCommand
   | AttemptLostCommand
   | TimerCommand

@@ -13,6 +13,7 @@ import {
 import { type Egress, RunState as State, type Usage } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { RunPhase } from '../../store/unit.ts';
+import { held, heldNoMore, released, withHolds } from './holds.ts';
 import { limitsFromProto } from './limits.ts';
 import {
   type FoldedJob,
@@ -44,19 +45,31 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
       return { ...next, jobs: new Map(run.jobs).set(body.value.job, queued(run, body.value, at)) };
     case 'attemptStarted': {
       const { job, targetName } = body.value;
-      return withJob(next, job, (was) => ({ ...was, phase: 'running', startedAt: was.startedAt ?? at, targetName }));
+      return withJob(next, job, at, (was) => ({
+        ...was,
+        phase: 'running',
+        startedAt: was.startedAt ?? at,
+        targetName,
+      }));
     }
     case 'jobReceived':
-      return withJob(next, body.value.job, (was) => ({
+      return withJob(next, body.value.job, at, (was) => ({
         ...was,
         phase: was.phase === 'queued' ? 'running' : was.phase,
         startedAt: was.startedAt ?? at,
         received: true,
         heldBy: body.value.heldBy === '' ? was.heldBy : [...was.heldBy, body.value.heldBy],
       }));
+    case 'jobHeld': {
+      const { job, expireTime } = body.value;
+      const until = expireTime ? timestampMs(expireTime) : at;
+      return withJob(next, job, at, (was) => held(was, at, until));
+    }
+    case 'jobReleased':
+      return withJob(next, body.value.job, at, (was) => released(was, at));
     case 'attemptLost': {
       const epoch = Number(body.value.nextEpoch);
-      return withJob(next, body.value.job, (was) => ({
+      return withJob(next, body.value.job, at, (was) => ({
         ...was,
         phase: 'queued',
         epoch,
@@ -69,7 +82,7 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
     case 'attemptFailed': {
       const { job, epoch, nextEpoch, failure, delay, usage } = body.value;
       const dueAt = at + (delay ? durationMs(delay) : 0);
-      return withJob(charged(next, usage), job, (was) => ({
+      return withJob(charged(next, usage), job, at, (was) => ({
         ...was,
         phase: 'retrying',
         epoch: Number(nextEpoch),
@@ -83,7 +96,7 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
       }));
     }
     case 'attemptDue':
-      return withJob(next, body.value.job, (was) => ({
+      return withJob(next, body.value.job, at, (was) => ({
         ...was,
         phase: 'queued',
         attempts: was.attempts + 1,
@@ -91,14 +104,14 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
       }));
     case 'jobFinished': {
       const finish = body.value;
-      return withJob(charged(next, finish.usage), finish.job, (was) => finished(was, finish, at));
+      return withJob(charged(next, finish.usage), finish.job, at, (was) => finished(was, finish, at));
     }
     case 'jobCancelling': {
       const { job, reason } = body.value;
-      return withJob(next, job, (was) => ({ ...was, phase: 'cancelling', cancelReason: reason, cancellingAt: at }));
+      return withJob(next, job, at, (was) => ({ ...was, phase: 'cancelling', cancelReason: reason, cancellingAt: at }));
     }
     case 'jobCancelled':
-      return withJob(next, body.value.job, (was) => ({ ...was, phase: 'cancelled', endedAt: at, dueAt: 0 }));
+      return withJob(next, body.value.job, at, (was) => ({ ...was, phase: 'cancelled', endedAt: at, dueAt: 0 }));
     case 'lateResult': {
       const { job, epoch, usage, egress } = body.value;
       return withLate(charged(next, usage), job, Number(epoch), usage, egress);
@@ -149,6 +162,9 @@ function accepted(event: RunAccepted, at: number): FoldedRun {
     outcome: undefined,
     usage: NO_USAGE,
     lateEgress: [],
+    heldAt: 0,
+    heldMs: 0,
+    holds: 0,
   };
 }
 
@@ -194,6 +210,12 @@ function queued(run: FoldedRun, event: JobQueued, at: number): FoldedJob {
     endedAt: undefined,
     dueAt: 0,
     cancellingAt: 0,
+    confirm: event.confirm,
+    taints: event.taints,
+    heldAt: 0,
+    heldUntil: 0,
+    heldMs: 0,
+    holds: 0,
   };
 }
 
@@ -239,11 +261,12 @@ function finalPhase(was: FoldedJob, finish: JobFinished): JobPhase {
   }
 }
 
-function withJob(run: FoldedRun, id: string, change: (was: FoldedJob) => FoldedJob): FoldedRun {
+function withJob(run: FoldedRun, id: string, at: number, change: (was: FoldedJob) => FoldedJob): FoldedRun {
   const was = run.jobs.get(id);
   if (!was) throw invalid(run, `there is no job ${id}`);
   if (!isOpen(was)) throw invalid(run, `the job ${id} has ended`);
-  return { ...run, jobs: new Map(run.jobs).set(id, change(was)) };
+  const job = heldNoMore(was, change(was), at);
+  return withHolds({ ...run, jobs: new Map(run.jobs).set(id, job) }, at);
 }
 
 function withLate(

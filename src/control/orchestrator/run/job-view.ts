@@ -8,7 +8,7 @@ import {
   type Usage,
   UsageSchema,
 } from '../../../../gen/bowline/run/v1/run_pb.ts';
-import type { FoldedJob, FoldedRun, JobPhase, UsageTotals } from './state.ts';
+import { type FoldedJob, type FoldedRun, isHeld, type JobPhase, type UsageTotals } from './state.ts';
 
 const STATES: Readonly<Record<JobPhase, State>> = {
   queued: State.QUEUED,
@@ -35,7 +35,7 @@ export function viewJob(run: FoldedRun, job: FoldedJob, now?: number): Job {
     id: job.id,
     method: job.method,
     target: targetText(run, job).slice(0, 256),
-    state: STATES[job.phase],
+    state: isHeld(job) ? State.APPROVAL : STATES[job.phase],
     attempts: job.attempts,
     elapsed: durationFromMs(Math.max(end - job.queuedAt, 0)),
     ...(job.lastFailure && job.phase !== 'done' ? { failure: job.lastFailure } : {}),

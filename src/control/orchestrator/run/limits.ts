@@ -86,6 +86,13 @@ export const LOSSES_PER_ATTEMPT = 4;
 /** How long a cancelled job with an effect is waited for; then it is unknown. Milliseconds. */
 export const CANCEL_GRACE_MS = 60_000;
 
+/** How long after its owner's time is over a device may take to say what became of a call; then it is stopped. Milliseconds. */
+export const HELD_GRACE_MS = 5 * 60_000;
+
+/** The longest that a device may wait for its owner, as it says, and how often one call may wait. */
+export const MAX_HELD_MS = 31 * 24 * 3_600_000;
+export const MAX_HOLDS = 64;
+
 /** Most time for all attempts of a tool call that the planner asked for. Milliseconds. */
 export const TOOL_TIMEOUT_MS = 5 * 60_000;
 

@@ -81,6 +81,18 @@ export interface FoldedJob {
   /** When the next attempt is due, while retrying. */
   readonly dueAt: number;
   readonly cancellingAt: number;
+  /** The owner of the device is asked first, whatever its configuration permits without. */
+  readonly confirm: boolean;
+  /** What the run had read before it. */
+  readonly taints: readonly Taint[];
+  /** Since when it waits for the owner of its device; 0 while it does not. */
+  readonly heldAt: number;
+  /** When the device stops to wait, while it does. */
+  readonly heldUntil: number;
+  /** Time that does not count, in milliseconds: with the owner's yes its time begins anew. */
+  readonly heldMs: number;
+  /** How often it was held. */
+  readonly holds: number;
 }
 
 export interface FoldedRun {
@@ -126,6 +138,12 @@ export interface FoldedRun {
   readonly usage: UsageTotals;
   /** What left a device with results that came too late. */
   readonly lateEgress: readonly Egress[];
+  /** Since when some job of it waits for an owner; 0 while none does. */
+  readonly heldAt: number;
+  /** How long it waited for owners before that, in milliseconds: time that does not count. */
+  readonly heldMs: number;
+  /** How often its time stood still. */
+  readonly holds: number;
 }
 
 export const NO_USAGE: UsageTotals = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costMicros: 0 };
@@ -133,6 +151,9 @@ export const NO_USAGE: UsageTotals = { inputTokens: 0, outputTokens: 0, cachedIn
 export const isEnded = (run: FoldedRun): boolean => run.phase !== 'waiting' && run.phase !== 'running';
 
 const OPEN: ReadonlySet<JobPhase> = new Set(['queued', 'running', 'retrying', 'cancelling']);
+
+/** Whether its device asks its owner about it. */
+export const isHeld = (job: FoldedJob): boolean => job.heldAt > 0;
 
 /** Whether a job has no final phase yet. */
 export const isOpen = (job: FoldedJob): boolean => OPEN.has(job.phase);

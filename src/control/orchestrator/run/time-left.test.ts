@@ -4,8 +4,8 @@ import { timeLeft, within } from './time-left.ts';
 
 const left = (run: Partial<FoldedRun>, job: Partial<FoldedJob>, now: number) =>
   timeLeft(
-    { createdAt: 0, timeoutMs: 0, ...run } as FoldedRun,
-    { queuedAt: 0, timeoutMs: 0, ...job } as FoldedJob,
+    { createdAt: 0, timeoutMs: 0, heldAt: 0, heldMs: 0, ...run } as FoldedRun,
+    { queuedAt: 0, timeoutMs: 0, heldAt: 0, heldMs: 0, ...job } as FoldedJob,
     now,
   );
 
@@ -31,7 +31,7 @@ test('time that was waited is gone, but a clock that is off takes at most half, 
 });
 
 test('what a job calls ends before that job', () => {
-  const parent = { queuedAt: 0, timeoutMs: 0 } as FoldedJob;
+  const parent = { queuedAt: 0, timeoutMs: 0, heldAt: 0, heldMs: 0 } as FoldedJob;
   const run = { timeoutMs: 60_000, jobs: new Map([['p', parent]]) };
   expect(left(run, { parent: { job: 'p', epoch: 1, number: 1 } }, 0)).toBe(58_000);
 });
