@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
-import { type FsPort, isDiskFull, systemCode } from './fs-port.ts';
+import { isDiskFull, systemCode } from '../../base/system-code.ts';
+import type { FsPort } from './fs-port.ts';
 import { nodeFs } from './node-fs.ts';
 
 /** Results up to this stay in their record. */

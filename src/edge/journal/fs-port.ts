@@ -25,13 +25,3 @@ export interface FsPort {
   /** fsync of the folder: makes its entries durable. */
   syncDir(dir: string): Promise<void>;
 }
-
-/** The `code` of a Node system error, such as ENOSPC; empty when there is none. */
-export function systemCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-/** Whether the error says that the disk or a quota is full. */
-export function isDiskFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error));
-}

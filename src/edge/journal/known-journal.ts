@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { stringify } from 'uuid';
 import { causeText } from '../../base/cause-text.ts';
 import { AppError } from '../../base/errors.ts';
-import { type FsPort, systemCode } from './fs-port.ts';
+import { systemCode } from '../../base/system-code.ts';
+import type { FsPort } from './fs-port.ts';
 import { readSegmentHeader } from './scan-journal.ts';
 import { isSegmentName } from './segment-format.ts';
 

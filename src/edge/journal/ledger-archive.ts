@@ -15,8 +15,9 @@ import {
 } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError, retold } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { systemCode } from '../../base/system-code.ts';
 import { sameHead } from '../../contract/integrity/hash-chain.ts';
-import { type FsPort, systemCode } from './fs-port.ts';
+import type { FsPort } from './fs-port.ts';
 import type { Journal } from './journal.ts';
 import { type ChainHead, MAX_RECORD_BYTES } from './journal-types.ts';
 import { egressOf, type LedgerLine, placed } from './ledger-lines.ts';

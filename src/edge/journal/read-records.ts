@@ -1,8 +1,9 @@
 // Reads records from any sequence on. It sees only what was synced when it was called, and checks what it hands out.
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
+import { systemCode } from '../../base/system-code.ts';
 import { sameHead } from '../../contract/integrity/hash-chain.ts';
-import { type FsFile, type FsPort, systemCode } from './fs-port.ts';
+import type { FsFile, FsPort } from './fs-port.ts';
 import { journalDamaged, type Segment, type StoredRecord } from './scan-journal.ts';
 import { SEGMENT_HEADER_BYTES } from './segment-format.ts';
 import { type Position, SegmentReader } from './segment-reader.ts';

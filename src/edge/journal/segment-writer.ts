@@ -4,7 +4,8 @@
 // Why zeros ahead: blocks that are already allocated can be written on a full disk, so room for an outcome is real and
 // not just counted; and a sync inside them needs no new file size, so it is one device write less.
 import { AppError } from '../../base/errors.ts';
-import { type FsFile, isDiskFull, systemCode } from './fs-port.ts';
+import { isDiskFull, systemCode } from '../../base/system-code.ts';
+import type { FsFile } from './fs-port.ts';
 
 const ZEROS = new Uint8Array(32 << 10);
 
