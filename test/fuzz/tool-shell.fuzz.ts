@@ -5,7 +5,13 @@ import { judgePath } from '../../src/edge/allowlist/judge-path.ts';
 import { isRecursive } from '../../src/edge/tools/shell/recursive.ts';
 import type { Fuzz, Random } from './fuzz.ts';
 
-const TEMPLATES = [['echo', '{word}'], ['cat', '{path}'], ['grep', '-r', '{word}', '{path}'], ['date']] as const;
+const TEMPLATES = [
+  ['echo', '{word}'],
+  ['cat', '{path}'],
+  ['grep', '-r', '{word}', '{path}'],
+  ['date'],
+  ['lpr', '{n:1..9}', '{w:a*}'],
+] as const;
 const ROOT = { name: 'docs', path: '/srv/docs', realPath: '/srv/docs', readable: true };
 const PIECES = [
   ...[
@@ -68,6 +74,9 @@ export const toolShellFuzz: Fuzz = {
       matched.argv.forEach((word, i) => {
         const expected = template[i];
         if (expected === '{word}' && NO_WORD.test(word)) throw new Error(`no plain word passed: ${said}`);
+        if (expected === '{n:1..9}' && !/^[1-9]$/.test(word)) throw new Error(`no number passed: ${said}`);
+        if (expected === '{w:a*}' && (NO_WORD.test(word) || !word.startsWith('a')))
+          throw new Error(`a word that does not fit passed: ${said}`);
         if (expected === '{path}' && !(word === ROOT.realPath || word.startsWith(`${ROOT.realPath}/`)))
           throw new Error(`a path leads out: ${said}`);
         if (expected === '{path}' && /^[-@+~%]|=|\p{Cc}/u.test(argv[i] ?? ''))

@@ -198,7 +198,7 @@ export const EDGE_ERRORS = {
   ),
   COMMAND_NOT_ALLOWED: row(
     'permission_denied',
-    'this command is not allowed on the device; to allow it, list its exact argv under allow.execute in config.yaml. {{word}} takes only plain words (letters, digits and _ . , @ + -, with a letter, a digit or _ first), and {{path}} only paths without = that do not begin with - @ + ~ or %',
+    'this command is not allowed on the device; to allow it, list its exact argv under allow.execute in config.yaml. {{word}} takes only plain words (letters, digits and _ . , @ + -, with a letter, a digit or _ first), {{path}} only paths without = that do not begin with - @ + ~ or %, and {{n:int}} only whole numbers',
   ),
   COMMAND_NOT_ISOLATED: row(
     'failed_precondition',

@@ -157,6 +157,56 @@ test('a command runs only when every word fits its template', () => {
   expect(list.judgeCommand(['date'], '', false).entry.confirm).toBe('always');
 });
 
+test('a placeholder has a type: a path, a whole number within its range, a word that fits a pattern', () => {
+  const { dir, list } = setup(
+    'allow:\n  execute:\n    - {argv: [lpr, "{copies:1..9}", "{page:int}", "{file:path}", "{tray:{top,下*,a[0-9]}}"], confirm: never}\n',
+  );
+  const fits = (argv: string[]) => {
+    try {
+      return list.judgeCommand(['lpr', ...argv], '', false).argv.slice(1);
+    } catch (error) {
+      return (error as { reason?: string }).reason;
+    }
+  };
+  const file = join(dir, 'docs/notes.md');
+  for (const tray of ['top', '下层', 'a7'])
+    expect(fits(['3', '9007199254740991', 'docs/notes.md', tray])).toEqual(['3', '9007199254740991', file, tray]);
+  for (const argv of [
+    ...['0', '10', '', '-1', '+1', '01', '1.0', '1e0', '0x1', '１', ' 1'].map((n) => [n, '1', 'docs/notes.md', 'top']),
+    ...['9007199254740992', '99999999999999999999', '-0', ''].map((n) => ['1', n, 'docs/notes.md', 'top']),
+    ...['-x', '@docs/notes.md', ''].map((path) => ['1', '1', path, 'top']),
+    ...['', 'bottom', 'a77', '-a7', '下/层', '下 层', 'a[0-9]', '下\u200b'].map((tray) => [
+      '1',
+      '1',
+      'docs/notes.md',
+      tray,
+    ]),
+  ])
+    expect(fits(argv), JSON.stringify(argv)).toBe('COMMAND_NOT_ALLOWED');
+  // Many stars and a word that nearly fits take no time.
+  const slow = setup(`allow:\n  execute:\n    - {argv: [x, "{w:${'*a'.repeat(60)}b}"], confirm: never}\n`);
+  expect(refusal(() => slow.list.judgeCommand(['x', 'a'.repeat(256)], '', false))).toMatch(/^COMMAND_NOT_ALLOWED/);
+});
+
+test('a placeholder that is none is told with its place; one that chooses the program is refused', () => {
+  for (const [word, problem] of [
+    ['{n:integer}', /3:21: .*neither path, int/],
+    ['{n:9..1}', /3:21: .*ends before it begins/],
+    ['{n:0..9999999999999999}', /3:21: .*at most 9007199254740991/],
+    ['{n:}', /3:21: .*pattern/],
+    ['{n:a b*}', /3:21: .*pattern/],
+    ['{n:{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}}', /3:21: .*64/],
+  ] as const)
+    expect(() => setup(`allow:\n  execute:\n    - {argv: [echo, "${word}"], confirm: never}\n`), word).toThrow(problem);
+  for (const word of ['{path}', '{word}', '{p:path}', '{p:a*}'])
+    expect(() => setup(`allow:\n  execute:\n    - {argv: ["${word}"], confirm: never}\n`)).toThrow(
+      /3:15: .*choose the program/,
+    );
+  // What looks otherwise is a word as it stands.
+  const { list } = setup('allow:\n  execute:\n    - {argv: [find, "{}", "{print $1}", "{A:x}"], confirm: never}\n');
+  expect(list.judgeCommand(['find', '{}', '{print $1}', '{A:x}'], '', false).argv).toHaveLength(4);
+});
+
 test('what may be written is never what is run', () => {
   expect(() =>
     setup(

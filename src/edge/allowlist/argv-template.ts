@@ -1,5 +1,6 @@
 // Compares a command with a template word by word. Pure; there is no shell anywhere, so a word is only ever a word.
 import { sameName } from '../../base/same-name.ts';
+import { type Placeholder, placeholderOf } from '../config/placeholder.ts';
 import { isSecretName } from './denied.ts';
 import type { JudgedPath } from './judge-path.ts';
 
@@ -22,9 +23,12 @@ const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
 /** A path that programs, or programs that they call, could take for something else. */
 const NO_PATH = /^[-@+~%]|=/;
 
+/** A whole number as it is written shortest. */
+const INT = /^(?:0|[1-9][0-9]{0,15})$/;
+
 /**
- * `{word}` stands for one plain word that is no name of a secret file, `{path}` for one allowed path (which becomes absolute).
- * Every other word must be the same; it is run as the template has it. Undefined when the command does not fit.
+ * A placeholder stands for one plain word that is no name of a secret file, one whole number, or one allowed path (which becomes
+ * absolute). Every other word must be the same; it is run as the template has it. Undefined when the command does not fit.
  * @param judge judges a path and throws for one that is not allowed
  */
 export function matchArgv(
@@ -34,18 +38,30 @@ export function matchArgv(
 ): MatchedCommand | undefined {
   if (template.length !== argv.length) return undefined;
   const paths: number[] = [];
+  const words: string[] = [];
   for (const [i, expected] of template.entries()) {
     const word = argv[i]!;
     if (word.includes('\0')) return undefined;
-    if (expected === '{path}') {
-      if (NO_PATH.test(word)) return undefined;
-      paths.push(i);
-    } else if (expected === '{word}') {
-      if (!WORD.test(word) || INVISIBLE.test(word) || isSecretName(word)) return undefined;
-    } else if (!sameName(word, expected)) return undefined;
+    const placeholder = placeholderOf(expected);
+    if (placeholder ? !fits(word, placeholder) : !sameName(word, expected)) return undefined;
+    if (placeholder?.kind === 'path') paths.push(i);
+    words.push(placeholder ? word : expected);
   }
   // Judged last, so that a path is looked at only when all the rest is the owner's own words.
   const judged = new Map(paths.map((i) => [i, judge(argv[i]!)]));
-  const own = (i: number) => (template[i] === '{word}' ? argv[i]! : template[i]!);
-  return { argv: template.map((_, i) => judged.get(i)?.path ?? own(i)), paths: judged };
+  return { argv: words.map((word, i) => judged.get(i)?.path ?? word), paths: judged };
+}
+
+/** Whether a word may stand there, by its letters. A path is judged apart. */
+function fits(word: string, placeholder: Placeholder): boolean {
+  switch (placeholder.kind) {
+    case 'path':
+      return word !== '' && !NO_PATH.test(word);
+    case 'int':
+      return INT.test(word) && placeholder.least <= Number(word) && Number(word) <= placeholder.most;
+    case 'word': {
+      if (!WORD.test(word) || INVISIBLE.test(word) || isSecretName(word)) return false;
+      return placeholder.pattern?.matches(word) ?? true;
+    }
+  }
 }

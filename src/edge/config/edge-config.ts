@@ -11,6 +11,7 @@ import type { Setting } from '../../base/settings/setting.ts';
 import { type SettledSettings, settle } from '../../base/settings/settle.ts';
 import type { SettingTexts } from '../../base/settings/sources.ts';
 import { EDGE_TABLE, type EdgeLimits, LIMITS } from './edge-settings.ts';
+import { placeholderOf } from './placeholder.ts';
 import { conflictOf } from './write-or-run.ts';
 
 /** A word of a program or of its environment: the system ends it at the first NUL. */
@@ -181,7 +182,7 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
   const execute = (allow.execute ?? []).map((entry, i): ExecuteEntry => {
     const at: ConfigPath = ['allow', 'execute', i];
     const cwd = entry.cwd === undefined ? undefined : placeOf(config, entry.cwd, [...at, 'cwd']).realPath;
-    const argv = entry.argv.map((each, n) => (isAbsolute(each) ? formOnDisk(config, each, [...at, 'argv', n]) : each));
+    const argv = entry.argv.map((each, n) => ownWord(config, each, [...at, 'argv', n], n === 0));
     const problem = conflictOf(
       { argv, cwd },
       write.map((w) => w.realPath),
@@ -245,6 +246,21 @@ function newFile(config: ConfigFile<unknown>, text: string, at: ConfigPath): Pla
     config.fail(at, `\`${text}\` is a folder; name each file`);
   const folder = placeOf(config, dirname(path), at);
   return { path, realPath: join(folder.realPath, basename(path)) };
+}
+
+/** A word of a command: a path has the form that the disk has; a placeholder must be one, and none may choose the program. */
+function ownWord(config: ConfigFile<unknown>, word: string, at: ConfigPath, program: boolean): string {
+  if (isAbsolute(word)) return formOnDisk(config, word, at);
+  try {
+    if (placeholderOf(word) && program) config.fail(at, `\`${word}\` would let the caller choose the program; name it`);
+    return word;
+  } catch (error) {
+    if (error instanceof AppError && error.reason === 'CONFIG_INVALID') throw error;
+    return config.fail(
+      at,
+      `\`${word}\` is no placeholder: ${error instanceof AppError ? error.message : 'it cannot be read'}`,
+    );
+  }
 }
 
 /** A path in the form that the disk has, where it has it. */
