@@ -155,7 +155,7 @@ const EDGES = `## Edges
 
 \`bowline edge\` takes its settings by the same rules: from \`--set NAME=VALUE\`, from the environment, and from the file \`config.yaml\` of the
 home. Their keys in that file are the second names below; \`limits.parallel\` is the key \`parallel\` under \`limits\`. The file also holds
-what the edge may read, write and run, which no flag but \`--allow\` and no name of the environment adds to; see [limits.md](limits.md) for what
+what the edge may read, write and run, which no flag but \`--allow\` and \`--allow-write\` and no name of the environment adds to; see [limits.md](limits.md) for what
 each limit is for. \`bowline edge --print-config --json\` prints what holds and where each setting came from. The edge of \`bowline up\` has the
 same settings, from the same environment, from \`config.yaml\`, and by \`--set\`.
 `.split('\n');

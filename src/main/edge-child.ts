@@ -13,6 +13,7 @@ import { type ChildOfUp, startChild } from './child-of-up.ts';
 export interface EdgeChildOptions {
   readonly home: string;
   readonly allow: readonly string[];
+  readonly allowWrite: readonly string[];
   /** Settings of the edge that `--set` said. */
   readonly set: readonly string[];
   /** The environment of `up`; what the edge may know of it is handed on. */
@@ -29,13 +30,14 @@ export interface EdgeChildOptions {
 }
 
 export function startEdgeChild(options: EdgeChildOptions): ChildOfUp {
-  const { home, allow, set, logFile, dial, say, clock, log } = options;
+  const { home, allow, allowWrite, set, logFile, dial, say, clock, log } = options;
   return startChild({
     name: 'edge',
     command: async () => {
       const { args, env } = edgeCommand();
       const words = [...args, '--home', home, '--with-parent', '--wait'];
       for (const path of allow) words.push('--allow', path);
+      for (const path of allowWrite) words.push('--allow-write', path);
       for (const text of set) words.push('--set', text);
       return { args: words, env: { ...edgeEnvironment(options.env), ...env }, input: [dial()] };
     },

@@ -31,6 +31,7 @@ export interface StartAll extends UpSettings {
   readonly home: string;
   /** Folders and files that may be read, beside those of config.yaml. */
   readonly allow: readonly string[];
+  readonly allowWrite: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Told in words what goes on. */
   readonly say: (line: string) => void;
@@ -110,7 +111,7 @@ function startWorker(
 }
 
 /** The edge of this home, and whether the control plane refuses it. */
-function startEdge({ home, allow, set, env, say, clock, log }: StartAll, started: Promise<RunningControl>) {
+function startEdge({ home, allow, allowWrite, set, env, say, clock, log }: StartAll, started: Promise<RunningControl>) {
   let refused = false;
   let removed: Promise<string | undefined> | undefined;
   /** When the database is another one than the edge joined, or its device was removed before this start: not while it runs. */
@@ -124,6 +125,7 @@ function startEdge({ home, allow, set, env, say, clock, log }: StartAll, started
   const child = startEdgeChild({
     home,
     allow,
+    allowWrite,
     set: edgeSet(set),
     env,
     logFile: join(homePaths(home).logs, 'edge.log'),

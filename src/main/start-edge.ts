@@ -49,7 +49,11 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
   const paths = homePaths(home);
   const lock = lockHome(home, 'edge');
   life.onStop('home lock', () => lock.release());
-  const config = loadEdgeConfig(paths.config, { allow: options.allow, settings: options.settings ?? [] });
+  const config = loadEdgeConfig(paths.config, {
+    allow: options.allow,
+    allowWrite: options.allowWrite ?? [],
+    settings: options.settings ?? [],
+  });
   for (const warning of wideRoots(config.roots, home)) options.say?.(warning);
   const identity = await identityOf(options, config);
   const ground = { ...options, life, config, identity, bootId: newId() };

@@ -29,6 +29,10 @@ export function upVerb(io: ControlProgramIo & { readonly cwd: string }): Command
     .summary('run everything on this machine')
     .description('Runs control plane, worker and edge on this machine until a signal; prints one `ready {...}` line.')
     .option('--allow <path...>', 'folders and files that may be read, beside those in config.yaml; repeat or list them')
+    .option(
+      '--allow-write <path...>',
+      'folders and files that may be written, after you were asked; repeat or list them',
+    )
     .option('--port <number>', 'port of the control plane; 0 lets the system choose (BOWLINE_PORT, 7420)')
     .option('--force', 'start although the memory is small');
   return controlOptions(command)
@@ -47,11 +51,12 @@ Examples:
       if (!flags.force) checkMemory();
       const folder = homeFolder(home, io.env);
       const allow = allowed(folder, flags, io);
-      await up(folder, upSettings(folder, flags, io.env), allow, io);
+      const allowWrite = (flags.allowWrite ?? []).map((path) => resolve(io.cwd, expandHome(path, io.env)));
+      await up(folder, upSettings(folder, flags, io.env), { allow, allowWrite }, io);
     });
 }
 
-type UpFlags = ControlFlags & { readonly allow?: string[]; readonly force?: boolean };
+type UpFlags = ControlFlags & { readonly allow?: string[]; readonly allowWrite?: string[]; readonly force?: boolean };
 
 /** What `--allow` names. Throws USAGE where a path is not there, or where nothing may be read at all. */
 function allowed(home: string, flags: UpFlags, { cwd, env }: { readonly cwd: string; readonly env: Texts }): string[] {
@@ -83,7 +88,12 @@ function checkMemory(): void {
   if (have < NEEDED_MB) throw new AppError('MEMORY_TOO_SMALL', { have, need: NEEDED_MB });
 }
 
-async function up(home: string, settings: UpSettings, allow: readonly string[], io: ControlProgramIo): Promise<void> {
+async function up(
+  home: string,
+  settings: UpSettings,
+  paths: { readonly allow: readonly string[]; readonly allowWrite: readonly string[] },
+  io: ControlProgramIo,
+): Promise<void> {
   const { config } = settings;
   const stopping = stopSignal(config.drainMs * 2);
   const lock = lockHome(home, 'control');
@@ -94,11 +104,11 @@ async function up(home: string, settings: UpSettings, allow: readonly string[], 
   void stopping.then(() => aborter.abort());
   try {
     // What the edge would refuse later, with a worse message.
-    loadEdgeConfig(homePaths(home).config, { allow, settings: settingSources(edgeSet(settings.set), io.env) });
+    loadEdgeConfig(homePaths(home).config, { ...paths, settings: settingSources(edgeSet(settings.set), io.env) });
     const { control, joined } = await startAll({
       ...settings,
       home,
-      allow,
+      ...paths,
       env: io.env,
       say: noted(home, io.progress),
       clock: systemClock,

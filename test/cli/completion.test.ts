@@ -61,8 +61,8 @@ test.each(['bash', 'zsh', 'fish'])(
     expect(await offered(shell, 'bowline runs s')).toEqual(['show']);
     expect(await offered(shell, 'bowline runs ls --set')).toEqual(['--set-aside']);
     expect(await offered(shell, 'bowline --home /x runs ls --set')).toEqual(['--set-aside']);
-    expect(await offered(shell, 'bowline edge --al')).toEqual(['--allow']);
-    expect(await offered(shell, 'bowline up --al')).toEqual(['--allow']);
+    expect(await offered(shell, 'bowline edge --al')).toEqual(['--allow', '--allow-write']);
+    expect(await offered(shell, 'bowline up --al')).toEqual(['--allow', '--allow-write']);
     expect(await offered(shell, 'bowline completion ')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']));
     expect(await offered(shell, 'bowline logs e')).toEqual(['edge']);
   },

@@ -149,7 +149,7 @@ export const EDGE_ERRORS = {
   // edge tools
   PATH_NOT_ALLOWED: row(
     'permission_denied',
-    'this path is not allowed on the device. To read it, name its folder with --allow or under allow.read in config.yaml. To write it, name the exact file under allow.write. A name that begins with a dot must stand under allow.hidden. Secret files, and links out of a folder, are never allowed',
+    'this path is not allowed on the device. To read it, name its folder with --allow or under allow.read in config.yaml. To write it, name it, or its folder, under allow.write. A name that begins with a dot must stand under allow.hidden. Secret files, and links out of a folder, are never allowed',
   ),
   FILE_NOT_FOUND: row('not_found', 'there is no such file or folder in the allowed folders', { exit: EXIT.failed }),
   NAME_AMBIGUOUS: row(

@@ -131,6 +131,89 @@ test('only exact entries are written, each as its entry says', () => {
   expect(refusal(() => list.judgeRead(join(dir, 'outside/only.txt')))).toMatch(/^PATH_NOT_ALLOWED/);
 });
 
+test('a folder may be written with all below it; the innermost entry says how, denials stay, the folder itself stays', () => {
+  const { dir, list } = setup(
+    'allow:\n  write:\n    - {path: DIR/docs, confirm: first}\n    - {path: DIR/docs/sub/, confirm: always}\n    - {path: DIR/docs/sub/free.md, confirm: never}\n    - {path: DIR/outside, confirm: never}\n',
+    ['docs', 'docs/sub'],
+  );
+  const written = (path: string) => {
+    const { entry, entryName, name } = list.judgeWrite(path);
+    return [name, entry.confirm, entryName];
+  };
+  expect(written('docs/neu/文.md')).toEqual(['docs/neu/文.md', 'first', 'write docs/']);
+  expect(written(join(dir, 'docs/sub/a.md'))).toEqual(['sub/a.md', 'always', 'write sub/']);
+  expect(written('docs/sub/free.md')).toEqual(['docs/sub/free.md', 'never', 'write docs/sub/free.md']);
+  expect(written('outside/x.md')).toEqual(['outside/x.md', 'never', 'write outside/']);
+  const refusals = [
+    'docs',
+    'docs/.hidden',
+    'docs/.git/hooks/pre-commit',
+    'docs/sub/id_rsa',
+    'docs/passwords.txt',
+    'docs/../other/x.md',
+    'outside',
+    'docs/a\u202eb.md',
+  ].map((path) => refusal(() => list.judgeWrite(path)));
+  expect(new Set(refusals)).toEqual(new Set([refusals[0]]));
+  expect(refusals[0]).toMatch(/^PATH_NOT_ALLOWED/);
+  expect([join(dir, 'docs/any/thing'), join(dir, 'docs')].map((path) => list.isWritable(path))).toEqual([true, true]);
+  expect(list.isWritable(join(dir, 'other'))).toBe(false);
+});
+
+test('a name that begins with a dot is written below a folder only where allow.hidden names it, and never where it would run', () => {
+  const { list } = setup(
+    "allow:\n  hidden: ['.github', '.git', '.profile']\n  write: [{path: DIR/docs, confirm: never}]\n",
+  );
+  expect(list.judgeWrite('docs/.github/x.md').name).toBe('docs/.github/x.md');
+  for (const path of ['docs/.git/config', 'docs/.profile']) {
+    expect(refusal(() => list.judgeWrite(path))).toMatch(/^PATH_NOT_ALLOWED/);
+  }
+});
+
+test('what starts by itself is no entry of what may be written', () => {
+  for (const path of ['/etc/profile', '/etc', 'DIR/docs/.bashrc', 'DIR/docs/.config/systemd']) {
+    const config = `allow:\n  write: [{path: ${path}, confirm: always}]\n`;
+    expect(refusal(() => setup(config, ['docs', 'docs/.config', 'docs/.config/systemd']))).toContain(
+      'is never written',
+    );
+  }
+  expect(refusal(() => setup('allow:\n  write: [{path: DIR/docs/none/, confirm: always}]\n'))).toContain(
+    'there is no such folder',
+  );
+});
+
+test('in a folder that may be written, or above it, no command starts, and nothing in it is run or among the words', () => {
+  const entries = [
+    '{argv: [DIR/docs/tool], confirm: never}',
+    '{argv: [cat, DIR/docs/deep/x.md], confirm: never}',
+    '{argv: [ls], cwd: DIR/docs/sub, confirm: never}',
+    '{argv: [ls], cwd: DIR, confirm: never}',
+  ];
+  for (const entry of entries) {
+    const config = `allow:\n  write: [{path: DIR/docs, confirm: always}]\n  execute: [${entry}]\n`;
+    expect(refusal(() => setup(config, ['docs', 'docs/sub']))).toMatch(/may be written/);
+  }
+  const { dir, list } = setup(
+    'allow:\n  write: [{path: DIR/docs/sub, confirm: always}]\n  execute: [{argv: [wc, "{path}"], confirm: never}]\n',
+    ['docs', 'docs/sub', 'other'],
+  );
+  expect(refusal(() => list.judgeCommand(['wc', 'docs/sub/x'], '', false))).toMatch(/^COMMAND_NOT_ALLOWED/);
+  expect(list.judgeCommand(['wc', 'docs/x'], '', false).cwd).toBe(join(dir, 'other'));
+  expect([join(dir, 'docs/sub/deep/tool'), join(dir, 'docs/tool')].map((path) => list.mayRun(path))).toEqual([
+    false,
+    true,
+  ]);
+});
+
+test('--allow-write names a file or a folder, and always asks', () => {
+  const { dir, home } = setup();
+  const load = (path: string) => loadEdgeConfig(join(home, 'config.yaml'), { allowWrite: [path], cwd: dir });
+  expect(load('docs').write).toEqual([{ realPath: join(dir, 'docs'), folder: true, confirm: 'always' }]);
+  expect(load('docs/new.md').write).toEqual([{ realPath: join(dir, 'docs/new.md'), folder: false, confirm: 'always' }]);
+  expect(refusal(() => load('none/new.md'))).toMatch(/^USAGE .*--allow-write/);
+  expect(refusal(() => load('docs/.bashrc'))).toMatch(/^USAGE .*is never written/);
+});
+
 test('a command runs only when every word fits its template', () => {
   const { dir, list } = setup(
     'allow:\n  execute:\n    - {argv: [wc, -l, "{path}"], confirm: never}\n    - {argv: [echo, "{word}"], confirm: never, stdin: true}\n    - {argv: [date], confirm: always}\n',

@@ -3,6 +3,7 @@ import { dirname, relative } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { formOf, sameName } from '../../base/same-name.ts';
 import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config/edge-config.ts';
+import { isNeverWritten } from '../config/never-written.ts';
 import { conflictOf } from '../config/write-or-run.ts';
 import { matchArgv } from './argv-template.ts';
 import { denials, type PathDenials } from './denied.ts';
@@ -13,9 +14,11 @@ import { type Denials, type Opened, openBeneath } from './open-beneath.ts';
 import { type OpenCommand, openCommand, type PlacedCommand } from './open-command.ts';
 import { type OpenFile, openFile, openFolder } from './open-file.ts';
 
-/** A file that an entry lets be written. */
+/** A place that an entry lets be written. */
 export interface AllowedWrite extends JudgedPath {
   readonly entry: WriteEntry;
+  /** The same for all that the entry lets be written. */
+  readonly entryName: string;
 }
 
 /** A command that matched an entry. */
@@ -50,15 +53,19 @@ export class Allowlist {
     return judgePath(path, this.readable, this.#denied.below);
   }
 
-  /** Lexical: the file must be exactly one of the entries. @throws PATH_NOT_ALLOWED */
+  /** Lexical: the file must be exactly one of the entries, or lie below one that is a folder. @throws PATH_NOT_ALLOWED */
   judgeWrite(path: string): AllowedWrite {
     const judged = judgePath(path, this.roots, this.#denied.anywhere);
     const { root } = judged;
-    const own = this.#write.filter(({ realPath }) => contains(root.realPath, realPath));
-    const exact = own.find(({ realPath }) => realPath === judged.path);
-    const entry = exact ?? own.find(({ realPath }) => sameName(realPath, judged.path));
-    if (!entry) throw refused();
-    return { ...inRoot(root, relative(root.realPath, entry.realPath)), entry };
+    const files = this.#write.filter(({ realPath, folder }) => !folder && contains(root.realPath, realPath));
+    const exact = files.find(({ realPath }) => realPath === judged.path);
+    const file = exact ?? files.find(({ realPath }) => sameName(realPath, judged.path));
+    const place = file ? inRoot(root, relative(root.realPath, file.realPath)) : judged;
+    const entry = file ?? this.#writeFolderOf(judged.path);
+    if (!entry || isNeverWritten(place.path) || (entry.folder && this.#denied.below(place.path, place)))
+      throw refused();
+    const own = contains(root.realPath, entry.realPath) ? relative(root.realPath, entry.realPath) : '';
+    return { ...place, entry, entryName: `write ${inRoot(root, own).name}${entry.folder ? '/' : ''}` };
   }
 
   /** Lexical: every word must fit an entry. @throws COMMAND_NOT_ALLOWED, PATH_NOT_ALLOWED */
@@ -114,7 +121,9 @@ export class Allowlist {
 
   /** Whether the file at this real path may be written. */
   isWritable(realPath: string): boolean {
-    return this.#write.some((entry) => sameName(entry.realPath, realPath));
+    return (
+      this.#write.some(({ realPath: own }) => sameName(own, realPath)) || this.#writeFolderOf(realPath) !== undefined
+    );
   }
 
   /** Whether a real path is denied: whatever the configuration says, or, below a root, because it is hidden or a secret. */
@@ -125,7 +134,7 @@ export class Allowlist {
 
   /** Whether a program at this real path may be run: not where something may be written. */
   mayRun(program: string): boolean {
-    const folders = this.#write.map(({ realPath }) => dirname(realPath));
+    const folders = this.#write.map(({ realPath, folder }) => (folder ? realPath : dirname(realPath)));
     return !this.#denied.anywhere(program) && !folders.some((folder) => contains(formOf(folder), formOf(program)));
   }
 
@@ -155,14 +164,35 @@ export class Allowlist {
   }
 
   /**
-   * Opens the folder of a file that may be written, which was a real path when the configuration was read and still must be.
-   * Errors: see openFolder.
+   * Opens the folder of what may be written: that of a file's entry was a real path when the configuration was read and still must be;
+   * below that of a folder's entry, links are followed as long as they stay in it. Errors: see openFolder.
    */
-  openWriteFolder(judged: JudgedPath): Promise<OpenFile> {
-    const realPath = dirname(judged.path);
+  openWriteFolder(judged: AllowedWrite): Promise<OpenFile> {
+    const { entry } = judged;
+    const realPath = entry.folder ? entry.realPath : dirname(judged.path);
+    const below = relative(realPath, dirname(judged.path));
+    if (below.startsWith('..')) return Promise.reject(refused());
     const root = { name: judged.name, path: realPath, realPath, readable: false };
-    const denials = { ...this.#denials, path: (path: string) => this.#denied.anywhere(path) };
-    return openFolder(inRoot(root, ''), denials);
+    const denials = { ...this.#denials, path: (path: string) => this.#mayNotWrite(path, judged) };
+    return openFolder(inRoot(root, below), denials);
+  }
+
+  /** Whether what was opened for a write may not be written: by its real path, with all links followed. */
+  isWriteDenied(realPath: string, judged: AllowedWrite): boolean {
+    return isNeverWritten(realPath) || this.#mayNotWrite(realPath, judged);
+  }
+
+  #mayNotWrite(path: string, { entry, root }: AllowedWrite): boolean {
+    if (this.#denied.anywhere(path)) return true;
+    const own = contains(root.realPath, path) ? root : { ...root, realPath: entry.realPath };
+    return entry.folder && (isNeverWritten(path) || this.#denied.below(path, { root: own }));
+  }
+
+  /** The innermost folder with all below it that may be written and holds a path. */
+  #writeFolderOf(path: string): WriteEntry | undefined {
+    return this.#write
+      .filter(({ realPath, folder }) => folder && realPath !== path && contains(formOf(realPath), formOf(path)))
+      .sort((a, b) => b.realPath.length - a.realPath.length)[0];
   }
 
   /** Errors: see openFolder. */
@@ -178,12 +208,7 @@ export class Allowlist {
   }
 
   #conflicts(argv: readonly string[], cwd: string): boolean {
-    return (
-      conflictOf(
-        { argv, cwd },
-        this.#write.map(({ realPath }) => realPath),
-      ) !== undefined
-    );
+    return conflictOf({ argv, cwd }, this.#write) !== undefined;
   }
 
   /** The folder of the entry where the caller means it, in the form that the entry has. */
@@ -197,7 +222,10 @@ export class Allowlist {
       if (entry.cwd !== undefined && entry.cwd !== asked.path) throw new AppError('COMMAND_NOT_ALLOWED');
       return asked.path;
     }
-    const free = this.readable.find(({ realPath }) => !this.#write.some((w) => contains(realPath, w.realPath)));
+    const free = this.readable.find(
+      ({ realPath }) =>
+        !this.#write.some((w) => contains(realPath, w.realPath) || (w.folder && contains(w.realPath, realPath))),
+    );
     return entry.cwd ?? free?.realPath ?? '/';
   }
 }

@@ -11,6 +11,7 @@ import type { Setting } from '../../base/settings/setting.ts';
 import { type SettledSettings, settle } from '../../base/settings/settle.ts';
 import type { SettingTexts } from '../../base/settings/sources.ts';
 import { EDGE_TABLE, type EdgeLimits, LIMITS } from './edge-settings.ts';
+import { isNeverWritten } from './never-written.ts';
 import { placeholderOf } from './placeholder.ts';
 import { conflictOf } from './write-or-run.ts';
 
@@ -50,7 +51,7 @@ const schema = v.strictObject({
       // Patterns below the allowed folders, e.g. `.github` or `docs/.config/app.toml`; secret files stay denied.
       /** What begins with a dot and may be read all the same. */
       hidden: v.optional(v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(512))), v.maxLength(64)), []),
-      /** Files that may be written, and whether the owner is asked. */
+      /** Files that may be written, and folders with all that lies below them; and whether the owner is asked. */
       write: v.optional(v.array(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)), confirm }))),
       /** Commands that may be run, word by word. */
       execute: v.optional(
@@ -96,9 +97,10 @@ export interface Root {
   readonly readable: boolean;
 }
 
-/** A file that may be written. Its folder existed when the configuration was read. */
+/** A file that may be written, or a folder with all below it. It, or its folder, existed when the configuration was read. */
 export interface WriteEntry {
   readonly realPath: string;
+  readonly folder: boolean;
   readonly confirm: Confirm;
 }
 
@@ -136,6 +138,8 @@ export interface EdgeConfig {
 
 interface LoadOptions {
   readonly allow?: readonly string[];
+  /** What may be written beside; the owner is asked each time. */
+  readonly allowWrite?: readonly string[];
   readonly cwd?: string;
   /** Sources of settings that win over the file, first the strongest. */
   readonly settings?: readonly SettingTexts[];
@@ -164,7 +168,7 @@ function settledBy(config: ConfigFile<v.InferOutput<typeof schema>>, stronger: r
 }
 
 /**
- * Reads config.yaml (a missing one counts as empty) and adds `allow` from the command line to what may be read.
+ * Reads config.yaml (a missing one counts as empty) and adds `allow` and `allowWrite` from the command line to what may be read and written.
  * @throws CONFIG_INVALID with line and column; USAGE for a path of the command line that does not exist
  */
 export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeConfig {
@@ -175,18 +179,21 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     ...(allow.read ?? []).map((path, i) => placeOf(config, path, ['allow', 'read', i])),
     ...(options.allow ?? []).map((path) => flagPlace(path, options.cwd ?? process.cwd())),
   ];
-  const write = (allow.write ?? []).map((entry, i) => ({
-    confirm: entry.confirm,
-    ...newFile(config, entry.path, ['allow', 'write', i, 'path']),
-  }));
+  const write = [
+    ...(allow.write ?? []).map((entry, i) => ({
+      confirm: entry.confirm,
+      ...writePlace(config, entry.path, ['allow', 'write', i, 'path']),
+    })),
+    ...(options.allowWrite ?? []).map((path) => ({
+      confirm: 'always' as const,
+      ...flagWritePlace(path, options.cwd ?? process.cwd()),
+    })),
+  ];
   const execute = (allow.execute ?? []).map((entry, i): ExecuteEntry => {
     const at: ConfigPath = ['allow', 'execute', i];
     const cwd = entry.cwd === undefined ? undefined : placeOf(config, entry.cwd, [...at, 'cwd']).realPath;
     const argv = entry.argv.map((each, n) => ownWord(config, each, [...at, 'argv', n], n === 0));
-    const problem = conflictOf(
-      { argv, cwd },
-      write.map((w) => w.realPath),
-    );
+    const problem = conflictOf({ argv, cwd }, write);
     if (problem) config.fail(at, problem);
     const read = entry.read.map((path, j) => placeOf(config, path, [...at, 'read', j]).realPath);
     return { ...entry, argv, cwd, read };
@@ -203,7 +210,7 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     labels,
     roots,
     hidden: allow.hidden ?? [],
-    write: write.map(({ realPath, confirm }) => ({ realPath, confirm })),
+    write: write.map(({ realPath, folder, confirm }) => ({ realPath, folder, confirm })),
     execute,
     commandUid,
     documentIsolation,
@@ -238,14 +245,15 @@ function placeAt(path: string): Place {
   return { path: there, realPath: realpathSync(there) };
 }
 
-/** A file that need not exist yet, in a folder that must. */
-function newFile(config: ConfigFile<unknown>, text: string, at: ConfigPath): Place {
-  const asked = absolute(config, text, at);
-  const path = formOnDisk(config, asked, at);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
-    config.fail(at, `\`${text}\` is a folder; name each file`);
-  const folder = placeOf(config, dirname(path), at);
-  return { path, realPath: join(folder.realPath, basename(path)) };
+/** A folder, or a file that need not exist yet, in a folder that must. */
+function writePlace(config: ConfigFile<unknown>, text: string, at: ConfigPath): WritePlace {
+  const path = formOnDisk(config, absolute(config, text, at), at);
+  const folder = isFolder(path);
+  if (text.endsWith('/') && !folder) config.fail(at, `\`${text}\`: there is no such folder`);
+  const parent = folder ? undefined : placeOf(config, dirname(path), at).realPath;
+  const place = parent === undefined ? placeOf(config, path, at) : { path, realPath: join(parent, basename(path)) };
+  if (isNeverWritten(place.realPath)) config.fail(at, `\`${text}\` ${NEVER}`);
+  return { ...place, folder };
 }
 
 /** A word of a command: a path has the form that the disk has; a placeholder must be one, and none may choose the program. */
@@ -263,6 +271,14 @@ function ownWord(config: ConfigFile<unknown>, word: string, at: ConfigPath, prog
   }
 }
 
+const NEVER = 'is never written: programs or the system run what stands there, or take orders from it';
+
+interface WritePlace extends Place {
+  readonly folder: boolean;
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
 /** A path in the form that the disk has, where it has it. */
 function formOnDisk(config: ConfigFile<unknown>, path: string, at: ConfigPath): string {
   try {
@@ -279,14 +295,25 @@ function absolute(config: ConfigFile<unknown>, text: string, at: ConfigPath): st
   return trim(normalize(path));
 }
 
-function flagPlace(text: string, cwd: string): Place {
+function flagPlace(text: string, cwd: string, flag = '--allow'): Place {
   const path = trim(isAbsolute(text) ? normalize(text) : join(cwd, text));
   try {
     return placeAt(path);
   } catch (cause) {
     const why = cause instanceof AppError ? cause.message : 'this does not exist or cannot be read';
-    throw new AppError('USAGE', { what: `--allow ${text}: ${why}` }, { cause });
+    throw new AppError('USAGE', { what: `${flag} ${text}: ${why}` }, { cause });
   }
+}
+
+/** What is not there yet is a file. */
+function flagWritePlace(text: string, cwd: string): WritePlace {
+  const path = trim(isAbsolute(text) ? normalize(text) : join(cwd, text));
+  const folder = isFolder(path);
+  const place = flagPlace(folder ? path : dirname(path), cwd, '--allow-write');
+  const below = folder ? '' : basename(path);
+  const realPath = join(place.realPath, below);
+  if (isNeverWritten(realPath)) throw new AppError('USAGE', { what: `--allow-write ${text}: this ${NEVER}` });
+  return { path: join(place.path, below), realPath, folder };
 }
 
 const trim = (path: string): string => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path);

@@ -14,6 +14,7 @@ export interface EdgeOptions {
   /** Where to dial; default: where this home joined. */
   readonly control: string | undefined;
   readonly allow: readonly string[];
+  readonly allowWrite: readonly string[];
   readonly name: string | undefined;
   /** Read a join line first. */
   readonly join: boolean;
@@ -37,13 +38,15 @@ export const REFUSED = 'refused ';
 export const TOLD = 'told ';
 
 export const edgeHelp =
-  (): string => `usage: bowline edge [--home DIR] [--allow PATH]... [--join] [--name NAME] [--control URL]
+  (): string => `usage: bowline edge [--home DIR] [--allow PATH]... [--allow-write PATH]... [--join] [--name NAME] [--control URL]
 
 Runs the edge: the small process that holds the files, commands and permissions of this machine. It dials out to the control
 plane and listens only on the owner's socket.
 
   --home DIR     the home folder; default: BOWLINE_HOME, or else ~/.bowline
   --allow PATH   a folder or file that may be read, in addition to those in config.yaml; may be repeated
+  --allow-write PATH
+                 a folder or file that may be written, after the owner was asked; may be repeated
   --join         join a control plane first: read one line \`URL TOKEN [NAME]\` (or JSON) from standard input. A home that
                  joined before becomes another device by a new line, with a new journal; the old one is set aside. A line
                  that this home has used already changes nothing
@@ -99,6 +102,7 @@ export function parseEdgeArgs(
     home: homeFolder(values.home, env),
     control: values.control === undefined ? undefined : controlUrl(values.control),
     allow: (values.allow ?? []).map((path) => expandHome(path, env)),
+    allowWrite: (values['allow-write'] ?? []).map((path) => expandHome(path, env)),
     name: values.name === undefined ? undefined : deviceName(values.name),
     join: values.join ?? false,
     newJournal: values['new-journal'] ?? false,
@@ -120,6 +124,7 @@ function parsed(argv: readonly string[]) {
         home: { type: 'string' },
         control: { type: 'string' },
         allow: { type: 'string', multiple: true },
+        'allow-write': { type: 'string', multiple: true },
         name: { type: 'string' },
         join: { type: 'boolean' },
         'new-journal': { type: 'boolean' },

@@ -9,7 +9,9 @@ import type { JoinLine } from '../../edge/identity/join.ts';
 import type { EdgeOptions } from '../../edge/program/commands.ts';
 import type { EdgeSessionDeps } from '../../edge/session/edge-session.ts';
 
-export interface StartEdge extends Pick<EdgeOptions, 'home' | 'control' | 'allow' | 'name'> {
+export interface StartEdge
+  extends Pick<EdgeOptions, 'home' | 'control' | 'allow' | 'name'>,
+    Partial<Pick<EdgeOptions, 'allowWrite'>> {
   /** Sources of settings that win over config.yaml. */
   readonly settings?: EdgeOptions['settings'];
   /** Begin a new journal; the one that is there is set aside. */

@@ -173,3 +173,26 @@ test('a yes for one text is none for another', async () => {
   expect(content()).toBe('old\n');
   await close();
 });
+
+test('below a folder: links that stay in it are followed, those that lead out, to what is denied, or stand in the place of the file are not', async () => {
+  const dir = edgeFolder({ 'docs/sub/a.md': 'a', 'outside/x.md': 'untouched', 'docs/.git/config': 'untouched' });
+  const rig = await edgeRig(dir, { config: 'allow:\n  write: [{path: DIR/docs, confirm: never}]\n' });
+  const tool = writeTool(rig.parts);
+  const link = (to: string, name: string) => symlinkSync(join(dir, to), join(dir, 'docs', name));
+  link('docs/sub', 'in');
+  link('outside', 'out');
+  link('docs/.git', 'git');
+  link('docs/sub/a.md', 'file');
+  const done = (path: string) =>
+    preparedChange(tool, create(WriteRequestSchema, { path, text: 'b', mode: REPLACE })).work();
+  expect(await done('docs/in/a.md')).toBe('done');
+  expect(readFileSync(join(dir, 'docs/sub/a.md'), 'utf8')).toBe('b');
+  for (const path of ['docs/out/x.md', 'docs/git/config', 'docs/file', 'docs/out/none.md']) {
+    expect(await done(path), path).toBe('PATH_NOT_ALLOWED');
+  }
+  expect(await done('docs/none/x.md')).toBe('FILE_NOT_FOUND');
+  expect(await done('docs/sub')).toBe('NOT_A_FILE');
+  expect(readFileSync(join(dir, 'outside/x.md'), 'utf8')).toBe('untouched');
+  expect(readdirSync(join(dir, 'outside'))).toEqual(['x.md']);
+  await rig.close();
+});

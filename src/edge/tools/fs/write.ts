@@ -69,7 +69,7 @@ export function writeTool(parts: ToolParts): EdgeTool {
           await target.close();
         }
       };
-      return { work, change: { entry: `write ${judged.name}`, confirm: judged.entry.confirm, show } };
+      return { work, change: { entry: judged.entryName, confirm: judged.entry.confirm, show } };
     },
   };
 }

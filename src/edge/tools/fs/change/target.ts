@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { AppError } from '../../../../base/errors.ts';
 import { otherForm } from '../../../../base/same-name.ts';
-import type { Allowlist } from '../../../allowlist/allowlist.ts';
+import type { AllowedWrite, Allowlist } from '../../../allowlist/allowlist.ts';
 import { inRoot, type JudgedPath, refused } from '../../../allowlist/judge-path.ts';
 import { lookByName } from '../../../allowlist/look-by-name.ts';
 import { placeOf } from '../../../allowlist/open-beneath.ts';
@@ -25,7 +25,7 @@ export interface ChangeTarget {
 }
 
 /** Opens the place of a file that may be written. @throws PATH_NOT_ALLOWED, NOT_A_FILE, FILE_NOT_FOUND for its folder; see openFolder */
-export async function openTarget(allow: Allowlist, judged: JudgedPath): Promise<ChangeTarget> {
+export async function openTarget(allow: Allowlist, judged: AllowedWrite): Promise<ChangeTarget> {
   const folder = await allow.openWriteFolder(judged);
   let handle: FileHandle | undefined;
   const close = async () => {
@@ -35,13 +35,15 @@ export async function openTarget(allow: Allowlist, judged: JudgedPath): Promise<
   try {
     const { name, stat } = await named(allow, placeOf(folder), basename(judged.path));
     const path = `${placeOf(folder)}/${name}`;
+    const realPath = join(folder.realPath, name);
+    if (allow.isWriteDenied(realPath, judged)) throw refused();
     if (stat && !stat.isFile()) throw stat.isSymbolicLink() ? refused() : new AppError('NOT_A_FILE');
     handle = stat && (await openSame(path, stat));
     const { root, relative } = judged;
     return {
       folder,
       path,
-      realPath: join(folder.realPath, name),
+      realPath,
       named: relative === '' ? judged : inRoot(root, join(dirname(relative), name)),
       before: handle && { handle, stat: await handle.stat({ bigint: true }) },
       close,
