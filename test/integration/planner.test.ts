@@ -15,7 +15,8 @@ import { Language, RunResponseSchema, SandboxService } from '../../gen/bowline/c
 import { FetchResponseSchema, WebService } from '../../gen/bowline/capability/web/v1/web_pb.ts';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
-import { Sensitivity } from '../../gen/bowline/policy/v1/options_pb.ts';
+import { Confirmation } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { Sensitivity, Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
@@ -227,7 +228,7 @@ test('after private content the web is refused and told, and allowed when the ad
   expect(pages).toEqual(['https://a.example/page']);
 });
 
-test('after a page was read nothing is written on the device, whatever the page says', async () => {
+test('after a page was read the device is told to ask its owner before it writes, whatever the page says', async () => {
   await worker('web-1', web());
   await worker(
     'llm-1',
@@ -239,8 +240,10 @@ test('after a page was read nothing is written on the device, whatever the page 
     }),
   );
   const { run } = edge.ask('What does a.example say?');
-  expect((await edge.end(run)).answer).toContain('TAINT_UNTRUSTED');
-  expect(edge.all('toolCall')).toEqual([]);
+  const call = await edge.call(0);
+  expect(call).toMatchObject({ confirmation: Confirmation.ALWAYS, taints: [Taint.UNTRUSTED] });
+  edge.answer(call, { case: 'neverStarted', value: { reason: 'APPROVAL_DENIED', code: 7 } });
+  expect((await edge.end(run)).answer).toMatch(/APPROVAL_DENIED.*Do not ask for this again/);
 });
 
 test('a private turn binds the next one of its conversation', async () => {

@@ -178,9 +178,9 @@ export const CONTROL_ERRORS = {
   ),
   TAINT_UNTRUSTED: row(
     'permission_denied',
-    'this run has read what others wrote ({origin}), so {tool} needs the owner’s approval, which this version cannot ask for. The owner can do it, or ask for it alone in a new conversation',
+    'this run has read what others wrote ({origin}), so {tool} is not called: it changes something where no owner can be asked. The owner can do it, or ask for it alone in a new conversation',
     {
-      bare: 'this run has read what others wrote, so a tool call needs the owner’s approval, which this version cannot ask for. The owner can do it, or ask for it alone in a new conversation',
+      bare: 'this run has read what others wrote, so a tool is not called that changes something where no owner can be asked. The owner can do it, or ask for it alone in a new conversation',
     },
   ),
   COLLECTION_NOT_GRANTED: row(

@@ -5,8 +5,11 @@ import type { ConversationEvent, RunEvent } from '../../../gen/bowline/event/v1/
 
 type Kind = NonNullable<RunEvent['event']['case'] | ConversationEvent['event']['case']>;
 
+/** A job about which the owner of its device must be asked: whoever does not know that would send it as if they need not be. */
+export const CONFIRMED_JOB = 'jobQueued with confirm';
+
 /** 0 is from before leases had a version. */
-const SINCE: Readonly<Record<Kind, number>> = {
+const SINCE: Readonly<Record<Kind | typeof CONFIRMED_JOB, number>> = {
   accepted: 0,
   started: 0,
   jobQueued: 0,
@@ -23,6 +26,7 @@ const SINCE: Readonly<Record<Kind, number>> = {
   jobReceived: 0,
   jobHeld: 3,
   jobReleased: 3,
+  [CONFIRMED_JOB]: 3,
   enqueued: 0,
   turnTaken: 0,
   turnEnded: 0,

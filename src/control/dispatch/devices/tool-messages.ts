@@ -1,7 +1,7 @@
 // Between jobs and the frames of a device: the call that a job becomes, and the command that an answer becomes. Pure.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type ToolCall, ToolCallSchema } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import { Confirmation, type ToolCall, ToolCallSchema } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
 import { ResponsesSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { ToolResult } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../../base/errors.ts';
@@ -41,6 +41,8 @@ export function toolCall(
     ...(left === undefined ? {} : { timeout: durationFromMs(left) }),
     recipient: recipientOf(state, job),
     principal: state.kind === 'ask' ? 'planner' : state.principal,
+    confirmation: job.confirm ? Confirmation.ALWAYS : Confirmation.UNSPECIFIED,
+    taints: [...job.taints],
   });
 }
 

@@ -109,6 +109,8 @@ function tool(run: FoldedRun, step: number, { index, call, verdict }: JudgedCall
       recipients: [...recipientsOfRun(run)],
       timeout: durationFromMs(TOOL_TIMEOUT_MS),
       slots: onDevice ? 1 : verdict.method.slots,
+      confirm: verdict.precaution.confirm,
+      taints: [...verdict.precaution.taints],
     }),
   ];
 }

@@ -11,7 +11,16 @@ import { TurnSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { ShareGrantSchema } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { WithheldReason, WithheldSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun, type PlayOptions } from '../../../../test/support/play-run.ts';
-import { failed, methods, read, responses, said, workerTools } from '../../../../test/support/run-scenario.ts';
+import {
+  deviceTools,
+  failed,
+  failure,
+  methods,
+  read,
+  responses,
+  said,
+  workerTools,
+} from '../../../../test/support/run-scenario.ts';
 import { validate } from '../../../contract/validate.ts';
 import { chatRequest } from './chat-request.ts';
 
@@ -87,6 +96,25 @@ test('each tool call is followed by its result: response, error, withheld, refus
   ]);
   expect(() => validate(ChatRequestSchema, request)).not.toThrow();
 });
+
+test('a model that may change a device is told that its owner is asked; one that may only read is not', () => {
+  const system = (...names: string[]) =>
+    plain(requestOf(new PlayedRun({ tools: deviceTools(...names) }), '0/0'))[0]?.text;
+  expect(system('fs_read', 'fs_write')).toContain('waits for the owner’s yes');
+  expect(system('shell_run')).toContain('waits for the owner’s yes');
+  expect(system('fs_read', 'fs_list')).not.toContain('yes');
+});
+
+test.each(['APPROVAL_DENIED', 'APPROVAL_EXPIRED', 'APPROVALS_OVER'])(
+  'after %s the model is told not to ask again, and to say that it was not done',
+  (reason) => {
+    const run = new PlayedRun();
+    run.result('0/0', said({ calls: [{ name: 'fs_write', args: { path: 'a.md', text: 'x' } }] }));
+    run.result('0/1', { case: 'neverStarted', value: failure({ reason, code: 7 }) });
+    const told = JSON.parse(plain(requestOf(run, '1/0')).at(-1)!.text) as { error: { reason: string; note: string } };
+    expect(told.error).toMatchObject({ reason, note: expect.stringMatching(/not done/) });
+  },
+);
 
 test('the output of a command is text for the model', () => {
   const run = new PlayedRun();

@@ -4,6 +4,7 @@ import { boundBy } from '../run/run-recipients.ts';
 import type { FoldedRun } from '../run/state.ts';
 import { leftOutOf } from './collections-left-out.ts';
 import { canSearch } from './retrieval.ts';
+import { changesDevice } from './taint-verdict.ts';
 
 /** Files named in the instructions; more are only counted. */
 const MAX_NAMED_FILES = 200;
@@ -29,6 +30,11 @@ export function systemText(run: FoldedRun): string {
   } else if (run.device !== '') {
     lines.push('Shared files: none.');
     lines.push('The content of files is withheld; only names, kinds, rough sizes and times are told.');
+  }
+  if (run.tools.some(changesDevice)) {
+    lines.push(
+      'What changes something on the device, or runs a program there, waits for the owner’s yes. Say that it was done only when its result says so; where the owner said no, say that it was not done and do not ask for it again.',
+    );
   }
   lines.push(...collectionLines(run));
   lines.push('When a result lists something as withheld, say so and pass on the hint how the owner can share it.');

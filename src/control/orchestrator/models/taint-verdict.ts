@@ -1,5 +1,5 @@
-// What the taints of a run forbid (until approvals exist, which could allow it): after private content a call leaves only for
-// addresses that the owner named; after foreign bytes nothing is changed. Pure.
+// What the taints of a run forbid: after private content a call leaves only for addresses that the owner named; after foreign bytes
+// nothing is changed but on a device, whose owner is asked first. Pure.
 import type { DescField, Message } from '@bufbuild/protobuf';
 import { type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 import { type OfferedTool, TargetKind } from '../../../../gen/bowline/event/v1/event_pb.ts';
@@ -14,7 +14,26 @@ import { taintOrigin } from './taints.ts';
 
 const CHANGING: ReadonlySet<Effect> = new Set([Effect.UNSPECIFIED, Effect.WRITE, Effect.EXECUTE, Effect.ACTUATE]);
 
-/** Throws TAINT_UNTRUSTED or TAINT_PRIVATE for a tool call of a step that needs an approval. */
+/** What a call must take with it to its device. */
+export interface Precaution {
+  /** The owner is asked, whatever the configuration of the device permits without. */
+  readonly confirm: boolean;
+  /** What the run had read before, for the owner. */
+  readonly taints: readonly Taint[];
+}
+
+/** Whether a call of it changes something on a device, so that its owner may be asked. */
+export const changesDevice = ({ effect, target }: OfferedTool): boolean =>
+  target === TargetKind.DEVICE && CHANGING.has(effect);
+
+/** Of a tool call of a step: what its device must know of the run. A READ changes nothing, and a worker asks nobody. */
+export function precaution(run: FoldedRun, step: number, tool: OfferedTool): Precaution {
+  if (!changesDevice(tool)) return { confirm: false, taints: [] };
+  const taints = [Taint.PRIVATE, Taint.UNTRUSTED].filter((taint) => taintOrigin(run, step, taint) !== undefined);
+  return { confirm: taints.includes(Taint.UNTRUSTED), taints };
+}
+
+/** Throws TAINT_UNTRUSTED or TAINT_PRIVATE for a tool call of a step that nobody could be asked about. */
 export function mustBeClean(
   run: FoldedRun,
   step: number,
@@ -24,7 +43,7 @@ export function mustBeClean(
 ): void {
   // As it was when the tool was offered, so that the verdict stays.
   const { effect } = tool;
-  if (CHANGING.has(effect)) {
+  if (CHANGING.has(effect) && !changesDevice(tool)) {
     const origin = taintOrigin(run, step, Taint.UNTRUSTED);
     if (origin !== undefined) throw new AppError('TAINT_UNTRUSTED', { tool: tool.name, origin });
   }

@@ -16,7 +16,7 @@ import { MAX_ARGUMENT_BYTES, MAX_CALLS_READ } from '../run/limits.ts';
 import { type FoldedJob, type FoldedRun, isPlanned } from '../run/state.ts';
 import { bindSearch } from './retrieval.ts';
 import { chatJob, chatOf } from './steps.ts';
-import { mustBeClean } from './taint-verdict.ts';
+import { mustBeClean, type Precaution, precaution } from './taint-verdict.ts';
 import { offeredTools } from './tool-offer.ts';
 
 export interface JudgedCall {
@@ -25,7 +25,13 @@ export interface JudgedCall {
   /** The call as it may be shown to a model again: its id is unique in the step, its arguments are an object. */
   readonly call: ChatToolCall;
   readonly verdict:
-    | { readonly ok: true; readonly tool: OfferedTool; readonly method: CapabilityMethod; readonly params: Uint8Array }
+    | {
+        readonly ok: true;
+        readonly tool: OfferedTool;
+        readonly method: CapabilityMethod;
+        readonly params: Uint8Array;
+        readonly precaution: Precaution;
+      }
     | { readonly ok: false; readonly failure: Failure };
 }
 
@@ -100,7 +106,8 @@ function judge(
     const request = read(call, method);
     bindSearch(run, request);
     mustBeClean(run, step, tool, method, request);
-    return { ok: true, tool, method, params: toBinary(method.desc.input, request) };
+    const params = toBinary(method.desc.input, request);
+    return { ok: true, tool, method, params, precaution: precaution(run, step, tool) };
   } catch (error) {
     return { ok: false, failure: toFailure(error) };
   }

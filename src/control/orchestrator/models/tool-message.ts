@@ -21,10 +21,9 @@ export const errorMessage = (failure: Failure): string => JSON.stringify({ error
 export function toolMessage(job: FoldedJob, method: CapabilityMethod | undefined): string {
   const { result } = job;
   if (!result) {
-    const message = job.cancelReason
-      ? `this tool call was stopped (${job.cancelReason})`
-      : 'this tool call was not run';
-    return JSON.stringify({ error: { reason: job.cancelReason || 'CANCELED', message } });
+    const reason = job.cancelReason || 'CANCELED';
+    const message = job.cancelReason ? `this tool call was stopped (${reason})` : 'this tool call was not run';
+    return JSON.stringify({ error: { reason, message, ...noteOf(reason) } });
   }
   const error = result.result.case === 'done' ? result.trailingFailure : result.result.value;
   return JSON.stringify({
@@ -108,7 +107,28 @@ const isObject = (json: JsonValue | undefined): json is JsonObject =>
 const errorJson = (failure: Failure): JsonObject => ({
   reason: failure.reason,
   message: fromFailure(failure).message.slice(0, 1000),
+  ...noteOf(failure.reason),
 });
+
+/** What a model has to make of an answer of the owner: it would ask again, or say that it was done. */
+const NOTES: ReadonlyMap<string, string> = new Map([
+  ['APPROVAL_DENIED', 'Do not ask for this again, in other words or by another tool. Say that it was not done.'],
+  [
+    'APPROVAL_EXPIRED',
+    'Do not ask for this again by yourself. Say that it was not done because nobody answered, and that they can ask again.',
+  ],
+  ['APPROVAL_CHANGED', 'Say that it was not done, and why. Look again before you ask for anything else.'],
+  [
+    'APPROVALS_OVER',
+    'Nothing is changed in this run any more, whatever you ask for. Answer now, and say what was not done.',
+  ],
+  ['CONFIRMATION_NEEDED', 'The device cannot ask its owner about it. Say that it was not done.'],
+]);
+
+const noteOf = (reason: string): JsonObject => {
+  const note = NOTES.get(reason);
+  return note === undefined ? {} : { note };
+};
 
 /** Rendered once per finished job. */
 const rendered = new WeakMap<object, string>();

@@ -5,7 +5,7 @@ import { fullJitter } from '../../../base/backoff.ts';
 import { type Clock, sleep } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
-import { versionNeeded } from '../../store/event-version.ts';
+import { CONFIRMED_JOB, versionNeeded } from '../../store/event-version.ts';
 import type { CommitResult, CommitUnit, EventStore, OutboxRow, TimerRow } from '../../store/unit.ts';
 import type { FoldedRun } from '../run/state.ts';
 import { Nonces, sameOutcome } from './command-outcome.ts';
@@ -74,7 +74,7 @@ export class RunCommits {
     const holderOf = (id: string) => (promised.has(id) ? this.#handOff?.replica : undefined);
     const unit = buildUnit(changes, this.#nonces.next(), holderOf);
     try {
-      const needed = versionNeeded(kindsOf(unit));
+      const needed = versionNeeded(kindsOf(unit, runs));
       // An older replica beside this one could not read it.
       if (needed > 0 && !(await (this.#parts.allKnow?.(needed) ?? true))) throw new AppError('VERSIONS_MIXED');
       const committing = commitSurely(this.#parts, unit);
@@ -163,8 +163,10 @@ export class RunCommits {
   }
 }
 
-function* kindsOf({ parts }: CommitUnit): Generator<string> {
+function* kindsOf({ parts }: CommitUnit, runs: readonly RunChange[]): Generator<string> {
   for (const { events } of parts) for (const { type } of events) yield type;
+  for (const { events } of runs)
+    for (const { event } of events) if (event.case === 'jobQueued' && event.value.confirm) yield CONFIRMED_JOB;
 }
 
 /** Of the events that the unit adds to a stream. */
