@@ -37,6 +37,8 @@ export function homePaths(home: string) {
     config: join(home, 'config.yaml'),
     models: join(home, 'models.yaml'),
     keys: join(home, 'keys'),
+    /** What commands get by handles, a file for each. */
+    secrets: join(home, 'secrets'),
     llama: join(home, 'llama'),
     journal: join(home, 'journal'),
     blobs: join(home, 'blobs'),

@@ -141,6 +141,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/clock.ts')).clockVerb),
   },
   {
+    name: 'secrets',
+    summary: 'keep secrets for the commands of this box, and list what uses them',
+    load: cli(async () => (await import('../cli/verbs/secrets.ts')).secretsVerb),
+  },
+  {
     name: 'status',
     summary: 'show how the edge and the control plane are',
     load: cli(async () => (await import('../cli/verbs/status.ts')).statusVerb),

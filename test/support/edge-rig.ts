@@ -45,10 +45,12 @@ import { InHand } from '../../src/edge/runner/in-hand.ts';
 import { ToolRunner } from '../../src/edge/runner/runner.ts';
 import { Suspects } from '../../src/edge/runner/suspects.ts';
 import type { ToolSink } from '../../src/edge/runner/tool-sink.ts';
+import { SecretBook } from '../../src/edge/secrets/secret-book.ts';
 import { restoreOrigins } from '../../src/edge/tools/restore-origins.ts';
 import type { CommandIsolation } from '../../src/edge/tools/shell/isolation.ts';
 import type { ToolParts } from '../../src/edge/tools/tool.ts';
 import { type ServedTool, toolset } from '../../src/edge/tools/toolset.ts';
+import { bothNames } from '../../src/main/edge-parts/both-names.ts';
 import { openReader } from '../../src/main/edge-parts/open-reader.ts';
 
 export interface RigOptions {
@@ -118,8 +120,9 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const grants = new Grants({ clock, log: silentLogger, journal });
   const pipedDir = join(home, 'piped');
   const piped = new PipedInput(pipedDir, await openBlobs(pipedDir));
-  const gate = new Gate(grants);
-  const allow = new Allowlist(config, [home]);
+  const secrets = new SecretBook({ folder: join(home, 'secrets'), files: config.secrets }, silentLogger);
+  const gate = new Gate(grants, () => secrets.masker);
+  const allow = new Allowlist(config, [home, ...Object.values(config.secrets).flatMap(bothNames)]);
   const reader = openReader(config, clock);
   onTestFinished(() => reader.close());
   const texts = new FileTexts(reader);
@@ -134,6 +137,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     clock,
     now: () => journal.now(),
     isolation: await options.isolation?.(home),
+    secrets,
   };
   const tools = options.tools?.(parts) ?? toolset(parts);
   const bootId = newId();

@@ -24,6 +24,8 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
     'src/edge/journal/ledger-archive.test.ts: where the owner chose so, a full archive drops its oldest lines, counts them and says so',
   KEYS_FULL:
     'src/edge/journal/edge-journal.test.ts: a settled READ is forgotten, an effect or a refusal is not until it expired',
+  SECRET_UNUSABLE:
+    'src/edge/tools/shell/secrets.test.ts: without a usable secret nothing runs; a new value counts at once, and the old one stays masked',
   EDGE_BUSY:
     'src/edge/runner/runner.test.ts: calls beyond the places wait, beyond the line are refused for now; a waiting one can be cancelled',
   CLIENTS_FULL:

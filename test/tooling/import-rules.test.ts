@@ -153,6 +153,7 @@ const WRONG: Readonly<Record<string, string>> = {
   'src/edge/index': 'src/edge/asks',
   'src/edge/facts': 'src/edge/asks',
   'src/edge/allowlist': 'src/edge/files',
+  'src/edge/secrets': 'src/edge/egress',
   'src/edge/files': 'src/edge/egress',
   'src/edge/grants': 'src/edge/tools',
   'src/edge/egress': 'src/edge/tools',

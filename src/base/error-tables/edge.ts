@@ -220,6 +220,13 @@ export const EDGE_ERRORS = {
     'failed_precondition',
     'the command could not be started; check that its program exists and may be run',
   ),
+  SECRET_UNUSABLE: row(
+    'failed_precondition',
+    'the secret {name} cannot be used: {problem}; `bowline secrets set {name}` sets it, and `bowline secrets ls` shows what uses it',
+    {
+      bare: 'the command was not started, because a secret that its entry names cannot be used; `bowline secrets ls` on the device says why',
+    },
+  ),
   COMMAND_TIMED_OUT: row(
     'deadline_exceeded',
     'the command was stopped, because it ran longer than its call or limits.command_seconds in config.yaml allows',

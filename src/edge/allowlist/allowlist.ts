@@ -73,7 +73,7 @@ export class Allowlist {
     for (const entry of this.#execute) {
       const matched = matchArgv(entry.argv, argv, (word) => this.judgeRead(word));
       if (!matched) continue;
-      if (withInput && !entry.stdin) break;
+      if (withInput && entry.stdin !== true) break;
       const asked = cwd === '' ? undefined : this.#ownForm(this.judgeRead(cwd), entry);
       const folder = this.#folderFor(entry, asked);
       if (this.#conflicts(matched.argv, folder)) break;

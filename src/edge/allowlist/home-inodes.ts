@@ -44,7 +44,7 @@ export class HomeInodes {
   #at = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
 
-  /** @param folders real paths; @param now monotonic milliseconds */
+  /** @param folders real paths, also of single files; @param now monotonic milliseconds */
   constructor(folders: readonly string[], now: () => number = () => performance.now()) {
     this.#folders = folders;
     this.#now = now;
@@ -87,6 +87,7 @@ export class HomeInodes {
     let whole = true;
     for (let one = waiting.pop(); one; one = waiting.pop()) {
       const stat = await lstat(one.path, { bigint: true }).catch(() => undefined);
+      if (stat?.isFile()) known.add(inodeKey(stat));
       if (!stat?.isDirectory()) continue;
       known.add(inodeKey(stat));
       const listed = await this.#folder(one.path, stat);

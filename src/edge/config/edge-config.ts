@@ -7,6 +7,7 @@ import { type ConfigFile, type ConfigPath, readConfig } from '../../base/config-
 import { AppError } from '../../base/errors.ts';
 import { userHome } from '../../base/home.ts';
 import { onDisk, sameName } from '../../base/same-name.ts';
+import { SECRET_NAME, SECRET_SCHEME, secretNamed } from '../../base/secret-files.ts';
 import type { Setting } from '../../base/settings/setting.ts';
 import { type SettledSettings, settle } from '../../base/settings/settle.ts';
 import type { SettingTexts } from '../../base/settings/sources.ts';
@@ -20,6 +21,26 @@ const word = v.pipe(
   v.string(),
   v.check((text) => !text.includes('\0'), 'a NUL character cannot be handed to a program'),
 );
+
+/** A word that may be a handle as a whole: a value is put in its place when the command starts. */
+const wordOrHandle = v.pipe(
+  word,
+  v.check(
+    (text) => !text.includes(SECRET_SCHEME) || secretNamed(text) !== undefined,
+    'the handle of a secret stands alone: `secret://NAME`, with a name of lower-case letters, digits, `_` and `-`',
+  ),
+);
+
+/** A word of a command line, which others of this machine can read. */
+const openWord = v.pipe(
+  word,
+  v.check(
+    (text) => !text.includes(SECRET_SCHEME),
+    'a secret is never put among the words of a command, where others can read it: give it by `env` or `stdin`',
+  ),
+);
+
+const isHandle = (text: string): boolean => secretNamed(text) !== undefined;
 
 const confirm = v.picklist(['never', 'first', 'always']);
 
@@ -57,7 +78,7 @@ const schema = v.strictObject({
       execute: v.optional(
         v.array(
           v.strictObject({
-            argv: v.pipe(v.array(v.pipe(word, v.minLength(1))), v.minLength(1), v.maxLength(256)),
+            argv: v.pipe(v.array(v.pipe(openWord, v.minLength(1))), v.minLength(1), v.maxLength(256)),
             cwd: v.optional(v.string()),
             confirm,
             /** Whether what it prints, and how it ended, may leave the box. */
@@ -68,14 +89,25 @@ const schema = v.strictObject({
             network: v.optional(v.boolean(), false),
             /** More files and folders that it sees, read-only, beside the system's programs, its folder and the paths among its words. */
             read: v.optional(v.array(v.pipe(v.string(), v.minLength(1))), []),
-            /** Whether the caller may give it standard input. */
-            stdin: v.optional(v.boolean(), false),
-            /** Its environment beside PATH and LANG. */
-            env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), word), {}),
+            /** Whether the caller may give it standard input; or a handle: then it reads that secret. */
+            stdin: v.optional(
+              v.union([v.boolean(), v.pipe(v.string(), v.check(isHandle, 'use true, false or `secret://NAME`'))]),
+              false,
+            ),
+            /** Its environment beside PATH and LANG; a value `secret://NAME` stands for a secret. */
+            env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), wordOrHandle), {}),
           }),
         ),
       ),
     }),
+    {},
+  ),
+  /** Secrets that lie in files of their own, such as mounted ones; `bowline secrets set` keeps the others in the home. */
+  secrets: v.optional(
+    v.record(
+      v.pipe(v.string(), v.regex(SECRET_NAME, 'use a lower-case letter, then lower-case letters, digits, `_` and `-`')),
+      v.strictObject({ file: v.pipe(v.string(), v.minLength(1)) }),
+    ),
     {},
   ),
   // Judged with all other settings (edge-settings.ts); here only that a number is one.
@@ -115,7 +147,9 @@ export interface ExecuteEntry {
   readonly network: boolean;
   /** Real paths. */
   readonly read: readonly string[];
-  readonly stdin: boolean;
+  /** Whether the caller gives it; or the handle of the secret that it is. */
+  readonly stdin: boolean | string;
+  /** Values may be handles. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -128,6 +162,8 @@ export interface EdgeConfig {
   readonly hidden: readonly string[];
   readonly write: readonly WriteEntry[];
   readonly execute: readonly ExecuteEntry[];
+  /** Files of secrets that do not lie in the home, by name. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly commandUid: number;
   /** What keeps the process that reads documents apart. */
   readonly documentIsolation: 'bubblewrap' | 'process';
@@ -173,7 +209,7 @@ function settledBy(config: ConfigFile<v.InferOutput<typeof schema>>, stronger: r
  */
 export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeConfig {
   const config = readConfig(file, schema);
-  const { name, control, labels, allow } = config.value;
+  const { name, control, labels, allow, secrets } = config.value;
   const { commandUid, documentIsolation, ledgerFull, ...limits } = settledBy(config, options.settings).config;
   const readable = [
     ...(allow.read ?? []).map((path, i) => placeOf(config, path, ['allow', 'read', i])),
@@ -212,6 +248,9 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     hidden: allow.hidden ?? [],
     write: write.map(({ realPath, folder, confirm }) => ({ realPath, folder, confirm })),
     execute,
+    secrets: Object.fromEntries(
+      Object.entries(secrets).map(([key, { file: path }]) => [key, absolute(config, path, ['secrets', key, 'file'])]),
+    ),
     commandUid,
     documentIsolation,
     limits: Object.freeze(limits),

@@ -8,10 +8,12 @@ import { type Egress, SizeClass, type Withheld } from '../../../gen/bowline/run/
 import type { WithheldWord } from '../../contract/withheld.ts';
 import type { FileOrigin, LineRange } from '../files/file-origin.ts';
 import type { Grants } from '../grants/grants.ts';
+import type { Masker } from '../secrets/masker.ts';
 import { bytesOf, emptyOf, fieldValue, setValue } from './field-access.ts';
 import { type FieldPlan, fits, planOf } from './field-plan.ts';
 import { frameNames, gateFrame } from './frame-gate.ts';
 import { Ledger, WithheldList } from './ledger.ts';
+import { maskMessage } from './mask-message.ts';
 import { COMMAND_HINT, type Origin, type Origins, shareHint } from './origins.ts';
 
 /** For which call a response leaves. */
@@ -52,12 +54,23 @@ export class Gate {
   /** Asks that are in the journal with their ledger. */
   readonly #asks = new WeakSet<Ask>();
 
-  constructor(grants: Pick<Grants, 'covers' | 'spend'>) {
+  readonly #masker: () => Masker | undefined;
+
+  /** @param masker of the secrets that are known now; undefined where there are none */
+  constructor(grants: Pick<Grants, 'covers' | 'spend'>, masker: () => Masker | undefined = () => undefined) {
     this.#grants = grants;
+    this.#masker = masker;
+  }
+
+  /** Masks the secrets in a response, in place: before it is kept, and again before it leaves. */
+  mask(method: DescMethod, message: Message): void {
+    const masker = this.#masker();
+    if (masker) maskMessage(method.output, message, masker, { bytes: true });
   }
 
   /** Judges a response message by the descriptor of its method. Its ledger must be journaled before the bytes are sent. */
   response(method: DescMethod, message: Message, context: ResponseContext): GatedResponse {
+    this.mask(method, message);
     const walk: Walk = { context, ledger: new Ledger(), withheld: new WithheldList(), empty: new Set() };
     const passed = this.#judge(method.output, message, '', undefined, walk);
     const bytes = toBinary(method.output, passed);
@@ -72,10 +85,13 @@ export class Gate {
 
   /** A frame as it may be sent: a copy without unknown fields, without content that no grant lets out. */
   frame(frame: ConnectRequest): ConnectRequest {
-    return gateFrame(ConnectRequestSchema, frame, {
+    const passed = gateFrame(ConnectRequestSchema, frame, {
       payload: (bytes) => this.#made.has(bytes),
       ask: (ask) => this.#asks.has(ask),
     }) as ConnectRequest;
+    const masker = this.#masker();
+    if (masker) maskMessage(ConnectRequestSchema, passed, masker, { bytes: false });
+    return passed;
   }
 
   /**

@@ -293,6 +293,7 @@ export class ToolRunner {
     const { call } = execution;
     mark(method.shortName);
     await work(async (message, when) => {
+      this.#parts.gate.mask(method.desc, message);
       execution.keep(method.desc, message, this.#parts.limits.frame_bytes - FRAME_ROOM);
       const gated = this.#gate(method, message, call, origins);
       execution.gated.push(gated);

@@ -11,6 +11,7 @@ import type { FileTexts } from '../files/file-text.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { OwnRuns } from '../grants/own-runs.ts';
 import type { PipedInput } from '../grants/piped-input.ts';
+import type { SecretBook } from '../secrets/secret-book.ts';
 import type { CommandIsolation } from './shell/isolation.ts';
 
 /** One call of a tool. */
@@ -80,4 +81,5 @@ export interface ToolParts {
   readonly now: () => number;
   /** How commands are kept away from the home; undefined: not at all on this machine. */
   readonly isolation: CommandIsolation | undefined;
+  readonly secrets: Pick<SecretBook, 'given' | 'reveal' | 'masker'>;
 }

@@ -11,9 +11,11 @@ import { Grants } from '../../edge/grants/grants.ts';
 import { openBlobs } from '../../edge/journal/blobs.ts';
 import { InHand, machineBoot } from '../../edge/runner/in-hand.ts';
 import { ToolRunner } from '../../edge/runner/runner.ts';
+import { SecretBook } from '../../edge/secrets/secret-book.ts';
 import { restoreOrigins } from '../../edge/tools/restore-origins.ts';
 import { findIsolation } from '../../edge/tools/shell/isolation.ts';
 import { toolset } from '../../edge/tools/toolset.ts';
+import { bothNames } from './both-names.ts';
 import { openEarlierShares } from './open-earlier-shares.ts';
 import { openReader } from './open-reader.ts';
 import type { EdgeGround } from './options.ts';
@@ -29,8 +31,12 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   const paths = homePaths(home);
   const grants = new Grants({ clock, log, journal, lifeMs: limits.share_minutes * 60_000 });
   const piped = await openEarlierShares(ground, journaled, grants);
-  const gate = new Gate(grants);
-  const allow = new Allowlist(config, denied(paths.home, paths.socket));
+  const secrets = new SecretBook({ folder: paths.secrets, files: config.secrets }, log);
+  const gate = new Gate(grants, () => secrets.masker);
+  const allow = new Allowlist(config, [
+    ...denied(paths.home, paths.socket),
+    ...Object.values(config.secrets).flatMap(bothNames),
+  ]);
   const isolation = await isolationOf(ground);
   const reader = openReader(config, clock);
   ground.life.onStop('reader of documents', () => reader.close());
@@ -46,6 +52,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     clock,
     now: () => journal.now(),
     isolation,
+    secrets,
   });
   const blobs = await openBlobs(paths.blobs);
   const inHand = openInHand(ground);

@@ -1,5 +1,6 @@
 // `models set`: adds a model or changes one. What is not said of a model that is there stays as it is.
 import { basename, join, resolve } from 'node:path';
+import { askSecret, readSecret } from '../../base/ask-secret.ts';
 import { asCalled } from '../../base/called-as.ts';
 import { AppError } from '../../base/errors.ts';
 import { homeFolder, homePaths } from '../../base/home.ts';
@@ -10,7 +11,6 @@ import type { EmbeddingEntry } from '../models/embedding-entry.ts';
 import { setEmbedding, setModel } from '../models/models-file.ts';
 import { type CHAT_PROVIDERS, PROVIDERS } from '../models/providers.ts';
 import { MODEL_NAME, type ModelEntry, type ModelsConfig, problemOf, readModels } from '../models/read-models.ts';
-import { askSecret, readSecret } from './ask-secret.ts';
 import { type EmbeddingFlags, embeddingEntry, mustBeChat } from './embedding-flags.ts';
 import type { WorkerIo } from './worker-io.ts';
 import { lacksPath } from './wrong-address.ts';

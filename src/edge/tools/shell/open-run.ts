@@ -67,7 +67,9 @@ export function lookAtRun(run: JudgedRun, { opened, program, view }: OpenRun, st
   const { parts, request, command, isolation, hashes } = run;
   const { entry } = command;
   const limits = limitsInWords(entry, isolation, parts.limits, view?.seen ?? []);
-  return lookAtCommand({ opened, entry, program, stdin: request.stdin, limits }, parts.allow, hashes, stop);
+  // Of a secret that it reads only the handle is shown.
+  const stdin = typeof entry.stdin === 'string' ? entry.stdin : request.stdin;
+  return lookAtCommand({ opened, entry, program, stdin, limits }, parts.allow, hashes, stop);
 }
 
 /** Holds what was shown against what is open. @throws APPROVAL_CHANGED */

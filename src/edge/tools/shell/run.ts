@@ -19,6 +19,7 @@ import { AppError } from '../../../base/errors.ts';
 import { OutputPieces } from '../../../base/output-pieces.ts';
 import type { AllowedCommand } from '../../allowlist/allowlist.ts';
 import { COMMAND_HINT, type CommandOrigin } from '../../egress/origins.ts';
+import { maskedOutput } from '../../secrets/masked-output.ts';
 import type { EdgeTool, Emit, ToolCallContext, ToolParts } from '../tool.ts';
 import { type ChildExit, GRACE_MS, LAST_WORDS_MS, runChild } from './child.ts';
 import { commandGrant, programName } from './command-grant.ts';
@@ -140,6 +141,8 @@ async function runOpened(
 ): Promise<void> {
   const { limits } = parts;
   const { entry } = command;
+  const env = parts.secrets.given(entry.env);
+  const stdin = typeof entry.stdin === 'string' ? parts.secrets.reveal(entry.stdin) : request.stdin;
   const launch = planLaunch({
     program,
     opened,
@@ -179,22 +182,23 @@ async function runOpened(
   })();
   // Awaited below; until then nobody waits for it.
   sent.catch(() => {});
+  const output = maskedOutput(pieces, parts.secrets.masker);
   const began = parts.clock.monotonic();
   stop.throwIfAborted();
   const exit = await runChild(
     {
       launch,
-      env: entry.env,
-      stdin: request.stdin,
+      env,
+      stdin,
       maxOutput: parts.limits.command_output_bytes,
       // Of a command whose output stays here not even the number of pieces is told.
-      onOutput: (stream, data) => shared && pieces.add(stream, data),
+      onOutput: (stream, data) => shared && output.add(stream, data),
     },
     stop,
     parts.clock,
   ).finally(() => {
     ended = true;
-    pieces.end();
+    output.end();
   });
   await sent;
   const elapsed = parts.clock.monotonic() - began;

@@ -1,25 +1,34 @@
 // Reads a key from a person or a pipe. It is never echoed, and never comes from the command line.
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { AppError } from '../../base/errors.ts';
-import { Secret } from '../../base/secret.ts';
-import type { WorkerIo } from './worker-io.ts';
+import { AppError } from './errors.ts';
+import type { OutStream } from './out-stream.ts';
+import { Secret } from './secret.ts';
 
 /** Most characters of a key. */
 const MAX_KEY = 4096;
 
+interface Asking {
+  readonly stdin: NodeJS.ReadableStream;
+  readonly stderr: OutStream;
+}
+
 /** Asks on the terminal, without echo; undefined for an empty answer. Throws CANCELED on Ctrl-C or Ctrl-D. */
-export async function askSecret(io: WorkerIo, label: string): Promise<Secret | undefined> {
+export async function askSecret(io: Asking, label: string): Promise<Secret | undefined> {
+  return secretOf(await askHidden(io, label));
+}
+
+/** One line from the terminal, without echo. Throws CANCELED on Ctrl-C or Ctrl-D. */
+export async function askHidden(io: Asking, label: string): Promise<string> {
   io.stderr.write(`${label}: `);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({ input: io.stdin, output: silent, terminal: true, historySize: 0 });
   try {
-    const line = await new Promise<string>((resolve, reject) => {
+    return await new Promise<string>((resolve, reject) => {
       terminal.once('line', resolve);
       terminal.once('SIGINT', () => reject(new AppError('CANCELED')));
       terminal.once('close', () => reject(new AppError('CANCELED')));
     });
-    return secretOf(line);
   } finally {
     terminal.close();
     io.stderr.write('\n');
