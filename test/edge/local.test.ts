@@ -16,7 +16,9 @@ import { homePaths } from '../../src/base/home.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { RequestFaults } from '../../src/base/stray-errors.ts';
+import { ApprovalList } from '../../src/edge/approvals/approval-list.ts';
 import { grantDocuments } from '../../src/edge/grants/grant-documents.ts';
+import { ApprovalBook } from '../../src/edge/journal/approval-book.ts';
 import { ownerKey } from '../../src/edge/local/home-owner-key.ts';
 import { LocalServer } from '../../src/edge/local/local-server.ts';
 import { localService } from '../../src/edge/local/local-service.ts';
@@ -88,6 +90,9 @@ async function listen(clients = 64): Promise<LocalServer> {
         },
         request,
       ),
+    // What it does stands in src/edge/runner/held.test.ts, over a real journal.
+    desk: { answer: async () => [], pending: 0 },
+    approvals: new ApprovalList({ approvals: new ApprovalBook(), entry: async () => undefined }),
     roots: [{ name: 'docs', path: '/docs' }],
     refusals: () => [],
     toolCalls: () => 3,

@@ -45,8 +45,7 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
     'src/edge/tools/shell/run.test.ts: a command streams its output and ends with its exit; every piece is in the ledger',
   COMMAND_VIEW_TOO_LARGE: 'no: its number is in config.yaml; src/edge/allowlist/denied-below.test.ts meets it',
   COMMAND_TIMED_OUT: `${LIMITS}: a command that is stopped for its time goes on to its end with the setting that the error names`,
-  CONFIRMATION_NEEDED:
-    'test/e2e/up.test.ts: a write that config.yaml lists word for word happens, once for its key; others do not',
+  APPROVAL_EXPIRED: 'no: its setting is a number of hours; src/edge/config/edge-settings.test.ts reads the settings',
   // homes, ports and programs
   HOME_LOCKED: `${LIMITS}: a home that is in use is left alone with the flag that its error names`,
   PORT_TAKEN: 'test/e2e/doctor.test.ts: a port that another program has: the remedy starts on another one',

@@ -233,12 +233,23 @@ export const EDGE_ERRORS = {
   ),
   CONFIRMATION_NEEDED: row(
     'permission_denied',
-    'this needs the owner’s approval, which this version cannot ask for; an exact entry with `confirm: never` in config.yaml allows it',
+    'this call changes nothing, so there is nothing that the owner could be asked about; send it without a confirmation',
   ),
-  APPROVAL_CHANGED: row('aborted', 'it is no longer what the owner was shown; it was not done'),
+  APPROVAL_DENIED: row('permission_denied', 'the owner was asked, and said no; nothing was changed'),
   APPROVAL_EXPIRED: row(
     'failed_precondition',
-    'the owner was asked and did not answer in time, so nothing was changed; ask again to have it done',
+    'the owner was asked and did not answer in time, so nothing was changed; ask again to have it done. limits.approval_hours in config.yaml says how long an approval waits',
+  ),
+  APPROVAL_CHANGED: row(
+    'failed_precondition',
+    'what would happen is no longer what was shown, so nothing was changed; look at it again before you answer',
+  ),
+  APPROVAL_ENDED: row('failed_precondition', 'this approval waits for no answer any more: it is {state}', {
+    bare: 'this approval waits for no answer any more',
+  }),
+  APPROVALS_OVER: row(
+    'permission_denied',
+    'the owner said no to this run twice, so it is not asked about any more; ask anew to try again',
   ),
   SHARE_NO_MATCH: row('invalid_argument', 'nothing that may be shared matches {pattern}: {why}', {
     exit: EXIT.usage,

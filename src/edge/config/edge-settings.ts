@@ -36,6 +36,15 @@ export const LIMITS = {
   call_hours: limit('call_hours', 'longest time from the arrival of a tool call to its expiry', 24, 24 * 7, {
     unit: 'hours',
   }),
+  approval_hours: limit('approval_hours', 'how long a tool call waits for the approval of the owner', 24, 24 * 30, {
+    unit: 'hours',
+  }),
+  approvals: limit(
+    'approvals',
+    'approvals of one run that the owner is asked for at once; its other calls wait in line',
+    3,
+    64,
+  ),
   read_bytes: bytes('read_bytes', 'text of one Read', 256 << 10, 3 << 20),
   file_bytes: bytes('file_bytes', 'largest file that is opened for its content', 4 << 20, 64 << 20),
   document_seconds: limit('document_seconds', 'longest time for the text of one PDF or other document', 20, 600, {

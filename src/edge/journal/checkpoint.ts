@@ -1,5 +1,5 @@
 // What a pruned part of the journal must leave behind: keys that are still remembered, asks without an answer, standing
-// grants, the anchor.
+// grants, approvals, the anchor.
 import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
@@ -8,6 +8,7 @@ import {
   CheckpointSchema,
   type GrantMinted,
   type Intent,
+  type KeptApproval,
   type OpenAsk,
   OpenAskSchema,
   type ToolOutcome,
@@ -15,6 +16,7 @@ import {
   type ToolRefused,
 } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
+import type { ApprovalBook } from './approval-book.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
 import { type ChainHead, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
@@ -27,6 +29,7 @@ export interface CheckpointSource {
   readonly calls: CallBook;
   readonly asks: AskBook;
   readonly standing: StandingBook;
+  readonly approvals: ApprovalBook;
   entries(from?: number): AsyncIterable<Entry>;
 }
 
@@ -84,6 +87,7 @@ export async function checkpointRecords(
     ...[...intents.values()].map((value) => ({ list: 'intents' as const, value })),
     ...[...last.values()].map((value) => ({ list: 'asks' as const, value })),
     ...source.standing.list().map((value) => ({ list: 'standing' as const, value })),
+    ...source.approvals.kept().map((value) => ({ list: 'approvals' as const, value })),
   ]);
 }
 
@@ -98,7 +102,8 @@ type Item =
   | { readonly list: 'outcomes'; readonly value: ToolOutcome }
   | { readonly list: 'intents'; readonly value: Intent }
   | { readonly list: 'asks'; readonly value: OpenAsk }
-  | { readonly list: 'standing'; readonly value: GrantMinted };
+  | { readonly list: 'standing'; readonly value: GrantMinted }
+  | { readonly list: 'approvals'; readonly value: KeptApproval };
 
 function pack(
   id: string,
@@ -149,5 +154,6 @@ function put(checkpoint: Checkpoint, item: Item): void {
   if (item.list === 'outcomes') checkpoint.outcomes.push(item.value);
   else if (item.list === 'intents') checkpoint.intents.push(item.value);
   else if (item.list === 'asks') checkpoint.asks.push(item.value);
-  else checkpoint.standing.push(item.value);
+  else if (item.list === 'standing') checkpoint.standing.push(item.value);
+  else checkpoint.approvals.push(item.value);
 }

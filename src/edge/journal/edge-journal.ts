@@ -7,6 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { EdgeTime } from '../time/edge-time.ts';
+import type { ApprovalBook } from './approval-book.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
@@ -102,6 +103,11 @@ export class EdgeJournal {
   /** Asks without an answer. */
   get asks(): AskBook {
     return this.#view.asks;
+  }
+
+  /** What the owner was asked and answered. */
+  get approvals(): ApprovalBook {
+    return this.#view.approvals;
   }
 
   /** Standing grants that are live. */
@@ -326,6 +332,8 @@ const ENDING: readonly KnownRecord['case'][] = [
   'runAnswered',
   'toolSettled',
   'grantEnded',
+  'approvalAnswered',
+  'approvalEnded',
   'started',
   'sessionOpened',
   'clockSet',

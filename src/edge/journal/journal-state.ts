@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import { EdgeTime } from '../time/edge-time.ts';
+import { ApprovalBook } from './approval-book.ts';
 import { AskBook } from './ask-book.ts';
 import { CallBook, type CallBookOptions } from './call-book.ts';
 import type { ChainHead, LastSession } from './journal-types.ts';
@@ -24,6 +25,7 @@ export interface JournalStateOptions {
 export class JournalState {
   readonly calls: CallBook;
   readonly asks = new AskBook();
+  readonly approvals = new ApprovalBook();
   readonly standing = new StandingBook();
   readonly refusals = new RefusalBook();
   readonly folds: Fold[];
@@ -42,7 +44,7 @@ export class JournalState {
   constructor(options: JournalStateOptions) {
     this.time = new EdgeTime(options.clock);
     this.calls = new CallBook(options.calls);
-    this.folds = [this.calls, this.asks, this.standing, this.refusals, ...(options.folds ?? [])];
+    this.folds = [this.calls, this.asks, this.approvals, this.standing, this.refusals, ...(options.folds ?? [])];
   }
 
   see({ sequence, bytes, head }: StoredRecord): void {

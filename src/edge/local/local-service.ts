@@ -39,10 +39,11 @@ import type { ArchiveVerification, LedgerVerification } from '../journal/verify-
 import type { RefusalCount } from '../runner/refusal-counts.ts';
 import type { ConnectionState, SessionStatus } from '../session/edge-session.ts';
 import type { EdgeTime } from '../time/edge-time.ts';
+import { type ApprovalMethodsDeps, approvalMethods } from './approval-methods.ts';
 import { clockDoubt, clockView } from './clock-view.ts';
 import { edgeConditions, freeOf } from './conditions.ts';
 
-export interface LocalDeps {
+export interface LocalDeps extends ApprovalMethodsDeps {
   readonly device: string;
   readonly control: string;
   readonly asks: AskService;
@@ -66,8 +67,6 @@ export interface LocalDeps {
   readonly faults: () => number;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
-  /** Aborts when the process leaves. */
-  readonly closing: AbortSignal;
 }
 
 export interface LocalJournal {
@@ -228,6 +227,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       const facts = await asks.factsOf({ run, conversation }, marks);
       return { facts: [...facts].map(([mark, text]) => ({ mark, text })) };
     },
+    ...approvalMethods(deps),
     getStatus: () => statusOf(deps),
     getClock: () => ({ clock: clockView(journal.time) }),
     async resetClock() {
@@ -277,6 +277,7 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
       clock: doubt,
     }),
     requestFaults: BigInt(deps.faults()),
+    pendingApprovals: deps.desk.pending,
   });
 }
 

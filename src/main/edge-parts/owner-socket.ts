@@ -4,6 +4,7 @@ import { homePaths } from '../../base/home.ts';
 import { watchLoop } from '../../base/loop-watch.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { RequestFaults } from '../../base/stray-errors.ts';
+import { ApprovalList } from '../../edge/approvals/approval-list.ts';
 import type { AskService } from '../../edge/asks/ask-service.ts';
 import { grantDocuments } from '../../edge/grants/grant-documents.ts';
 import type { ShareResolver } from '../../edge/grants/share-resolver.ts';
@@ -32,7 +33,7 @@ export interface OwnerSocketParts {
 export async function openOwnerSocket(
   { home, identity, config, clock, life, log }: EdgeGround,
   { journal, open, index }: Journaled,
-  { grants, allow, runner }: Tools,
+  { grants, allow, runner, desk }: Tools,
   { ownerKey, asks, session, shareResolver, conversations }: OwnerSocketParts,
 ): Promise<void> {
   const paths = homePaths(home);
@@ -61,6 +62,8 @@ export async function openOwnerSocket(
       ),
     ledger: wholeLedger(index, journal),
     journal,
+    desk,
+    approvals: new ApprovalList(journal),
     folder: paths.journal,
     roots: allow.readable,
     toolCalls: () => runner.calls,

@@ -5,6 +5,7 @@ import { homePaths } from '../../base/home.ts';
 import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
 import { Allowlist } from '../../edge/allowlist/allowlist.ts';
+import { ApprovalDesk } from '../../edge/approvals/approval-desk.ts';
 import { Gate } from '../../edge/egress/gate.ts';
 import { FileTexts } from '../../edge/files/file-text.ts';
 import { Grants } from '../../edge/grants/grants.ts';
@@ -55,6 +56,9 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     secrets,
   });
   const blobs = await openBlobs(paths.blobs);
+  const titleOf = (run: string) => journaled.open.get(run)?.record.ask?.text;
+  const desk = new ApprovalDesk({ journal, titleOf, limits, clock, log });
+  ground.life.onStop('approvals', async () => desk.stop());
   const inHand = openInHand(ground);
   const runner = new ToolRunner({
     journal,
@@ -71,7 +75,8 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     restore: restoreOrigins(config.execute),
   });
   await recoverCalls(runner, log);
-  return { grants, piped, gate, allow, texts, tools, runner };
+  desk.start();
+  return { grants, piped, gate, allow, texts, tools, runner, desk };
 }
 
 /** Which calls are at work; what an earlier start left of it is read first. */

@@ -6,6 +6,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Approval, ApprovalScope } from "../../approval/v1/approval_pb.ts";
+import { file_bowline_approval_v1_approval } from "../../approval/v1/approval_pb.ts";
 import type { Condition, Failure, ModelInfo, Turns } from "../../common/v1/common_pb.ts";
 import { file_bowline_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Egress, Job, Outcome, TextChunk } from "../../run/v1/run_pb.ts";
@@ -19,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/local/v1/local.proto.
  */
 export const file_bowline_local_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siyQEKCUVkZ2VDbG9jaxItCgllZGdlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDG1hY2hpbmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29udHJvbF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVkb3VidBgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiSgoFU2hhcmUSGwoHcGF0dGVybhgBIAEoCUIKukgHcgUQARiAIBISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIukCCgpBc2tSZXF1ZXN0EhkKBHRleHQYASABKAlCC7pICHIGEAEogIAEEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIyCgZzaGFyZXMYAyADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgm6SAaSAQMQgAQSKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAUgASgJQge6SARyAhhAEhwKCnJlY2lwaWVudHMYBiADKAlCCLpIBZIBAhAQEh0KC2NvbGxlY3Rpb25zGAcgAygJQgi6SAWSAQIQEBIWCg5ub19jb2xsZWN0aW9ucxgIIAEoCBIhCghleGNsdWRlcxgJIAMoCUIPukgMkgEJEEAiBXIDGIAIEhEKCWdpdGlnbm9yZRgKIAEoCBIZCgVwaXBlZBgLIAEoDEIKukgHegUYgICAAiJMChRQcmV2aWV3U2hhcmVzUmVxdWVzdBI0CgZzaGFyZXMYASADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgu6SAiSAQUIARCABCJBChVQcmV2aWV3U2hhcmVzUmVzcG9uc2USKAoGc2hhcmVkGAEgASgLMhguYm93bGluZS5sb2NhbC52MS5TaGFyZWQinQIKCFJ1bkV2ZW50EioKBnNoYXJlZBgBIAEoCzIYLmJvd2xpbmUubG9jYWwudjEuU2hhcmVkSAASLgoIYWNjZXB0ZWQYAiABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLkFjY2VwdGVkSAASLAoHd2FpdGluZxgDIAEoCzIZLmJvd2xpbmUubG9jYWwudjEuV2FpdGluZ0gAEiIKA2pvYhgEIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYkgAEikKBHRleHQYBSABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmtIABIoCgVlbmRlZBgGIAEoCzIXLmJvd2xpbmUubG9jYWwudjEuRW5kZWRIAEIOCgVldmVudBIFukgCCAEiOAoLQXNrUmVzcG9uc2USKQoFZXZlbnQYASABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlJ1bkV2ZW50Ir8BCgZTaGFyZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSEgoKcmVjaXBpZW50cxgDIAMoCRINCgVncmFudBgEIAEoCRIrCghsZWZ0X291dBgFIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dBIVCg1tb3JlX2xlZnRfb3V0GAYgASgNEjAKCGRvdWJ0ZnVsGAcgAygLMh4uYm93bGluZS5sb2NhbC52MS5Eb3VidGZ1bFRleHQiLQoMRG91YnRmdWxUZXh0EgwKBHBhdGgYASABKAkSDwoHcHJvYmxlbRgCIAEoCSJeCghBY2NlcHRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI3CgdXYWl0aW5nEgwKBHdoYXQYASABKAkSDAoEc2VudBgCIAEoCBIQCghhcHByb3ZhbBgDIAEoCCJ8CgVFbmRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEigKB291dGNvbWUYAyABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyIlCg1Gb2xsb3dSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASI7Cg5Gb2xsb3dSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiJQoNQ2FuY2VsUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiEAoOQ2FuY2VsUmVzcG9uc2UiTAoQTGlzdFF1ZXVlUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVwoRTGlzdFF1ZXVlUmVzcG9uc2USKQoEYXNrcxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuUXVldWVkQXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLtAQoJUXVldWVkQXNrEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSDAoEdGV4dBgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgFIAEoCBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2FuY2VsbGluZxgHIAEoCBIrCgdmYWlsdXJlGAggASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJaChFMaXN0RWdyZXNzUmVxdWVzdBILCgNydW4YASABKAkSGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIlYKEkxpc3RFZ3Jlc3NSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJNChFMaXN0R3JhbnRzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVgoSTGlzdEdyYW50c1Jlc3BvbnNlEicKBmdyYW50cxgBIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuR3JhbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIq8BCgVHcmFudBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSDQoFcGF0aHMYAyADKAkSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSEgoKdXNlZF9ieXRlcxgGIAEoBBIvCgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgIIAEoCSLIAQoVR3JhbnREb2N1bWVudHNSZXF1ZXN0EjYKCmNvbGxlY3Rpb24YASABKAlCIrpIH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSIwoIcGF0dGVybnMYAiADKAlCEbpIDpIBCwgBEEAiBXIDGIAgEhwKCnJlY2lwaWVudHMYAyADKAlCCLpIBZIBAhAQEiEKCGV4Y2x1ZGVzGAQgAygJQg+6SAySAQkQQCIFcgMYgAgSEQoJZ2l0aWdub3JlGAUgASgIIuwBChZHcmFudERvY3VtZW50c1Jlc3BvbnNlEiYKBWdyYW50GAEgASgLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudBI0Cglkb2N1bWVudHMYAiADKAsyIS5ib3dsaW5lLmxvY2FsLnYxLkdyYW50ZWREb2N1bWVudBIrCghsZWZ0X291dBgDIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dBIwCgdmb2xkZXJzGAQgAygLMh8uYm93bGluZS5sb2NhbC52MS5HcmFudGVkRm9sZGVyEhUKDW1vcmVfbGVmdF9vdXQYBSABKA0iOAoHTGVmdE91dBIMCgRwYXRoGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdwcm9ibGVtGAMgASgJIisKDUdyYW50ZWRGb2xkZXISDAoEcGF0aBgBIAEoCRIMCgRnbG9iGAIgASgJIlEKD0dyYW50ZWREb2N1bWVudBIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBIOCgZzaGEyNTYYBCABKAwiKQoSUmV2b2tlR3JhbnRSZXF1ZXN0EhMKAmlkGAEgASgJQge6SARyAhABIhUKE1Jldm9rZUdyYW50UmVzcG9uc2UiFgoUVmVyaWZ5Sm91cm5hbFJlcXVlc3QiwgEKFVZlcmlmeUpvdXJuYWxSZXNwb25zZRIKCgJvaxgBIAEoCBIPCgdyZWNvcmRzGAIgASgEEhAKCHNlZ21lbnRzGAMgASgNEhIKCmpvdXJuYWxfaWQYBCABKAkSEwoLaGVhZF9zaGEyNTYYCCABKAwSDwoHcHJvYmxlbRgGIAEoCRI0CgZsZWRnZXIYByABKAsyJC5ib3dsaW5lLmxvY2FsLnYxLkxlZGdlckFyY2hpdmVDaGVja0oECAUQBlIEaGVhZCKKAQoSTGVkZ2VyQXJjaGl2ZUNoZWNrEhYKDmZpcnN0X3NlcXVlbmNlGAEgASgEEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSDQoFbGluZXMYAyABKAQSDQoFYnl0ZXMYBCABKAQSFQoNZHJvcHBlZF9saW5lcxgFIAEoBBIQCghzZWdtZW50cxgGIAEoDSI0ChFHZXRTdW1tYXJ5UmVxdWVzdBIfCgxjb252ZXJzYXRpb24YASABKAlCCbpIBnIEEAEYQCIvChJHZXRTdW1tYXJ5UmVzcG9uc2USCwoDcnVuGAEgASgJEgwKBHRleHQYAiABKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCLdBAoRR2V0U3RhdHVzUmVzcG9uc2USDgoGZGV2aWNlGAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEg8KB2NvbnRyb2wYAyABKAkSMAoKY29ubmVjdGlvbhgWIAEoDjIcLmJvd2xpbmUubG9jYWwudjEuQ29ubmVjdGlvbhIrCgdwcm9ibGVtGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIrCgVtb2RlbBgGIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxINCgVyb290cxgHIAMoCRIUCgx3YWl0aW5nX2Fza3MYCCABKA0SEgoKdG9vbF9jYWxscxgJIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgKIAEoBBIVCg1qb3VybmFsX2J5dGVzGAsgASgEEg0KBWJ1aWxkGAwgASgJEi4KCnN0YXJ0X3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKBXR1cm5zGA4gASgLMhguYm93bGluZS5jb21tb24udjEuVHVybnMSFgoOcmVxdWVzdF9mYXVsdHMYDyABKAQSLwoLY2xvY2tfZG91YnQYFCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEjUKDXJlZnVzZWRfY2FsbHMYFSADKAsyHi5ib3dsaW5lLmxvY2FsLnYxLlJlZnVzZWRDYWxscxIwCgpjb25kaXRpb25zGBcgAygLMhwuYm93bGluZS5jb21tb24udjEuQ29uZGl0aW9uSgQIBBAFInUKDFJlZnVzZWRDYWxscxInCgN3aHkYASABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEg0KBWNvdW50GAIgASgEEi0KCWxhc3RfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZgoPR2V0RmFjdHNSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIYQBIdCgxjb252ZXJzYXRpb24YAiABKAlCB7pIBHICGEASHgoFbWFya3MYAyADKAlCD7pIDJIBCRCAAiIEcgIYGCI+ChBHZXRGYWN0c1Jlc3BvbnNlEioKBWZhY3RzGAEgAygLMhsuYm93bGluZS5sb2NhbC52MS5Lbm93bkZhY3QiJwoJS25vd25GYWN0EgwKBG1hcmsYASABKAkSDAoEdGV4dBgCIAEoCSqsAQoKQ29ubmVjdGlvbhIaChZDT05ORUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUQ09OTkVDVElPTl9DT05ORUNURUQQARIZChVDT05ORUNUSU9OX0NPTk5FQ1RJTkcQAhIWChJDT05ORUNUSU9OX09GRkxJTkUQAxIZChVDT05ORUNUSU9OX1NVUEVSU0VERUQQBBIaChZDT05ORUNUSU9OX1FVQVJBTlRJTkVEEAUy3QoKDExvY2FsU2VydmljZRJECgNBc2sSHC5ib3dsaW5lLmxvY2FsLnYxLkFza1JlcXVlc3QaHS5ib3dsaW5lLmxvY2FsLnYxLkFza1Jlc3BvbnNlMAESZQoNUHJldmlld1NoYXJlcxImLmJvd2xpbmUubG9jYWwudjEuUHJldmlld1NoYXJlc1JlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLlByZXZpZXdTaGFyZXNSZXNwb25zZSIDkAIBElIKBkZvbGxvdxIfLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVzcG9uc2UiA5ACATABEksKBkNhbmNlbBIfLmJvd2xpbmUubG9jYWwudjEuQ2FuY2VsUmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuQ2FuY2VsUmVzcG9uc2USWQoJTGlzdFF1ZXVlEiIuYm93bGluZS5sb2NhbC52MS5MaXN0UXVldWVSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5MaXN0UXVldWVSZXNwb25zZSIDkAIBElwKCkxpc3RFZ3Jlc3MSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0RWdyZXNzUmVzcG9uc2UiA5ACARJcCgpMaXN0R3JhbnRzEiMuYm93bGluZS5sb2NhbC52MS5MaXN0R3JhbnRzUmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuTGlzdEdyYW50c1Jlc3BvbnNlIgOQAgESYwoOR3JhbnREb2N1bWVudHMSJy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50RG9jdW1lbnRzUmVxdWVzdBooLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXNwb25zZRJaCgtSZXZva2VHcmFudBIkLmJvd2xpbmUubG9jYWwudjEuUmV2b2tlR3JhbnRSZXF1ZXN0GiUuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlc3BvbnNlEmUKDVZlcmlmeUpvdXJuYWwSJi5ib3dsaW5lLmxvY2FsLnYxLlZlcmlmeUpvdXJuYWxSZXF1ZXN0GicuYm93bGluZS5sb2NhbC52MS5WZXJpZnlKb3VybmFsUmVzcG9uc2UiA5ACARJcCgpHZXRTdW1tYXJ5EiMuYm93bGluZS5sb2NhbC52MS5HZXRTdW1tYXJ5UmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuR2V0U3VtbWFyeVJlc3BvbnNlIgOQAgESVgoIR2V0RmFjdHMSIS5ib3dsaW5lLmxvY2FsLnYxLkdldEZhY3RzUmVxdWVzdBoiLmJvd2xpbmUubG9jYWwudjEuR2V0RmFjdHNSZXNwb25zZSIDkAIBElkKCUdldFN0YXR1cxIiLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVxdWVzdBojLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVzcG9uc2UiA5ACARJWCghHZXRDbG9jaxIhLmJvd2xpbmUubG9jYWwudjEuR2V0Q2xvY2tSZXF1ZXN0GiIuYm93bGluZS5sb2NhbC52MS5HZXRDbG9ja1Jlc3BvbnNlIgOQAgESVwoKUmVzZXRDbG9jaxIjLmJvd2xpbmUubG9jYWwudjEuUmVzZXRDbG9ja1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLlJlc2V0Q2xvY2tSZXNwb25zZWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siyQEKCUVkZ2VDbG9jaxItCgllZGdlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDG1hY2hpbmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29udHJvbF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVkb3VidBgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiSgoFU2hhcmUSGwoHcGF0dGVybhgBIAEoCUIKukgHcgUQARiAIBISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIukCCgpBc2tSZXF1ZXN0EhkKBHRleHQYASABKAlCC7pICHIGEAEogIAEEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIyCgZzaGFyZXMYAyADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgm6SAaSAQMQgAQSKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAUgASgJQge6SARyAhhAEhwKCnJlY2lwaWVudHMYBiADKAlCCLpIBZIBAhAQEh0KC2NvbGxlY3Rpb25zGAcgAygJQgi6SAWSAQIQEBIWCg5ub19jb2xsZWN0aW9ucxgIIAEoCBIhCghleGNsdWRlcxgJIAMoCUIPukgMkgEJEEAiBXIDGIAIEhEKCWdpdGlnbm9yZRgKIAEoCBIZCgVwaXBlZBgLIAEoDEIKukgHegUYgICAAiJMChRQcmV2aWV3U2hhcmVzUmVxdWVzdBI0CgZzaGFyZXMYASADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgu6SAiSAQUIARCABCJBChVQcmV2aWV3U2hhcmVzUmVzcG9uc2USKAoGc2hhcmVkGAEgASgLMhguYm93bGluZS5sb2NhbC52MS5TaGFyZWQi0AIKCFJ1bkV2ZW50EioKBnNoYXJlZBgBIAEoCzIYLmJvd2xpbmUubG9jYWwudjEuU2hhcmVkSAASLgoIYWNjZXB0ZWQYAiABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLkFjY2VwdGVkSAASLAoHd2FpdGluZxgDIAEoCzIZLmJvd2xpbmUubG9jYWwudjEuV2FpdGluZ0gAEiIKA2pvYhgEIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYkgAEikKBHRleHQYBSABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmtIABIoCgVlbmRlZBgGIAEoCzIXLmJvd2xpbmUubG9jYWwudjEuRW5kZWRIABIxCghhcHByb3ZhbBgHIAEoCzIdLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxIAEIOCgVldmVudBIFukgCCAEiOAoLQXNrUmVzcG9uc2USKQoFZXZlbnQYASABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlJ1bkV2ZW50Ir8BCgZTaGFyZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSEgoKcmVjaXBpZW50cxgDIAMoCRINCgVncmFudBgEIAEoCRIrCghsZWZ0X291dBgFIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dBIVCg1tb3JlX2xlZnRfb3V0GAYgASgNEjAKCGRvdWJ0ZnVsGAcgAygLMh4uYm93bGluZS5sb2NhbC52MS5Eb3VidGZ1bFRleHQiLQoMRG91YnRmdWxUZXh0EgwKBHBhdGgYASABKAkSDwoHcHJvYmxlbRgCIAEoCSJeCghBY2NlcHRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI3CgdXYWl0aW5nEgwKBHdoYXQYASABKAkSDAoEc2VudBgCIAEoCBIQCghhcHByb3ZhbBgDIAEoCCJ8CgVFbmRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEigKB291dGNvbWUYAyABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyIlCg1Gb2xsb3dSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASI7Cg5Gb2xsb3dSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiJQoNQ2FuY2VsUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiEAoOQ2FuY2VsUmVzcG9uc2UiTAoQTGlzdFF1ZXVlUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVwoRTGlzdFF1ZXVlUmVzcG9uc2USKQoEYXNrcxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuUXVldWVkQXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLtAQoJUXVldWVkQXNrEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSDAoEdGV4dBgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgFIAEoCBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2FuY2VsbGluZxgHIAEoCBIrCgdmYWlsdXJlGAggASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJzChRMaXN0QXBwcm92YWxzUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICGEASCwoDYWxsGAIgASgIEhoKCXBhZ2Vfc2l6ZRgDIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAxiAAiJiChVMaXN0QXBwcm92YWxzUmVzcG9uc2USMAoJYXBwcm92YWxzGAEgAygLMh0uYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoSR2V0QXBwcm92YWxSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBAEGEAiRgoTR2V0QXBwcm92YWxSZXNwb25zZRIvCghhcHByb3ZhbBgBIAEoCzIdLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWwipwEKFkFuc3dlckFwcHJvdmFsc1JlcXVlc3QSQQoJYXBwcm92YWxzGAEgAygLMiIuYm93bGluZS5sb2NhbC52MS5BbnN3ZXJlZEFwcHJvdmFsQgq6SAeSAQQIARBAEg0KBWFsbG93GAIgASgIEjsKBXNjb3BlGAMgASgOMiIuYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbFNjb3BlQgi6SAWCAQIQASJCChBBbnN3ZXJlZEFwcHJvdmFsEhUKAmlkGAEgASgJQgm6SAZyBBABGEASFwoGZGlnZXN0GAIgASgMQge6SAR6AhggIksKF0Fuc3dlckFwcHJvdmFsc1Jlc3BvbnNlEjAKCWFwcHJvdmFscxgBIAMoCzIdLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWwiFwoVV2F0Y2hBcHByb3ZhbHNSZXF1ZXN0IkkKFldhdGNoQXBwcm92YWxzUmVzcG9uc2USLwoIYXBwcm92YWwYASABKAsyHS5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsIloKEUxpc3RFZ3Jlc3NSZXF1ZXN0EgsKA3J1bhgBIAEoCRIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiVgoSTGlzdEVncmVzc1Jlc3BvbnNlEicKB2VudHJpZXMYASADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk0KEUxpc3RHcmFudHNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJWChJMaXN0R3JhbnRzUmVzcG9uc2USJwoGZ3JhbnRzGAEgAygLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirwEKBUdyYW50EgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRINCgVwYXRocxgDIAMoCRISCgpyZWNpcGllbnRzGAQgAygJEhEKCWNhcF9ieXRlcxgFIAEoBBISCgp1c2VkX2J5dGVzGAYgASgEEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjb2xsZWN0aW9uGAggASgJIsgBChVHcmFudERvY3VtZW50c1JlcXVlc3QSNgoKY29sbGVjdGlvbhgBIAEoCUIiukgfch0yG15bYS16MC05XVthLXowLTkuXy1dezAsNjN9JBIjCghwYXR0ZXJucxgCIAMoCUIRukgOkgELCAEQQCIFcgMYgCASHAoKcmVjaXBpZW50cxgDIAMoCUIIukgFkgECEBASIQoIZXhjbHVkZXMYBCADKAlCD7pIDJIBCRBAIgVyAxiACBIRCglnaXRpZ25vcmUYBSABKAgi7AEKFkdyYW50RG9jdW1lbnRzUmVzcG9uc2USJgoFZ3JhbnQYASABKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50EjQKCWRvY3VtZW50cxgCIAMoCzIhLmJvd2xpbmUubG9jYWwudjEuR3JhbnRlZERvY3VtZW50EisKCGxlZnRfb3V0GAMgAygLMhkuYm93bGluZS5sb2NhbC52MS5MZWZ0T3V0EjAKB2ZvbGRlcnMYBCADKAsyHy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50ZWRGb2xkZXISFQoNbW9yZV9sZWZ0X291dBgFIAEoDSI4CgdMZWZ0T3V0EgwKBHBhdGgYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB3Byb2JsZW0YAyABKAkiKwoNR3JhbnRlZEZvbGRlchIMCgRwYXRoGAEgASgJEgwKBGdsb2IYAiABKAkiUQoPR3JhbnRlZERvY3VtZW50EgwKBHBhdGgYASABKAkSEQoJcmVhbF9wYXRoGAIgASgJEg0KBWJ5dGVzGAMgASgEEg4KBnNoYTI1NhgEIAEoDCIpChJSZXZva2VHcmFudFJlcXVlc3QSEwoCaWQYASABKAlCB7pIBHICEAEiFQoTUmV2b2tlR3JhbnRSZXNwb25zZSIWChRWZXJpZnlKb3VybmFsUmVxdWVzdCLCAQoVVmVyaWZ5Sm91cm5hbFJlc3BvbnNlEgoKAm9rGAEgASgIEg8KB3JlY29yZHMYAiABKAQSEAoIc2VnbWVudHMYAyABKA0SEgoKam91cm5hbF9pZBgEIAEoCRITCgtoZWFkX3NoYTI1NhgIIAEoDBIPCgdwcm9ibGVtGAYgASgJEjQKBmxlZGdlchgHIAEoCzIkLmJvd2xpbmUubG9jYWwudjEuTGVkZ2VyQXJjaGl2ZUNoZWNrSgQIBRAGUgRoZWFkIooBChJMZWRnZXJBcmNoaXZlQ2hlY2sSFgoOZmlyc3Rfc2VxdWVuY2UYASABKAQSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBINCgVsaW5lcxgDIAEoBBINCgVieXRlcxgEIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAUgASgEEhAKCHNlZ21lbnRzGAYgASgNIjQKEUdldFN1bW1hcnlSZXF1ZXN0Eh8KDGNvbnZlcnNhdGlvbhgBIAEoCUIJukgGcgQQARhAIi8KEkdldFN1bW1hcnlSZXNwb25zZRILCgNydW4YASABKAkSDAoEdGV4dBgCIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0IvgEChFHZXRTdGF0dXNSZXNwb25zZRIOCgZkZXZpY2UYASABKAkSEwoLZGV2aWNlX25hbWUYAiABKAkSDwoHY29udHJvbBgDIAEoCRIwCgpjb25uZWN0aW9uGBYgASgOMhwuYm93bGluZS5sb2NhbC52MS5Db25uZWN0aW9uEisKB3Byb2JsZW0YBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEisKBW1vZGVsGAYgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEg0KBXJvb3RzGAcgAygJEhQKDHdhaXRpbmdfYXNrcxgIIAEoDRISCgp0b29sX2NhbGxzGAkgASgEEhYKDnJlc2lkZW50X2J5dGVzGAogASgEEhUKDWpvdXJuYWxfYnl0ZXMYCyABKAQSDQoFYnVpbGQYDCABKAkSLgoKc3RhcnRfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoFdHVybnMYDiABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5UdXJucxIWCg5yZXF1ZXN0X2ZhdWx0cxgPIAEoBBIvCgtjbG9ja19kb3VidBgUIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSNQoNcmVmdXNlZF9jYWxscxgVIAMoCzIeLmJvd2xpbmUubG9jYWwudjEuUmVmdXNlZENhbGxzEjAKCmNvbmRpdGlvbnMYFyADKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Db25kaXRpb24SGQoRcGVuZGluZ19hcHByb3ZhbHMYGCABKA1KBAgEEAUidQoMUmVmdXNlZENhbGxzEicKA3doeRgBIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSDQoFY291bnQYAiABKAQSLQoJbGFzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJmCg9HZXRGYWN0c1JlcXVlc3QSFAoDcnVuGAEgASgJQge6SARyAhhAEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIeCgVtYXJrcxgDIAMoCUIPukgMkgEJEIACIgRyAhgYIj4KEEdldEZhY3RzUmVzcG9uc2USKgoFZmFjdHMYASADKAsyGy5ib3dsaW5lLmxvY2FsLnYxLktub3duRmFjdCInCglLbm93bkZhY3QSDAoEbWFyaxgBIAEoCRIMCgR0ZXh0GAIgASgJKqwBCgpDb25uZWN0aW9uEhoKFkNPTk5FQ1RJT05fVU5TUEVDSUZJRUQQABIYChRDT05ORUNUSU9OX0NPTk5FQ1RFRBABEhkKFUNPTk5FQ1RJT05fQ09OTkVDVElORxACEhYKEkNPTk5FQ1RJT05fT0ZGTElORRADEhkKFUNPTk5FQ1RJT05fU1VQRVJTRURFRBAEEhoKFkNPTk5FQ1RJT05fUVVBUkFOVElORUQQBTL5DQoMTG9jYWxTZXJ2aWNlEkQKA0FzaxIcLmJvd2xpbmUubG9jYWwudjEuQXNrUmVxdWVzdBodLmJvd2xpbmUubG9jYWwudjEuQXNrUmVzcG9uc2UwARJlCg1QcmV2aWV3U2hhcmVzEiYuYm93bGluZS5sb2NhbC52MS5QcmV2aWV3U2hhcmVzUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuUHJldmlld1NoYXJlc1Jlc3BvbnNlIgOQAgESUgoGRm9sbG93Eh8uYm93bGluZS5sb2NhbC52MS5Gb2xsb3dSZXF1ZXN0GiAuYm93bGluZS5sb2NhbC52MS5Gb2xsb3dSZXNwb25zZSIDkAIBMAESSwoGQ2FuY2VsEh8uYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXF1ZXN0GiAuYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXNwb25zZRJZCglMaXN0UXVldWUSIi5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlcXVlc3QaIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlc3BvbnNlIgOQAgESXAoKTGlzdEVncmVzcxIjLmJvd2xpbmUubG9jYWwudjEuTGlzdEVncmVzc1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXNwb25zZSIDkAIBElwKCkxpc3RHcmFudHMSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RHcmFudHNSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0R3JhbnRzUmVzcG9uc2UiA5ACARJjCg5HcmFudERvY3VtZW50cxInLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXF1ZXN0GiguYm93bGluZS5sb2NhbC52MS5HcmFudERvY3VtZW50c1Jlc3BvbnNlEloKC1Jldm9rZUdyYW50EiQuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlcXVlc3QaJS5ib3dsaW5lLmxvY2FsLnYxLlJldm9rZUdyYW50UmVzcG9uc2USZQoNVmVyaWZ5Sm91cm5hbBImLmJvd2xpbmUubG9jYWwudjEuVmVyaWZ5Sm91cm5hbFJlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLlZlcmlmeUpvdXJuYWxSZXNwb25zZSIDkAIBElwKCkdldFN1bW1hcnkSIy5ib3dsaW5lLmxvY2FsLnYxLkdldFN1bW1hcnlSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5HZXRTdW1tYXJ5UmVzcG9uc2UiA5ACARJWCghHZXRGYWN0cxIhLmJvd2xpbmUubG9jYWwudjEuR2V0RmFjdHNSZXF1ZXN0GiIuYm93bGluZS5sb2NhbC52MS5HZXRGYWN0c1Jlc3BvbnNlIgOQAgESWQoJR2V0U3RhdHVzEiIuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXNwb25zZSIDkAIBElYKCEdldENsb2NrEiEuYm93bGluZS5sb2NhbC52MS5HZXRDbG9ja1JlcXVlc3QaIi5ib3dsaW5lLmxvY2FsLnYxLkdldENsb2NrUmVzcG9uc2UiA5ACARJlCg1MaXN0QXBwcm92YWxzEiYuYm93bGluZS5sb2NhbC52MS5MaXN0QXBwcm92YWxzUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuTGlzdEFwcHJvdmFsc1Jlc3BvbnNlIgOQAgESXwoLR2V0QXBwcm92YWwSJC5ib3dsaW5lLmxvY2FsLnYxLkdldEFwcHJvdmFsUmVxdWVzdBolLmJvd2xpbmUubG9jYWwudjEuR2V0QXBwcm92YWxSZXNwb25zZSIDkAIBEmYKD0Fuc3dlckFwcHJvdmFscxIoLmJvd2xpbmUubG9jYWwudjEuQW5zd2VyQXBwcm92YWxzUmVxdWVzdBopLmJvd2xpbmUubG9jYWwudjEuQW5zd2VyQXBwcm92YWxzUmVzcG9uc2USagoOV2F0Y2hBcHByb3ZhbHMSJy5ib3dsaW5lLmxvY2FsLnYxLldhdGNoQXBwcm92YWxzUmVxdWVzdBooLmJvd2xpbmUubG9jYWwudjEuV2F0Y2hBcHByb3ZhbHNSZXNwb25zZSIDkAIBMAESVwoKUmVzZXRDbG9jaxIjLmJvd2xpbmUubG9jYWwudjEuUmVzZXRDbG9ja1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLlJlc2V0Q2xvY2tSZXNwb25zZWIGcHJvdG8z", [file_bowline_approval_v1_approval, file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request of GetClock.
@@ -364,6 +366,14 @@ export type RunEvent = Message<"bowline.local.v1.RunEvent"> & {
      */
     value: Ended;
     case: "ended";
+  } | {
+    /**
+     * A call of it needs the owner's answer, or was answered: each one that waits when the stream begins, and each change.
+     *
+     * @generated from field: bowline.approval.v1.Approval approval = 7;
+     */
+    value: Approval;
+    case: "approval";
   } | { case: undefined; value?: undefined };
 };
 
@@ -803,6 +813,238 @@ export const QueuedAskSchema: GenMessage<QueuedAsk> = /*@__PURE__*/
   messageDesc(file_bowline_local_v1_local, 22);
 
 /**
+ * Request of ListApprovals.
+ *
+ * @generated from message bowline.local.v1.ListApprovalsRequest
+ */
+export type ListApprovalsRequest = Message<"bowline.local.v1.ListApprovalsRequest"> & {
+  /**
+   * Only of this run; empty means all.
+   *
+   * @generated from field: string run = 1;
+   */
+  run: string;
+
+  /**
+   * Also those that were answered or ended, as long as the journal has them.
+   *
+   * @generated from field: bool all = 2;
+   */
+  all: boolean;
+
+  /**
+   * Most approvals of one page; 0 means 100, more than 250 is 250.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before, of the same request; empty for the first page.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message bowline.local.v1.ListApprovalsRequest.
+ * Use `create(ListApprovalsRequestSchema)` to create a new message.
+ */
+export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 23);
+
+/**
+ * Response of ListApprovals.
+ *
+ * @generated from message bowline.local.v1.ListApprovalsResponse
+ */
+export type ListApprovalsResponse = Message<"bowline.local.v1.ListApprovalsResponse"> & {
+  /**
+   * Approvals, oldest first.
+   *
+   * @generated from field: repeated bowline.approval.v1.Approval approvals = 1;
+   */
+  approvals: Approval[];
+
+  /**
+   * Where the next page begins; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message bowline.local.v1.ListApprovalsResponse.
+ * Use `create(ListApprovalsResponseSchema)` to create a new message.
+ */
+export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 24);
+
+/**
+ * Request of GetApproval.
+ *
+ * @generated from message bowline.local.v1.GetApprovalRequest
+ */
+export type GetApprovalRequest = Message<"bowline.local.v1.GetApprovalRequest"> & {
+  /**
+   * Its id, or the beginning of it that no other one has, at least 4 characters.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message bowline.local.v1.GetApprovalRequest.
+ * Use `create(GetApprovalRequestSchema)` to create a new message.
+ */
+export const GetApprovalRequestSchema: GenMessage<GetApprovalRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 25);
+
+/**
+ * Response of GetApproval.
+ *
+ * @generated from message bowline.local.v1.GetApprovalResponse
+ */
+export type GetApprovalResponse = Message<"bowline.local.v1.GetApprovalResponse"> & {
+  /**
+   * The approval.
+   *
+   * @generated from field: bowline.approval.v1.Approval approval = 1;
+   */
+  approval?: Approval | undefined;
+};
+
+/**
+ * Describes the message bowline.local.v1.GetApprovalResponse.
+ * Use `create(GetApprovalResponseSchema)` to create a new message.
+ */
+export const GetApprovalResponseSchema: GenMessage<GetApprovalResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 26);
+
+/**
+ * Request of AnswerApprovals.
+ *
+ * @generated from message bowline.local.v1.AnswerApprovalsRequest
+ */
+export type AnswerApprovalsRequest = Message<"bowline.local.v1.AnswerApprovalsRequest"> & {
+  /**
+   * Which, each with what was shown.
+   *
+   * @generated from field: repeated bowline.local.v1.AnsweredApproval approvals = 1;
+   */
+  approvals: AnsweredApproval[];
+
+  /**
+   * Whether they may run.
+   *
+   * @generated from field: bool allow = 2;
+   */
+  allow: boolean;
+
+  /**
+   * What a yes covers.
+   *
+   * @generated from field: bowline.approval.v1.ApprovalScope scope = 3;
+   */
+  scope: ApprovalScope;
+};
+
+/**
+ * Describes the message bowline.local.v1.AnswerApprovalsRequest.
+ * Use `create(AnswerApprovalsRequestSchema)` to create a new message.
+ */
+export const AnswerApprovalsRequestSchema: GenMessage<AnswerApprovalsRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 27);
+
+/**
+ * An approval as the owner saw it.
+ *
+ * @generated from message bowline.local.v1.AnsweredApproval
+ */
+export type AnsweredApproval = Message<"bowline.local.v1.AnsweredApproval"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The digest of what was shown.
+   *
+   * @generated from field: bytes digest = 2;
+   */
+  digest: Uint8Array;
+};
+
+/**
+ * Describes the message bowline.local.v1.AnsweredApproval.
+ * Use `create(AnsweredApprovalSchema)` to create a new message.
+ */
+export const AnsweredApprovalSchema: GenMessage<AnsweredApproval> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 28);
+
+/**
+ * Response of AnswerApprovals.
+ *
+ * @generated from message bowline.local.v1.AnswerApprovalsResponse
+ */
+export type AnswerApprovalsResponse = Message<"bowline.local.v1.AnswerApprovalsResponse"> & {
+  /**
+   * As they are now, in the order of the request.
+   *
+   * @generated from field: repeated bowline.approval.v1.Approval approvals = 1;
+   */
+  approvals: Approval[];
+};
+
+/**
+ * Describes the message bowline.local.v1.AnswerApprovalsResponse.
+ * Use `create(AnswerApprovalsResponseSchema)` to create a new message.
+ */
+export const AnswerApprovalsResponseSchema: GenMessage<AnswerApprovalsResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 29);
+
+/**
+ * Request of WatchApprovals.
+ *
+ * @generated from message bowline.local.v1.WatchApprovalsRequest
+ */
+export type WatchApprovalsRequest = Message<"bowline.local.v1.WatchApprovalsRequest"> & {
+};
+
+/**
+ * Describes the message bowline.local.v1.WatchApprovalsRequest.
+ * Use `create(WatchApprovalsRequestSchema)` to create a new message.
+ */
+export const WatchApprovalsRequestSchema: GenMessage<WatchApprovalsRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 30);
+
+/**
+ * Response of WatchApprovals.
+ *
+ * @generated from message bowline.local.v1.WatchApprovalsResponse
+ */
+export type WatchApprovalsResponse = Message<"bowline.local.v1.WatchApprovalsResponse"> & {
+  /**
+   * An approval as it is now.
+   *
+   * @generated from field: bowline.approval.v1.Approval approval = 1;
+   */
+  approval?: Approval | undefined;
+};
+
+/**
+ * Describes the message bowline.local.v1.WatchApprovalsResponse.
+ * Use `create(WatchApprovalsResponseSchema)` to create a new message.
+ */
+export const WatchApprovalsResponseSchema: GenMessage<WatchApprovalsResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 31);
+
+/**
  * Request of ListEgress.
  *
  * @generated from message bowline.local.v1.ListEgressRequest
@@ -835,7 +1077,7 @@ export type ListEgressRequest = Message<"bowline.local.v1.ListEgressRequest"> & 
  * Use `create(ListEgressRequestSchema)` to create a new message.
  */
 export const ListEgressRequestSchema: GenMessage<ListEgressRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 23);
+  messageDesc(file_bowline_local_v1_local, 32);
 
 /**
  * Response of ListEgress.
@@ -863,7 +1105,7 @@ export type ListEgressResponse = Message<"bowline.local.v1.ListEgressResponse"> 
  * Use `create(ListEgressResponseSchema)` to create a new message.
  */
 export const ListEgressResponseSchema: GenMessage<ListEgressResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 24);
+  messageDesc(file_bowline_local_v1_local, 33);
 
 /**
  * Request of ListGrants.
@@ -891,7 +1133,7 @@ export type ListGrantsRequest = Message<"bowline.local.v1.ListGrantsRequest"> & 
  * Use `create(ListGrantsRequestSchema)` to create a new message.
  */
 export const ListGrantsRequestSchema: GenMessage<ListGrantsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 25);
+  messageDesc(file_bowline_local_v1_local, 34);
 
 /**
  * Response of ListGrants.
@@ -919,7 +1161,7 @@ export type ListGrantsResponse = Message<"bowline.local.v1.ListGrantsResponse"> 
  * Use `create(ListGrantsResponseSchema)` to create a new message.
  */
 export const ListGrantsResponseSchema: GenMessage<ListGrantsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 26);
+  messageDesc(file_bowline_local_v1_local, 35);
 
 /**
  * Which files may leave the box, for whom and how much of them.
@@ -989,7 +1231,7 @@ export type Grant = Message<"bowline.local.v1.Grant"> & {
  * Use `create(GrantSchema)` to create a new message.
  */
 export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 27);
+  messageDesc(file_bowline_local_v1_local, 36);
 
 /**
  * Request of GrantDocuments.
@@ -1038,7 +1280,7 @@ export type GrantDocumentsRequest = Message<"bowline.local.v1.GrantDocumentsRequ
  * Use `create(GrantDocumentsRequestSchema)` to create a new message.
  */
 export const GrantDocumentsRequestSchema: GenMessage<GrantDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 28);
+  messageDesc(file_bowline_local_v1_local, 37);
 
 /**
  * Response of GrantDocuments.
@@ -1087,7 +1329,7 @@ export type GrantDocumentsResponse = Message<"bowline.local.v1.GrantDocumentsRes
  * Use `create(GrantDocumentsResponseSchema)` to create a new message.
  */
 export const GrantDocumentsResponseSchema: GenMessage<GrantDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 29);
+  messageDesc(file_bowline_local_v1_local, 38);
 
 /**
  * A file or folder that could not be shared or granted.
@@ -1122,7 +1364,7 @@ export type LeftOut = Message<"bowline.local.v1.LeftOut"> & {
  * Use `create(LeftOutSchema)` to create a new message.
  */
 export const LeftOutSchema: GenMessage<LeftOut> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 30);
+  messageDesc(file_bowline_local_v1_local, 39);
 
 /**
  * A folder whose files are meant.
@@ -1150,7 +1392,7 @@ export type GrantedFolder = Message<"bowline.local.v1.GrantedFolder"> & {
  * Use `create(GrantedFolderSchema)` to create a new message.
  */
 export const GrantedFolderSchema: GenMessage<GrantedFolder> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 31);
+  messageDesc(file_bowline_local_v1_local, 40);
 
 /**
  * A file that may leave the box for a collection.
@@ -1192,7 +1434,7 @@ export type GrantedDocument = Message<"bowline.local.v1.GrantedDocument"> & {
  * Use `create(GrantedDocumentSchema)` to create a new message.
  */
 export const GrantedDocumentSchema: GenMessage<GrantedDocument> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 32);
+  messageDesc(file_bowline_local_v1_local, 41);
 
 /**
  * Request of RevokeGrant.
@@ -1213,7 +1455,7 @@ export type RevokeGrantRequest = Message<"bowline.local.v1.RevokeGrantRequest"> 
  * Use `create(RevokeGrantRequestSchema)` to create a new message.
  */
 export const RevokeGrantRequestSchema: GenMessage<RevokeGrantRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 33);
+  messageDesc(file_bowline_local_v1_local, 42);
 
 /**
  * Response of RevokeGrant.
@@ -1228,7 +1470,7 @@ export type RevokeGrantResponse = Message<"bowline.local.v1.RevokeGrantResponse"
  * Use `create(RevokeGrantResponseSchema)` to create a new message.
  */
 export const RevokeGrantResponseSchema: GenMessage<RevokeGrantResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 34);
+  messageDesc(file_bowline_local_v1_local, 43);
 
 /**
  * Request of VerifyJournal.
@@ -1243,7 +1485,7 @@ export type VerifyJournalRequest = Message<"bowline.local.v1.VerifyJournalReques
  * Use `create(VerifyJournalRequestSchema)` to create a new message.
  */
 export const VerifyJournalRequestSchema: GenMessage<VerifyJournalRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 35);
+  messageDesc(file_bowline_local_v1_local, 44);
 
 /**
  * Response of VerifyJournal.
@@ -1306,7 +1548,7 @@ export type VerifyJournalResponse = Message<"bowline.local.v1.VerifyJournalRespo
  * Use `create(VerifyJournalResponseSchema)` to create a new message.
  */
 export const VerifyJournalResponseSchema: GenMessage<VerifyJournalResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 36);
+  messageDesc(file_bowline_local_v1_local, 45);
 
 /**
  * What the archive of the ledger holds: the lines of records that are no longer in the journal.
@@ -1362,7 +1604,7 @@ export type LedgerArchiveCheck = Message<"bowline.local.v1.LedgerArchiveCheck"> 
  * Use `create(LedgerArchiveCheckSchema)` to create a new message.
  */
 export const LedgerArchiveCheckSchema: GenMessage<LedgerArchiveCheck> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 37);
+  messageDesc(file_bowline_local_v1_local, 46);
 
 /**
  * Request of GetSummary.
@@ -1383,7 +1625,7 @@ export type GetSummaryRequest = Message<"bowline.local.v1.GetSummaryRequest"> & 
  * Use `create(GetSummaryRequestSchema)` to create a new message.
  */
 export const GetSummaryRequestSchema: GenMessage<GetSummaryRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 38);
+  messageDesc(file_bowline_local_v1_local, 47);
 
 /**
  * Response of GetSummary.
@@ -1411,7 +1653,7 @@ export type GetSummaryResponse = Message<"bowline.local.v1.GetSummaryResponse"> 
  * Use `create(GetSummaryResponseSchema)` to create a new message.
  */
 export const GetSummaryResponseSchema: GenMessage<GetSummaryResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 39);
+  messageDesc(file_bowline_local_v1_local, 48);
 
 /**
  * Request of GetStatus.
@@ -1426,7 +1668,7 @@ export type GetStatusRequest = Message<"bowline.local.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 40);
+  messageDesc(file_bowline_local_v1_local, 49);
 
 /**
  * Response of GetStatus.
@@ -1559,6 +1801,13 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
    * @generated from field: repeated bowline.common.v1.Condition conditions = 23;
    */
   conditions: Condition[];
+
+  /**
+   * Approvals that wait for the owner.
+   *
+   * @generated from field: uint32 pending_approvals = 24;
+   */
+  pendingApprovals: number;
 };
 
 /**
@@ -1566,7 +1815,7 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 41);
+  messageDesc(file_bowline_local_v1_local, 50);
 
 /**
  * Tool calls that were refused for one reason.
@@ -1601,7 +1850,7 @@ export type RefusedCalls = Message<"bowline.local.v1.RefusedCalls"> & {
  * Use `create(RefusedCallsSchema)` to create a new message.
  */
 export const RefusedCallsSchema: GenMessage<RefusedCalls> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 42);
+  messageDesc(file_bowline_local_v1_local, 51);
 
 /**
  * Request of GetFacts.
@@ -1636,7 +1885,7 @@ export type GetFactsRequest = Message<"bowline.local.v1.GetFactsRequest"> & {
  * Use `create(GetFactsRequestSchema)` to create a new message.
  */
 export const GetFactsRequestSchema: GenMessage<GetFactsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 43);
+  messageDesc(file_bowline_local_v1_local, 52);
 
 /**
  * Response of GetFacts.
@@ -1657,7 +1906,7 @@ export type GetFactsResponse = Message<"bowline.local.v1.GetFactsResponse"> & {
  * Use `create(GetFactsResponseSchema)` to create a new message.
  */
 export const GetFactsResponseSchema: GenMessage<GetFactsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 44);
+  messageDesc(file_bowline_local_v1_local, 53);
 
 /**
  * What a mark stands for.
@@ -1685,7 +1934,7 @@ export type KnownFact = Message<"bowline.local.v1.KnownFact"> & {
  * Use `create(KnownFactSchema)` to create a new message.
  */
 export const KnownFactSchema: GenMessage<KnownFact> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 45);
+  messageDesc(file_bowline_local_v1_local, 54);
 
 /**
  * How the session of an edge with its control plane stands.
@@ -1899,6 +2148,47 @@ export const LocalService: GenService<{
     methodKind: "unary";
     input: typeof GetClockRequestSchema;
     output: typeof GetClockResponseSchema;
+  },
+  /**
+   * Lists what the owner is asked, oldest first.
+   *
+   * @generated from rpc bowline.local.v1.LocalService.ListApprovals
+   */
+  listApprovals: {
+    methodKind: "unary";
+    input: typeof ListApprovalsRequestSchema;
+    output: typeof ListApprovalsResponseSchema;
+  },
+  /**
+   * One approval, whole. NOT_FOUND when the box knows none of this id.
+   *
+   * @generated from rpc bowline.local.v1.LocalService.GetApproval
+   */
+  getApproval: {
+    methodKind: "unary";
+    input: typeof GetApprovalRequestSchema;
+    output: typeof GetApprovalResponseSchema;
+  },
+  /**
+   * Answers approvals, all of them or none. Repeating the same answer is harmless. Errors: NOT_FOUND, APPROVAL_CHANGED when another
+   * effect was shown than the one that waits, APPROVAL_ENDED when it was answered otherwise or waits no more.
+   *
+   * @generated from rpc bowline.local.v1.LocalService.AnswerApprovals
+   */
+  answerApprovals: {
+    methodKind: "unary";
+    input: typeof AnswerApprovalsRequestSchema;
+    output: typeof AnswerApprovalsResponseSchema;
+  },
+  /**
+   * Streams approvals: those that wait now, then each one that begins, is answered or ends.
+   *
+   * @generated from rpc bowline.local.v1.LocalService.WatchApprovals
+   */
+  watchApprovals: {
+    methodKind: "server_streaming";
+    input: typeof WatchApprovalsRequestSchema;
+    output: typeof WatchApprovalsResponseSchema;
   },
   /**
    * Takes the time of this machine's clock, also where the journal has run ahead of it. Nothing that ended begins again.

@@ -1,0 +1,357 @@
+// Asks the owner about tool calls, and takes the answers: each call is in the journal before anybody is told that it waits, each
+// answer before it counts. A call ends once: by an answer, its time, its run, or because what was shown is not so any more.
+//
+// A call of the control plane comes in by `ask` and goes by its signal; the owner alone reaches `answer`.
+import { create } from '@bufbuild/protobuf';
+import { type Approval, ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { ApprovalRequestedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import type { AnsweredApproval } from '../../../gen/bowline/local/v1/local_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { toAppError } from '../../contract/errors.ts';
+import type { OpenApproval } from '../journal/approval-book.ts';
+import type { EdgeJournal } from '../journal/edge-journal.ts';
+import type { RecordInit } from '../journal/records.ts';
+import { approvalExpiry, type HeldCall, newApproval, refusalOf } from './held-call.ts';
+
+export interface DeskParts {
+  readonly journal: Pick<EdgeJournal, 'append' | 'approvals' | 'entry' | 'now'>;
+  /** The owner's words that a run began with; undefined when it was not asked here. */
+  readonly titleOf: (run: string) => string | undefined;
+  readonly limits: { readonly approval_hours: number; readonly approvals: number };
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** `ready`: the owner has answered, and the call is judged again. `refused`: the refusal is in the journal, under its key. */
+export type AskedCall =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'refused'; readonly why: AppError; readonly sequence: number };
+
+/** A call that ends, and what its call is refused with; none: it may go on. */
+interface Ending {
+  readonly id: string;
+  readonly state: ApprovalState;
+  readonly why?: AppError;
+}
+
+interface WaitingCall {
+  readonly call: HeldCall;
+  readonly done: (asked: AskedCall) => void;
+}
+
+/** After so many a run asks no more. */
+const MOST_DENIALS = 2;
+/** Calls that may be held at once, also in line. */
+const MOST_HELD = 256;
+/** How often the time is looked at, because it may be set; and how long until an end that could not be written is tried again. */
+const LOOK_MS = 3_600_000;
+const RETRY_MS = 10_000;
+
+const WORDS: Readonly<Record<number, string>> = {
+  [ApprovalState.ALLOWED]: 'allowed',
+  [ApprovalState.DENIED]: 'denied',
+  [ApprovalState.EXPIRED]: 'expired',
+  [ApprovalState.WITHDRAWN]: 'withdrawn',
+  [ApprovalState.CHANGED]: 'asked anew',
+};
+
+export class ApprovalDesk {
+  readonly #parts: DeskParts;
+  readonly #waiting = new Map<string, WaitingCall>();
+  /** Calls whose turn it is, until their call is in the journal. */
+  readonly #opening = new Map<string, HeldCall>();
+  readonly #ending = new Map<string, Promise<unknown>>();
+  readonly #line = new Set<() => void>();
+  #held = 0;
+  #stopTimer: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts;
+    parts.journal.approvals.onChange((approval) => this.#changed(approval));
+  }
+
+  /** Ends what an earlier start left and nobody needs any more. Call once, before the first session. */
+  start(): void {
+    for (const { approval } of this.#pending()) this.#endWithRun(approval);
+    this.#arm();
+  }
+
+  /** Nothing is ended or asked any more; what waits stays in the journal. */
+  stop(): void {
+    this.#stopped = true;
+    this.#stopTimer?.();
+  }
+
+  /** How many approvals wait. */
+  get pending(): number {
+    return this.#pending().length;
+  }
+
+  /** What the owner allowed for this very call and is not used up. @throws KEY_REUSED for other parameters */
+  allowedFor({ key, params }: Pick<HeldCall, 'key' | 'params'>): Approval | undefined {
+    const open = this.#openFor(key, params);
+    return open && open.approval.state === ApprovalState.ALLOWED && !open.used ? open.approval : undefined;
+  }
+
+  /** Which calls of an entry the owner allowed in a run. */
+  allowedIn(run: string, entry: string): 'once' | 'run' | undefined {
+    return this.#parts.journal.approvals.allowed(run, entry);
+  }
+
+  /**
+   * Asks, or attaches to what was asked for this key; resolves when there is something to go on with.
+   * @throws what `show` throws, APPROVALS_OVER, EDGE_BUSY, KEY_REUSED, CANCELED, what the journal throws: nothing is asked then
+   */
+  async ask(call: HeldCall): Promise<AskedCall> {
+    if (this.#held >= MOST_HELD) throw new AppError('EDGE_BUSY');
+    this.#held++;
+    try {
+      return await this.#asked(call);
+    } finally {
+      this.#held--;
+      this.#moveLine();
+    }
+  }
+
+  /** What is asked about this job is asked no more. Calls that are held go by their signal. */
+  withdraw(job: string, held: (key: string) => boolean): void {
+    for (const { approval, key, used } of this.#parts.journal.approvals.opened()) {
+      if (approval.job === job && !used && !held(key))
+        this.#endLater(approval.id, 'WITHDRAWN', new AppError('CANCELED'));
+    }
+  }
+
+  /** What was shown is not so any more. The records that say so, to be appended with the end of the attempt. */
+  changedRecords(id: string): RecordInit[] {
+    return [{ case: 'approvalEnded', value: { id, state: ApprovalState.CHANGED } }];
+  }
+
+  /**
+   * The owner answers: all of them or none. @param by who, as records tell it
+   * @throws NOT_FOUND, APPROVAL_CHANGED, APPROVAL_ENDED, what the journal throws: nothing was answered then
+   */
+  async answer(
+    answers: readonly AnsweredApproval[],
+    allow: boolean,
+    scope: ApprovalScope,
+    by: string,
+  ): Promise<string[]> {
+    const ids = [...new Set(answers.map(({ id }) => id))];
+    for (let before = this.#endingOf(ids); before.length > 0; before = this.#endingOf(ids))
+      await Promise.allSettled(before);
+    const fresh = answers.filter((answer) => this.#mustAnswer(answer, allow)).map(({ id }) => id);
+    if (fresh.length > 0) await this.#answered([...new Set(fresh)], allow, scope || ApprovalScope.ONCE, by);
+    return ids;
+  }
+
+  #answered(ids: readonly string[], allow: boolean, scope: ApprovalScope, by: string): Promise<number> {
+    const answered = allow && scope === ApprovalScope.RUN ? [...ids, ...this.#coveredBy(ids)] : ids;
+    const state = allow ? ApprovalState.ALLOWED : ApprovalState.DENIED;
+    const endings: Ending[] = answered.map((id) =>
+      allow ? { id, state } : { id, state, why: new AppError('APPROVAL_DENIED') },
+    );
+    if (!allow) endings.push(...this.#overBy(ids));
+    return this.#settle(endings, (id) => ({
+      case: 'approvalAnswered',
+      value: { id, allowed: allow, scope: allow ? scope : 0, by },
+    }));
+  }
+
+  /** Whether there is something to write down for this answer. */
+  #mustAnswer({ id, digest }: AnsweredApproval, allow: boolean): boolean {
+    const book = this.#parts.journal.approvals;
+    const approval = book.get(id)?.approval ?? book.ended(id)?.approval;
+    if (!approval) throw new AppError('NOT_FOUND', { kind: 'approval' });
+    if (Buffer.compare(approval.digest, digest) !== 0) throw new AppError('APPROVAL_CHANGED');
+    if (approval.state === ApprovalState.PENDING) return true;
+    if (approval.state === (allow ? ApprovalState.ALLOWED : ApprovalState.DENIED)) return false;
+    throw new AppError('APPROVAL_ENDED', { state: WORDS[approval.state] ?? 'over' });
+  }
+
+  /** Others that wait and that an answer for the whole run stands for. */
+  #coveredBy(ids: readonly string[]): string[] {
+    const asked = ids.map((id) => this.#parts.journal.approvals.get(id)?.approval);
+    return this.#pending().flatMap(({ approval: { id, run, entry } }) => {
+      const cover = this.#waiting.get(id)?.call.cover ?? 'none';
+      const same = asked.some((one) => one?.run === run && one.entry === entry);
+      return same && cover !== 'none' && !ids.includes(id) && !this.#ending.has(id) ? [id] : [];
+    });
+  }
+
+  /** The rest of a run that the owner has said no to often enough. */
+  #overBy(ids: readonly string[]): Ending[] {
+    const book = this.#parts.journal.approvals;
+    const denied = new Map<string, number>();
+    for (const id of ids) {
+      const run = book.get(id)?.approval.run ?? '';
+      denied.set(run, (denied.get(run) ?? book.denials(run)) + 1);
+    }
+    return this.#pending().flatMap(({ approval: { id, run } }) => {
+      const over = (denied.get(run) ?? 0) >= MOST_DENIALS && !ids.includes(id) && !this.#ending.has(id);
+      return over ? [{ id, state: ApprovalState.WITHDRAWN, why: new AppError('APPROVALS_OVER') }] : [];
+    });
+  }
+
+  async #asked(call: HeldCall): Promise<AskedCall> {
+    const { key, params, run, entry, cover, signal } = call;
+    const book = this.#parts.journal.approvals;
+    for (;;) {
+      signal.throwIfAborted();
+      const open = this.#openFor(key, params);
+      if (open?.approval.state === ApprovalState.PENDING && !this.#isCovered(call))
+        return this.#wait(open.approval, call);
+      if (open?.approval.state === ApprovalState.PENDING) return this.#coverPending(open.approval);
+      if (open || this.#isCovered(call)) return { kind: 'ready' };
+      if (book.runOver(run)) throw new AppError('CANCELED');
+      if (book.denials(run) >= MOST_DENIALS) throw new AppError('APPROVALS_OVER');
+      const asked = [...this.#pending().map(({ approval }) => approval), ...this.#opening.values()].filter(
+        (one) => one.run === run,
+      );
+      const first = cover === 'first' && asked.some((one) => one.entry === entry);
+      if (asked.length < this.#parts.limits.approvals && !first) await this.#open(call);
+      else await this.#inLine(call);
+    }
+  }
+
+  /** Whether an answer to another call of the run stands for this one by now. */
+  #isCovered({ run, entry, cover }: HeldCall): boolean {
+    const allowed = cover === 'none' ? undefined : this.allowedIn(run, entry);
+    return allowed === 'run' || (allowed === 'once' && cover === 'first');
+  }
+
+  /** It was asked before the answer that covers it, and its call comes back only now. */
+  async #coverPending({ id }: Approval): Promise<AskedCall> {
+    const value = { id, allowed: true, scope: ApprovalScope.RUN, by: 'box' };
+    await (this.#ending.get(id) ??
+      this.#settle([{ id, state: ApprovalState.ALLOWED }], () => ({ case: 'approvalAnswered', value })));
+    return { kind: 'ready' };
+  }
+
+  async #open(call: HeldCall): Promise<void> {
+    const { key, params } = call;
+    this.#opening.set(key, call);
+    try {
+      const effect = await call.show();
+      call.signal.throwIfAborted();
+      const title = this.#parts.titleOf(call.run) ?? '';
+      const approval = newApproval(call, effect, { title, now: this.#parts.journal.now(), lifeMs: this.#lifeMs });
+      const value = create(ApprovalRequestedSchema, { approval, idempotencyKey: key, paramsSha256: params });
+      await this.#parts.journal.append([{ case: 'approvalRequested', value }]);
+    } finally {
+      this.#opening.delete(key);
+    }
+    this.#arm();
+  }
+
+  #wait(approval: Approval, call: HeldCall): Promise<AskedCall> {
+    const { id } = approval;
+    const { signal } = call;
+    return new Promise((resolve) => {
+      const leave = () => void this.#endLater(id, 'WITHDRAWN', toAppError(signal.reason));
+      const done = (asked: AskedCall) => {
+        this.#waiting.delete(id);
+        signal.removeEventListener('abort', leave);
+        resolve(asked);
+      };
+      this.#waiting.set(id, { call, done });
+      signal.addEventListener('abort', leave, { once: true });
+      call.waits(Math.max(0, approvalExpiry(approval) - this.#parts.journal.now()));
+    });
+  }
+
+  /** Until anything of its run may have changed. */
+  #inLine({ signal, waits }: HeldCall): Promise<void> {
+    waits(this.#lifeMs);
+    return new Promise((resolve) => {
+      const go = () => {
+        this.#line.delete(go);
+        signal.removeEventListener('abort', go);
+        resolve();
+      };
+      this.#line.add(go);
+      signal.addEventListener('abort', go, { once: true });
+    });
+  }
+
+  #moveLine(): void {
+    for (const go of [...this.#line]) go();
+  }
+
+  #changed(approval: Approval): void {
+    if (approval.state === ApprovalState.PENDING) queueMicrotask(() => this.#endWithRun(approval));
+    else this.#moveLine();
+  }
+
+  #endWithRun({ id, run }: Approval): void {
+    if (this.#parts.journal.approvals.runOver(run)) this.#endLater(id, 'WITHDRAWN', new AppError('CANCELED'));
+  }
+
+  /** Whoever comes first ends it. */
+  #endLater(id: string, state: 'WITHDRAWN' | 'EXPIRED', why: AppError): void {
+    if (this.#stopped || this.#ending.has(id) || !this.#parts.journal.approvals.get(id)) return;
+    const ending = { id, state: ApprovalState[state], why };
+    this.#settle([ending], () => ({ case: 'approvalEnded', value: { id, state: ending.state } })).catch(
+      (error: unknown) => {
+        this.#parts.log.error('the end of an approval could not be journaled; it is tried again', error, { id });
+        this.#parts.clock.after(RETRY_MS, () => this.#endLater(id, state, why));
+      },
+    );
+  }
+
+  /** Writes down the ends of approvals in one append, with the refusals of their calls; then their calls go on. */
+  #settle(endings: readonly Ending[], record: (id: string) => RecordInit): Promise<number> {
+    const book = this.#parts.journal.approvals;
+    const before = endings.map(({ id }) => book.get(id));
+    const records = endings.flatMap((ending, at) => {
+      const ended: RecordInit = { case: 'approvalEnded', value: { id: ending.id, state: ending.state } };
+      const own = ending.state === ApprovalState.WITHDRAWN ? ended : record(ending.id);
+      return [own, ...refusalOf(before[at], ending.why)];
+    });
+    const done = this.#parts.journal.append(records, { ending: true });
+    for (const { id } of endings) this.#ending.set(id, done);
+    return done
+      .then((sequence) => {
+        for (const { id, why } of endings)
+          this.#waiting.get(id)?.done(why ? { kind: 'refused', why, sequence } : { kind: 'ready' });
+        return sequence;
+      })
+      .finally(() => {
+        for (const { id } of endings) this.#ending.delete(id);
+      });
+  }
+
+  #endingOf(ids: readonly string[]): Promise<unknown>[] {
+    return ids.flatMap((id) => this.#ending.get(id) ?? []);
+  }
+
+  /** Ends what nobody answered in time, and looks again when the next one is due. */
+  #arm(): void {
+    this.#stopTimer?.();
+    if (this.#stopped) return;
+    const now = this.#parts.journal.now();
+    let next = LOOK_MS;
+    for (const { approval } of this.#pending()) {
+      const left = approvalExpiry(approval) - now;
+      if (left <= 0) this.#endLater(approval.id, 'EXPIRED', new AppError('APPROVAL_EXPIRED'));
+      else next = Math.min(next, left);
+    }
+    this.#stopTimer = this.#parts.clock.after(next, () => this.#arm());
+  }
+
+  #openFor(key: string, params: Uint8Array): OpenApproval | undefined {
+    const open = this.#parts.journal.approvals.ofKey(key);
+    if (open && open.params !== Buffer.from(params).toString('hex')) throw new AppError('KEY_REUSED');
+    return open;
+  }
+
+  #pending(): OpenApproval[] {
+    return this.#parts.journal.approvals.pending();
+  }
+
+  get #lifeMs(): number {
+    return this.#parts.limits.approval_hours * 3_600_000;
+  }
+}

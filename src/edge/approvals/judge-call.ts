@@ -1,0 +1,44 @@
+// Whether a call runs, needs the owner, or is refused. Pure: it knows the entry that permits the call, what the control plane says of
+// it, and what the owner has answered in its run. The control plane can only make it ask more.
+import { Confirmation } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Confirm } from '../config/edge-config.ts';
+
+export interface CallFacts {
+  /** What would change, by its entry of config.yaml; undefined for what changes nothing. */
+  readonly change: { readonly entry: string; readonly confirm: Confirm } | undefined;
+  readonly confirmation: Confirmation;
+  /** What the run has read, as the control plane says. */
+  readonly taints: readonly Taint[];
+  /** What the owner allowed in this run of this entry: one call, or all. */
+  readonly allowed: 'once' | 'run' | undefined;
+}
+
+/** Which later answer of the owner stands for this call, too: the first one of its run, one for the whole run, or none. */
+export type CoveredBy = 'first' | 'run' | 'none';
+
+export type Judgement =
+  | { readonly kind: 'run' }
+  | { readonly kind: 'ask'; readonly reason: string; readonly cover: CoveredBy }
+  | { readonly kind: 'refuse'; readonly why: AppError };
+
+export function judgeCall({ change, confirmation, taints, allowed }: CallFacts): Judgement {
+  if (!change) {
+    if (confirmation === Confirmation.UNSPECIFIED) return { kind: 'run' };
+    return { kind: 'refuse', why: new AppError('CONFIRMATION_NEEDED') };
+  }
+  if (taints.some(isForeign)) return ask('the run has read what others wrote, so every change of it is asked for');
+  if (confirmation !== Confirmation.UNSPECIFIED) return ask('the control plane wants it asked for');
+  if (change.confirm === 'never' || allowed === 'run') return { kind: 'run' };
+  if (change.confirm === 'first' && allowed) return { kind: 'run' };
+  return ask(
+    `config.yaml says \`confirm: ${change.confirm}\` for this entry`,
+    change.confirm === 'first' ? 'first' : 'run',
+  );
+}
+
+const ask = (reason: string, cover: CoveredBy = 'none'): Judgement => ({ kind: 'ask', reason, cover });
+
+/** What is not known is taken for the worst. */
+const isForeign = (taint: Taint): boolean => taint !== Taint.NONE && taint !== Taint.PRIVATE;
