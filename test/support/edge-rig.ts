@@ -29,6 +29,8 @@ import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { rawPublicKey, signToolCall } from '../../src/contract/tool-call.ts';
 import { Allowlist } from '../../src/edge/allowlist/allowlist.ts';
+import { ApprovalDesk } from '../../src/edge/approvals/approval-desk.ts';
+import { ApprovalList } from '../../src/edge/approvals/approval-list.ts';
 import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
 import { Gate } from '../../src/edge/egress/gate.ts';
 import { askEgress } from '../../src/edge/egress/ledger.ts';
@@ -141,10 +143,18 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   };
   const tools = options.tools?.(parts) ?? toolset(parts);
   const bootId = newId();
+  const desk = new ApprovalDesk({
+    journal,
+    titleOf: () => 'title',
+    limits: config.limits,
+    clock,
+    log: silentLogger,
+  });
   const runner = new ToolRunner({
     journal,
     gate,
     tools,
+    desk,
     blobs: await openBlobs(join(home, 'blobs')),
     bootId,
     inHand,
@@ -220,6 +230,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
 
   const close = async () => {
     await runner.drain(1000);
+    desk.stop();
     inHand.close();
     await journal.close();
   };
@@ -237,6 +248,8 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     shares,
     parts,
     runner,
+    desk,
+    approvals: new ApprovalList(journal),
     control,
     session,
     sinkFor,

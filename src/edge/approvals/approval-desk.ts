@@ -25,9 +25,7 @@ export interface DeskParts {
 }
 
 /** `ready`: the owner has answered, and the call is judged again. `refused`: the refusal is in the journal, under its key. */
-export type AskedCall =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'refused'; readonly why: AppError; readonly sequence: number };
+export type AskedCall = { readonly kind: 'ready' } | { readonly kind: 'refused'; readonly why: AppError };
 
 /** A call that ends, and what its call is refused with; none: it may go on. */
 interface Ending {
@@ -39,6 +37,8 @@ interface Ending {
 interface WaitingCall {
   readonly call: HeldCall;
   readonly done: (asked: AskedCall) => void;
+  /** Ends it where nobody wants it any more. */
+  readonly leave: () => void;
 }
 
 /** After so many a run asks no more. */
@@ -48,6 +48,8 @@ const MOST_HELD = 256;
 /** How often the time is looked at, because it may be set; and how long until an end that could not be written is tried again. */
 const LOOK_MS = 3_600_000;
 const RETRY_MS = 10_000;
+/** How often a call in line is told to wait on. */
+const TELL_MS = 60_000;
 
 const WORDS: Readonly<Record<number, string>> = {
   [ApprovalState.ALLOWED]: 'allowed',
@@ -56,6 +58,9 @@ const WORDS: Readonly<Record<number, string>> = {
   [ApprovalState.WITHDRAWN]: 'withdrawn',
   [ApprovalState.CHANGED]: 'asked anew',
 };
+
+/** What an answer is looked up by, and must be for. */
+type KeyedCall = Pick<HeldCall, 'key' | 'params' | 'run' | 'job'>;
 
 export class ApprovalDesk {
   readonly #parts: DeskParts;
@@ -90,9 +95,9 @@ export class ApprovalDesk {
     return this.#pending().length;
   }
 
-  /** What the owner allowed for this very call and is not used up. @throws KEY_REUSED for other parameters */
-  allowedFor({ key, params }: Pick<HeldCall, 'key' | 'params'>): Approval | undefined {
-    const open = this.#openFor(key, params);
+  /** What the owner allowed for this very call and is not used up. @throws KEY_REUSED for another call */
+  allowedFor(call: KeyedCall): Approval | undefined {
+    const open = this.#openFor(call);
     return open && open.approval.state === ApprovalState.ALLOWED && !open.used ? open.approval : undefined;
   }
 
@@ -124,11 +129,6 @@ export class ApprovalDesk {
     }
   }
 
-  /** What was shown is not so any more. The records that say so, to be appended with the end of the attempt. */
-  changedRecords(id: string): RecordInit[] {
-    return [{ case: 'approvalEnded', value: { id, state: ApprovalState.CHANGED } }];
-  }
-
   /**
    * The owner answers: all of them or none. @param by who, as records tell it
    * @throws NOT_FOUND, APPROVAL_CHANGED, APPROVAL_ENDED, what the journal throws: nothing was answered then
@@ -140,6 +140,8 @@ export class ApprovalDesk {
     by: string,
   ): Promise<string[]> {
     const ids = [...new Set(answers.map(({ id }) => id))];
+    // What is past its time takes no answer, whether that was seen already or not.
+    this.#arm();
     for (let before = this.#endingOf(ids); before.length > 0; before = this.#endingOf(ids))
       await Promise.allSettled(before);
     const fresh = answers.filter((answer) => this.#mustAnswer(answer, allow)).map(({ id }) => id);
@@ -196,14 +198,13 @@ export class ApprovalDesk {
   }
 
   async #asked(call: HeldCall): Promise<AskedCall> {
-    const { key, params, run, entry, cover, signal } = call;
+    const { run, entry, cover, signal } = call;
     const book = this.#parts.journal.approvals;
-    for (;;) {
+    for (let toldAt: number | undefined; ; ) {
+      const open = this.#openFor(call);
+      if (open?.approval.state === ApprovalState.PENDING) return this.#wait(open.approval, call);
+      if (open?.used) throw new AppError('REFUSED_BEFORE');
       signal.throwIfAborted();
-      const open = this.#openFor(key, params);
-      if (open?.approval.state === ApprovalState.PENDING && !this.#isCovered(call))
-        return this.#wait(open.approval, call);
-      if (open?.approval.state === ApprovalState.PENDING) return this.#coverPending(open.approval);
       if (open || this.#isCovered(call)) return { kind: 'ready' };
       if (book.runOver(run)) throw new AppError('CANCELED');
       if (book.denials(run) >= MOST_DENIALS) throw new AppError('APPROVALS_OVER');
@@ -211,8 +212,16 @@ export class ApprovalDesk {
         (one) => one.run === run,
       );
       const first = cover === 'first' && asked.some((one) => one.entry === entry);
-      if (asked.length < this.#parts.limits.approvals && !first) await this.#open(call);
-      else await this.#inLine(call);
+      if (asked.length < this.#parts.limits.approvals && !first) {
+        await this.#open(call);
+        continue;
+      }
+      const now = this.#parts.journal.now();
+      if (toldAt === undefined || now - toldAt > TELL_MS) {
+        toldAt = now;
+        call.waits(this.#lifeMs);
+      }
+      await this.#inLine(call);
     }
   }
 
@@ -220,14 +229,6 @@ export class ApprovalDesk {
   #isCovered({ run, entry, cover }: HeldCall): boolean {
     const allowed = cover === 'none' ? undefined : this.allowedIn(run, entry);
     return allowed === 'run' || (allowed === 'once' && cover === 'first');
-  }
-
-  /** It was asked before the answer that covers it, and its call comes back only now. */
-  async #coverPending({ id }: Approval): Promise<AskedCall> {
-    const value = { id, allowed: true, scope: ApprovalScope.RUN, by: 'box' };
-    await (this.#ending.get(id) ??
-      this.#settle([{ id, state: ApprovalState.ALLOWED }], () => ({ case: 'approvalAnswered', value })));
-    return { kind: 'ready' };
   }
 
   async #open(call: HeldCall): Promise<void> {
@@ -251,20 +252,23 @@ export class ApprovalDesk {
     const { signal } = call;
     return new Promise((resolve) => {
       const leave = () => void this.#endLater(id, 'WITHDRAWN', toAppError(signal.reason));
+      const leaveIfGone = () => {
+        if (signal.aborted) leave();
+      };
       const done = (asked: AskedCall) => {
         this.#waiting.delete(id);
         signal.removeEventListener('abort', leave);
         resolve(asked);
       };
-      this.#waiting.set(id, { call, done });
-      signal.addEventListener('abort', leave, { once: true });
+      this.#waiting.set(id, { call, done, leave: leaveIfGone });
+      if (signal.aborted) leave();
+      else signal.addEventListener('abort', leave, { once: true });
       call.waits(Math.max(0, approvalExpiry(approval) - this.#parts.journal.now()));
     });
   }
 
   /** Until anything of its run may have changed. */
-  #inLine({ signal, waits }: HeldCall): Promise<void> {
-    waits(this.#lifeMs);
+  #inLine({ signal }: HeldCall): Promise<void> {
     return new Promise((resolve) => {
       const go = () => {
         this.#line.delete(go);
@@ -272,6 +276,7 @@ export class ApprovalDesk {
         resolve();
       };
       this.#line.add(go);
+      if (signal.aborted) go();
       signal.addEventListener('abort', go, { once: true });
     });
   }
@@ -315,11 +320,13 @@ export class ApprovalDesk {
     return done
       .then((sequence) => {
         for (const { id, why } of endings)
-          this.#waiting.get(id)?.done(why ? { kind: 'refused', why, sequence } : { kind: 'ready' });
+          this.#waiting.get(id)?.done(why ? { kind: 'refused', why } : { kind: 'ready' });
         return sequence;
       })
       .finally(() => {
         for (const { id } of endings) this.#ending.delete(id);
+        // Where it could not be written, whoever has gone meanwhile still goes.
+        for (const { id } of endings) this.#waiting.get(id)?.leave();
       });
   }
 
@@ -341,9 +348,11 @@ export class ApprovalDesk {
     this.#stopTimer = this.#parts.clock.after(next, () => this.#arm());
   }
 
-  #openFor(key: string, params: Uint8Array): OpenApproval | undefined {
+  #openFor({ key, params, run, job }: KeyedCall): OpenApproval | undefined {
     const open = this.#parts.journal.approvals.ofKey(key);
-    if (open && open.params !== Buffer.from(params).toString('hex')) throw new AppError('KEY_REUSED');
+    const same =
+      open?.params === Buffer.from(params).toString('hex') && open.approval.run === run && open.approval.job === job;
+    if (open && !same) throw new AppError('KEY_REUSED');
     return open;
   }
 

@@ -84,3 +84,9 @@ export function refusalOf(open: OpenApproval | undefined, why: AppError | undefi
     { case: 'toolRefused', value: { idempotencyKey: open.key, job, method, failure: { reason, code, retryable } } },
   ];
 }
+
+/** What was shown is not so any more: the call is asked for anew. */
+export const changedRecord = (id: string): RecordInit => ({
+  case: 'approvalEnded',
+  value: { id, state: ApprovalState.CHANGED },
+});

@@ -150,10 +150,10 @@ export class ApprovalBook implements Fold {
         if (record.value.approval !== '') this.#use(record.value.approval, at);
         return;
       case 'toolOutcome':
-        this.#keyEnded(record.value.idempotencyKey, record.value.result?.keyFree === true);
+        this.#keyEnded(record.value.idempotencyKey, record.value.result?.keyFree === true, at);
         return;
       case 'toolRefused':
-        this.#keyEnded(record.value.idempotencyKey, false);
+        this.#keyEnded(record.value.idempotencyKey, false, at);
         return;
       case 'cancel':
       case 'runAnswered':
@@ -236,11 +236,13 @@ export class ApprovalBook implements Fold {
   }
 
   /** The call has its answer, so nobody needs that of the owner any more; or it is free, and the yes still holds. */
-  #keyEnded(key: string, free: boolean): void {
+  #keyEnded(key: string, free: boolean, at: number): void {
     const id = key === '' ? undefined : this.#keys.get(key);
     const open = id === undefined ? undefined : this.#open.get(id);
-    if (id === undefined || !open || open.approval.state === ApprovalState.PENDING) return;
+    if (id === undefined || !open) return;
+    if (open.approval.state === ApprovalState.PENDING && free) return;
     if (free) this.#open.set(id, { ...open, used: false });
+    else if (open.approval.state === ApprovalState.PENDING) this.#end(id, ApprovalState.WITHDRAWN, at);
     else this.#close(id);
   }
 

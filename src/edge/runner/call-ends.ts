@@ -108,6 +108,13 @@ export class CallEnds {
     });
   }
 
+  /** The owner said no, or nothing in time: that is in the journal already, under the key. */
+  async refusedByOwner(execution: Execution, error: AppError): Promise<void> {
+    const failure = toFailure(error);
+    this.refusals.add(failure, this.#parts.journal.now());
+    return execution.tell((to) => neverStarted(to, failure, 0));
+  }
+
   /** A refusal that says nothing about the key. */
   async refuse(call: ToolCall, error: AppError, sink: ToolSink): Promise<void> {
     const failure = toFailure(error);

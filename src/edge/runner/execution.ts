@@ -1,6 +1,8 @@
-// One call at work: who waits for its answer, its end by cancel or deadline, and what it has emitted so far.
-import { type DescMethod, type Message, toBinary } from '@bufbuild/protobuf';
-import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+// One call at work: who waits for its answer, its end by cancel or deadline, what it has emitted so far, and whether it waits for the
+// owner.
+import { create, type DescMethod, type Message, toBinary } from '@bufbuild/protobuf';
+import { type Duration, durationFromMs, type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type ToolCall, ToolHeldSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { GatedResponse } from '../egress/gate.ts';
@@ -24,10 +26,19 @@ export class Execution {
   #bytes = 0;
   /** Takes it out of what is in hand. */
   over = (): void => {};
+  /** When it expires, as records tell it; undefined where the call does not say. */
+  expireTime: Timestamp | undefined;
+  /** Id of the approval that it runs under; empty for none. */
+  approval = '';
+  /** Whether it has waited for the owner: the time of its call is not its own any more. */
+  waited = false;
+  #heldUntil: number | undefined;
+  #holding = Promise.withResolvers<void>();
 
   constructor(call: ToolCall, digest: Uint8Array, sink: ToolSink) {
     this.call = call;
     this.digest = digest;
+    this.expireTime = call.expireTime;
     this.attach(call, sink);
   }
 
@@ -50,6 +61,44 @@ export class Execution {
   /** From now on its answer goes to the session that has just begun: the one that brought the call is over. */
   moveTo(sink: ToolSink): void {
     for (const [job, waiter] of this.#waiters) this.#waiters.set(job, { ...waiter, sink });
+  }
+
+  /** Whether it waits for the owner. */
+  get held(): boolean {
+    return this.#heldUntil !== undefined;
+  }
+
+  /** Resolves when it waits for the owner. */
+  get holding(): Promise<void> {
+    return this.#holding.promise;
+  }
+
+  /** It waits for the owner, until then by the monotonic clock. */
+  hold(until: number, now: number): void {
+    this.waited = true;
+    this.#heldUntil = until;
+    this.tellHeld(now);
+    this.#holding.resolve();
+  }
+
+  /** It goes on. Whatever call of its key was signed before has expired by `expireTime`. */
+  release(expireTime: number): void {
+    if (this.#heldUntil === undefined) return;
+    this.#heldUntil = undefined;
+    this.#holding = Promise.withResolvers();
+    this.expireTime = timestampFromMs(expireTime);
+    this.#tellHeld({ over: true });
+  }
+
+  /** Tells everyone who waits that it is held, if it is. */
+  tellHeld(now: number): void {
+    if (this.#heldUntil !== undefined)
+      this.#tellHeld({ left: durationFromMs(Math.round(Math.max(0, this.#heldUntil - now))) });
+  }
+
+  #tellHeld(how: { readonly left?: Duration; readonly over?: boolean }): void {
+    for (const { job, epoch, key, sink } of this.waiters)
+      sink.held(create(ToolHeldSchema, { job, epoch, idempotencyKey: key, ...how })).catch(() => {});
   }
 
   /** Whether a call may share this one's answer: it is for the same run and the same eyes. */

@@ -7,7 +7,7 @@ import type { Entry, Fold } from '../journal/records.ts';
 const MAX_ATTEMPTS = 1024;
 
 /** What a tool throws only before it has changed anything. */
-const NOTHING_DONE: ReadonlySet<string> = new Set(['EDGE_BUSY', 'DISK_FULL', 'FILE_CHANGED']);
+const NOTHING_DONE: ReadonlySet<string> = new Set(['EDGE_BUSY', 'DISK_FULL', 'FILE_CHANGED', 'APPROVAL_CHANGED']);
 
 /** Whether an effect that ended like this, and said nothing before, has not happened. */
 export const isUndone = ({ reason }: Failure): boolean => NOTHING_DONE.has(reason);

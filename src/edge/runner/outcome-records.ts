@@ -18,18 +18,18 @@ import { paramsDigest } from './verify-call.ts';
 /** Room for an outcome: its answer and the lists of what left and what did not. */
 export const OUTCOME_ROOM = INLINE_RESULT_BYTES + (32 << 10);
 
-const callFields = (call: ToolCall, digest: Uint8Array) => ({
+const callFields = ({ call, digest, expireTime }: Execution) => ({
   idempotencyKey: call.idempotencyKey,
   job: call.job,
   run: call.run,
   method: call.method,
   paramsSha256: digest,
-  ...(call.expireTime ? { expireTime: call.expireTime } : {}),
+  ...(expireTime && { expireTime }),
 });
 
 /** A call that is about to begin. Of an effect it is synced before that. */
-export function intentOf({ call, digest }: Execution, bootId: string): Intent {
-  return create(IntentSchema, { ...callFields(call, digest), bootId });
+export function intentOf(execution: Execution, bootId: string): Intent {
+  return create(IntentSchema, { ...callFields(execution), bootId, approval: execution.approval });
 }
 
 /**
@@ -37,7 +37,7 @@ export function intentOf({ call, digest }: Execution, bootId: string): Intent {
  * record or, when it is long, in a blob. The result beside it holds only the attempt and the failure.
  */
 export async function outcomeRecord(
-  { call, digest, raw }: Execution,
+  execution: Execution,
   answer: GatedAnswer,
   kept: {
     readonly harmless: boolean;
@@ -48,10 +48,11 @@ export async function outcomeRecord(
   },
 ): Promise<RecordInit> {
   const { failure } = answer;
+  const { call, raw } = execution;
   const { recipient } = call;
   const facts = kept.facts.map(({ mark, text }) => ({ mark, text }));
   const base = {
-    ...callFields(call, digest),
+    ...callFields(execution),
     recipient,
     facts,
     egress: [...answer.egress],
@@ -80,11 +81,18 @@ export async function outcomeRecord(
 }
 
 /** An effect that had an intent and was given up before anything changed: its key is forgotten again. */
-export function undoneRecord({ call, digest }: Execution, failure: Failure): RecordInit {
+export function undoneRecord(execution: Execution, failure: Failure): RecordInit {
   const { reason, code, retryable } = failure;
   const why = { reason, code, retryable };
-  const result = freedResult(addressOf(call), create(FailureSchema, why), 0);
-  return { case: 'toolOutcome', value: { ...callFields(call, digest), failure: why, result } };
+  const result = freedResult(addressOf(execution.call), create(FailureSchema, why), 0);
+  return { case: 'toolOutcome', value: { ...callFields(execution), failure: why, result } };
+}
+
+/** The same of a call that the owner is asked about anew: its caller is told nothing, and no attempt is spent. */
+export function changedCallRecord(execution: Execution): RecordInit {
+  const failure = toFailure(new AppError('APPROVAL_CHANGED'));
+  const result = freedResult({ ...addressOf(execution.call), epoch: 0n }, failure, 0);
+  return { case: 'toolOutcome', value: { ...callFields(execution), failure, result } };
 }
 
 /** In the place of a blob's name: there was a result, and it was not kept. */
@@ -131,7 +139,7 @@ export function unknownRecord(entry: CallEntry): RecordInit {
 }
 
 /** A call without an intent that was in hand when the process ended: nothing was changed, so its key is free; the end is counted. */
-export function notBegunRecord({ $typeName: _, bootId: __, grants: ___, ...call }: Intent): RecordInit {
+export function notBegunRecord({ $typeName: _, bootId: __, grants: ___, approval: ____, ...call }: Intent): RecordInit {
   const failure = toFailure(new AppError('CALL_ENDED_PROCESS'));
   const result = freedResult({ job: call.job, epoch: 0n, key: call.idempotencyKey }, failure, 0);
   return { case: 'toolOutcome', value: { ...call, failure, result } };

@@ -181,7 +181,8 @@ test('calls that are late, without expiry, unconfirmed, unknown, foreign or forg
   expect((await rig.call(write, request, { expiresInMs: -1 })).failure).toBe('CALL_EXPIRED');
   expect((await rig.call(write, request, { expiresInMs: null })).failure).toBe('CALL_WITHOUT_EXPIRY');
   expect((await rig.call(write, request, { expiresInMs: 9e9 })).failure).toBe('CALL_WITHOUT_EXPIRY');
-  expect((await rig.call(write, request, { confirmation: Confirmation.ALWAYS })).failure).toBe('CONFIRMATION_NEEDED');
+  const asked = { confirmation: Confirmation.ALWAYS };
+  expect((await rig.call(stat, { path: 'a.md' }, asked)).failure).toBe('CONFIRMATION_NEEDED');
   expect((await rig.call(stat, { path: '' })).failure).toBe('INVALID_ARGUMENT');
   const change = (method: string) => ({
     change: (call: { method: string }) => {

@@ -1,18 +1,15 @@
 // Runs tool calls: verified, looked up by their key, judged, journaled, executed and gated; how they end stands in call-ends.ts.
 // Each call has one of three answers: done, never started, unknown. It never looks at files itself; the tools do.
 
-import { create, type Message } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
-  Confirmation,
   type OpenToolCall,
   OpenToolCallSchema,
   type SignedToolCall,
   type ToolCall,
-  ToolProgressSchema,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { causeText } from '../../base/cause-text.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -20,30 +17,29 @@ import { mark } from '../../base/loop-watch.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
+import { changedRecord } from '../approvals/held-call.ts';
 import type { EdgeLimits } from '../config/edge-settings.ts';
-import type { Gate, GatedResponse } from '../egress/gate.ts';
-import { Origins } from '../egress/origins.ts';
+import type { Gate } from '../egress/gate.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Reservation } from '../journal/journal-types.ts';
-import type { EdgeTool, PreparedCall } from '../tools/tool.ts';
+import type { EdgeTool } from '../tools/tool.ts';
 import { addressOf, freedResult } from './answers.ts';
 import { CallEnds } from './call-ends.ts';
 import { Execution } from './execution.ts';
 import type { RefusedAttempts } from './free-keys.ts';
 import type { InHand } from './in-hand.ts';
-import { intentOf, notBegunRecord, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
+import { changedCallRecord, intentOf, notBegunRecord, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
+import { type AskingDesk, askOwner, type CallPlan, planCall } from './plan-call.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
+import { responseOut } from './response-out.ts';
 import { SettledResults } from './settled-results.ts';
 import { Slots } from './slots.ts';
 import type { Suspects } from './suspects.ts';
 import type { SessionFacts, ToolSink } from './tool-sink.ts';
-import { checkTimes, paramsDigest, parseParams, verifyCall } from './verify-call.ts';
-
-/** What a frame needs beside its payload. */
-const FRAME_ROOM = 256 << 10;
+import { checkTimes, paramsDigest, verifyCall } from './verify-call.ts';
 
 export interface RunnerParts {
   readonly journal: Pick<
@@ -54,6 +50,8 @@ export interface RunnerParts {
   /** The served methods with their tools. */
   readonly tools: readonly { readonly method: CapabilityMethod; readonly tool: EdgeTool }[];
   readonly blobs: Pick<Blobs, 'put' | 'get' | 'remove' | 'keep'>;
+  /** Asks the owner. Nothing of it answers. */
+  readonly desk: AskingDesk;
   readonly bootId: string;
   /** Where calls without an intent are written down while they are at work. */
   readonly inHand: InHand;
@@ -65,12 +63,6 @@ export interface RunnerParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly restore: RestoreOrigins;
-}
-
-interface Plan {
-  readonly method: CapabilityMethod;
-  readonly origins: Origins;
-  readonly work: PreparedCall['work'];
 }
 
 export class ToolRunner {
@@ -127,9 +119,10 @@ export class ToolRunner {
   /** Stops a call, whether it waits or runs, up to this attempt. */
   cancel(job: string, epoch: bigint): void {
     for (const { execution } of this.#active.values()) execution.cancel(job, epoch);
+    this.#parts.desk.withdraw(job, (key) => this.#active.has(key));
   }
 
-  /** Calls that run, and those whose results are to be sent again, for Hello. A READ that ended is simply run again. */
+  /** Calls that run or wait for the owner, and those whose results are to be sent again, for Hello. A READ that ended is simply run again. */
   openCalls(): OpenToolCall[] {
     const running = [...this.#active.values()].flatMap(({ execution }) =>
       execution.waiters.map(({ job, key }) => create(OpenToolCallSchema, { job, idempotencyKey: key, running: true })),
@@ -143,7 +136,10 @@ export class ToolRunner {
    * answers there too; a call that was cancelled meanwhile does not come again, and would answer a session that is over.
    */
   async resend(sink: ToolSink): Promise<void> {
-    for (const { execution } of this.#active.values()) execution.moveTo(sink);
+    for (const { execution } of this.#active.values()) {
+      execution.moveTo(sink);
+      execution.tellHeld(this.#parts.clock.monotonic());
+    }
     for (const entry of this.#unsettled()) await sink.result(await this.#repeats.again(entry));
   }
 
@@ -155,12 +151,12 @@ export class ToolRunner {
     this.#settled.add(idempotencyKey, job);
   }
 
-  /** Starts nothing new, waits for what runs, stops the rest. Resolves true when all ended by itself. */
+  /** Starts nothing new, waits for what runs, stops the rest; what waits for the owner stays in the journal. Resolves true when all ended by itself. */
   async drain(ms: number): Promise<boolean> {
     this.#stopping = true;
     const clean = await this.#idleWithin(ms);
     if (!clean) {
-      for (const { execution } of this.#active.values()) execution.abort(new AppError('EDGE_STOPPING'));
+      for (const { execution } of this.#working()) execution.abort(new AppError('EDGE_STOPPING'));
       await this.#idleWithin(5000);
     }
     // What came meanwhile was refused, and is told so.
@@ -191,10 +187,12 @@ export class ToolRunner {
         return this.#ends.refuse(call, new AppError('KEY_REUSED'), sink);
       if (active.execution.isFor(call)) {
         active.execution.attach(call, sink);
-        return active.done;
+        active.execution.tellHeld(this.#parts.clock.monotonic());
+        return Promise.race([active.done, active.execution.holding]);
       }
+      if (active.execution.held) return this.#ends.refuse(call, new AppError('EDGE_BUSY'), sink);
       // Other eyes: judged anew from what was recorded, once it is.
-      await active.done;
+      await Promise.race([active.done, active.execution.holding]);
       return this.#answer(call, sink);
     }
     const known = key === '' ? undefined : this.#parts.journal.calls.get(key);
@@ -208,42 +206,71 @@ export class ToolRunner {
     const execution = new Execution(call, digest, sink);
     const done = this.#run(execution).finally(() => this.#active.delete(key));
     this.#active.set(key, { execution, done });
-    return done;
+    // Whoever brought it has nothing to wait for while the owner is asked.
+    done.catch((error: unknown) => {
+      if (execution.waited) this.#parts.log.error('a call that was held failed inside', error, { job: call.job });
+    });
+    return Promise.race([done, execution.holding]);
   }
 
+  /** From the beginning, again after each answer of the owner: nothing that was judged before it counts any more. */
   async #run(execution: Execution): Promise<void> {
+    while ((await this.#attempt(execution)) === 'again') {
+      // Whatever was signed for this key by now has expired by then.
+      execution.release(this.#controlNow() + this.#longest());
+    }
+  }
+
+  async #attempt(execution: Execution): Promise<'again' | 'ended'> {
     const { call } = execution;
     const stopDeadline = this.#deadline(execution);
     let release: (() => void) | undefined;
-    let plan: Plan | undefined;
+    let plan: CallPlan | undefined;
     this.#holdInHand(execution);
     try {
       let room: Reservation | undefined;
       try {
         plan = this.#judge(execution);
         execution.over();
+        if (plan.asks) {
+          stopDeadline();
+          const now = () => this.#parts.clock.monotonic();
+          const asked = await askOwner(
+            this.#parts.desk,
+            execution,
+            plan.asks,
+            (act) => this.#inPlace(execution, act),
+            (leftMs) => execution.hold(now() + leftMs, now()),
+          );
+          if (asked.kind === 'refused') await this.#ends.refusedByOwner(execution, asked.why);
+          return asked.kind === 'ready' ? 'again' : 'ended';
+        }
         release = await this.#slots.reserve(execution.signal);
         execution.signal.throwIfAborted();
-        checkTimes(call, this.#controlNow(), this.#longest());
+        this.#checkTimes(execution);
+        execution.approval = plan.shown?.id ?? '';
         room = await this.#begin(execution, plan);
         if (!room) this.#holdInHand(execution);
       } catch (error) {
         execution.over();
-        return await this.#ends.neverStarted(
-          execution,
-          this.#tools.get(call.method)?.method,
-          plan !== undefined,
-          error,
-        );
+        const { method } = this.#tools.get(call.method) ?? {};
+        await this.#ends.neverStarted(execution, method, plan !== undefined, error);
+        return 'ended';
       }
       let failure: Failure | undefined;
       try {
         // What comes to its end is whole, also when the deadline passed meanwhile: a tool that was stopped throws.
-        await this.#work(execution, plan);
+        mark(plan.method.shortName);
+        await plan.work(responseOut(this.#parts, execution, plan.method, plan.origins), plan.shown?.effect);
       } catch (error) {
         failure = toFailure(error, this.#parts.log);
       }
+      if (plan.shown && room && failure?.reason === 'APPROVAL_CHANGED' && execution.raw.length === 0) {
+        await this.#parts.journal.append([changedCallRecord(execution), changedRecord(plan.shown.id)], { use: room });
+        return 'again';
+      }
       await this.#ends.finish(execution, plan, failure, room);
+      return 'ended';
     } finally {
       execution.over();
       stopDeadline();
@@ -256,82 +283,49 @@ export class ToolRunner {
     execution.over = this.#parts.inHand.begin(intentOf(execution, this.#parts.bootId));
   }
 
+  /** In one of the places for calls, and in the call's own time. */
+  async #inPlace<T>(execution: Execution, act: () => Promise<T>): Promise<T> {
+    const stopDeadline = this.#deadline(execution);
+    let release: (() => void) | undefined;
+    try {
+      release = await this.#slots.reserve(execution.signal);
+      this.#holdInHand(execution);
+      return await act();
+    } finally {
+      execution.over();
+      stopDeadline();
+      release?.();
+    }
+  }
+
   /** Everything that can refuse a call without looking at the disk. */
-  #judge({ call, digest, signal }: Execution): Plan {
+  #judge(execution: Execution): CallPlan {
+    const { call, digest } = execution;
     if (this.#stopping) throw new AppError('EDGE_STOPPING');
     if (this.#parts.suspects.has(digest)) throw new AppError('CALL_ENDED_PROCESS');
     if (call.idempotencyKey === '') throw new AppError('INVALID_ARGUMENT', { what: 'the call has no idempotency key' });
-    checkTimes(call, this.#controlNow(), this.#longest());
-    this.#parts.journal.calls.admit(call.expireTime, this.#parts.journal.time.surelyPast());
+    this.#checkTimes(execution);
+    this.#parts.journal.calls.admit(execution.expireTime, this.#parts.journal.time.surelyPast());
     const served = this.#tools.get(call.method);
     if (!served) throw new AppError('METHOD_NOT_SERVED');
-    const { method, tool } = served;
-    const request = parseParams(method, call.params);
-    const origins = new Origins();
-    const { run, recipient, timeout } = call;
-    const deadlineMs = timeout && durationMs(timeout);
-    const { change, work } = tool.prepare(request, { run, recipient, deadlineMs, signal, origins });
-    const asks = change ? change.confirm !== 'never' : false;
-    if (asks || call.confirmation !== Confirmation.UNSPECIFIED) throw new AppError('CONFIRMATION_NEEDED');
-    return { method, origins, work };
+    return planCall(execution, served, this.#parts.desk);
+  }
+
+  /** One that has waited for the owner has no time of its own any more. @throws CALL_WITHOUT_EXPIRY, CALL_EXPIRED */
+  #checkTimes({ call, waited }: Execution): void {
+    if (!waited) checkTimes(call, this.#controlNow(), this.#longest());
   }
 
   /** For an effect: room for the outcome, then the intent, synced. */
-  async #begin(execution: Execution, { method }: Plan): Promise<Reservation | undefined> {
+  async #begin(execution: Execution, { method }: CallPlan): Promise<Reservation | undefined> {
     if (isHarmless(method.effect)) return undefined;
-    const room = await this.#parts.journal.reserve(OUTCOME_ROOM);
+    const room = await this.#parts.journal.reserve(OUTCOME_ROOM, 2);
     try {
       await this.#parts.journal.append([{ case: 'intent', value: intentOf(execution, this.#parts.bootId) }]);
       return room;
     } catch (error) {
       room.release();
       throw error;
-    }
-  }
-
-  async #work(execution: Execution, { method, origins, work }: Plan): Promise<void> {
-    const { call } = execution;
-    mark(method.shortName);
-    await work(async (message, when) => {
-      this.#parts.gate.mask(method.desc, message);
-      execution.keep(method.desc, message, this.#parts.limits.frame_bytes - FRAME_ROOM);
-      const gated = this.#gate(method, message, call, origins);
-      execution.gated.push(gated);
-      if (method.streaming && when !== 'soon') await this.#progress(execution, gated);
-    });
-  }
-
-  #gate(
-    method: CapabilityMethod,
-    message: Message,
-    call: Pick<ToolCall, 'run' | 'job' | 'recipient'>,
-    origins: Origins,
-  ): GatedResponse {
-    const { run, job, recipient } = call;
-    return this.#parts.gate.response(method.desc, message, {
-      run,
-      job,
-      recipient,
-      origins,
-      at: this.#parts.journal.now(),
-    });
-  }
-
-  /** A piece of a stream leaves when its ledger is synced. Where that fails, it leaves with the result instead. */
-  async #progress(execution: Execution, { bytes, egress }: GatedResponse): Promise<void> {
-    const index = BigInt(execution.gated.length - 1);
-    try {
-      if (egress.length > 0) await this.#parts.journal.append([{ case: 'ledger', value: { entries: [...egress] } }]);
-    } catch (error) {
-      this.#parts.log.warn('progress was not sent, because its ledger could not be written', {
-        problem: causeText(error),
-      });
-      return;
-    }
-    for (const { sink, job, epoch } of execution.waiters) {
-      await Promise.resolve(sink.progress(create(ToolProgressSchema, { job, epoch, index, response: bytes }))).catch(
-        () => {},
-      );
     }
   }
 
@@ -370,8 +364,14 @@ export class ToolRunner {
     return this.#parts.limits.call_hours * 3_600_000;
   }
 
+  #working() {
+    return [...this.#active.values()].filter(({ execution }) => !execution.held);
+  }
+
   async #idleWithin(ms: number): Promise<boolean> {
-    const all = Promise.allSettled([...this.#active.values()].map(({ done }) => done));
+    const all = Promise.allSettled(
+      this.#working().map(({ execution, done }) => Promise.race([done, execution.holding])),
+    );
     let stop = () => {};
     const late = new Promise<false>((resolve) => {
       stop = this.#parts.clock.after(ms, () => resolve(false));

@@ -65,6 +65,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     gate,
     tools,
     blobs,
+    desk,
     bootId,
     inHand,
     suspects,

@@ -861,7 +861,7 @@ export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@_
  */
 export type ListApprovalsResponse = Message<"bowline.local.v1.ListApprovalsResponse"> & {
   /**
-   * Approvals, oldest first.
+   * Approvals, oldest first. Of those that are over without the effect: GetApproval has it.
    *
    * @generated from field: repeated bowline.approval.v1.Approval approvals = 1;
    */
@@ -910,7 +910,7 @@ export const GetApprovalRequestSchema: GenMessage<GetApprovalRequest> = /*@__PUR
  */
 export type GetApprovalResponse = Message<"bowline.local.v1.GetApprovalResponse"> & {
   /**
-   * The approval.
+   * With its effect, also when it is over, as long as the journal has that.
    *
    * @generated from field: bowline.approval.v1.Approval approval = 1;
    */
@@ -966,7 +966,7 @@ export const AnswerApprovalsRequestSchema: GenMessage<AnswerApprovalsRequest> = 
  */
 export type AnsweredApproval = Message<"bowline.local.v1.AnsweredApproval"> & {
   /**
-   * Its id.
+   * The whole id, as it was shown.
    *
    * @generated from field: string id = 1;
    */
