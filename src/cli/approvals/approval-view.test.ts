@@ -1,0 +1,227 @@
+// What an owner is shown before a yes: nothing hides in it, and it fits the screen.
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { expect, test } from 'vitest';
+import {
+  type Approval,
+  ApprovalSchema,
+  ApprovalScope,
+  ApprovalState,
+  FileAction,
+} from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { inert } from '../../base/inert.ts';
+import { widthOf } from '../../base/text-columns.ts';
+import { approvalView, endText, isAllowable, mayAllowRun, stepOf } from './approval-view.ts';
+import { effectTitle } from './effect-lines.ts';
+import { cutMiddle, seenLine, seenWord } from './seen-text.ts';
+
+const NOW = 1_790_000_000_000;
+const RUN = '01a22c0d-9df4-7268-83c8-904fd414a310';
+const HASH = new Uint8Array(32).fill(0xab);
+
+const asked = (
+  effect: NonNullable<Parameters<typeof create<typeof ApprovalSchema>>[1]>['effect'],
+  more = {},
+): Approval =>
+  create(ApprovalSchema, {
+    id: '0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11',
+    run: RUN,
+    job: `${RUN}/2/1`,
+    method: 'bowline.capability.fs.v1.FsService/Write',
+    title: '整理我的笔记',
+    state: ApprovalState.PENDING,
+    createTime: timestampFromMs(NOW - 180_000),
+    expireTime: timestampFromMs(NOW + 86_400_000),
+    taints: [Taint.UNTRUSTED],
+    reason: 'config.yaml line 12 says confirm: always',
+    digest: HASH,
+    effect: effect!,
+    ...more,
+  });
+
+const change = (diff: string, path = 'docs/notes.md', more = {}) =>
+  asked({
+    effect: {
+      case: 'file',
+      value: {
+        action: FileAction.CHANGE,
+        path,
+        realPath: `/home/ana/${path}`,
+        before: { device: 1n, inode: 42n, sha256: HASH, bytes: 118n, mode: 0o100644 },
+        after: { sha256: HASH, bytes: 210n, mode: 0o100644 },
+        diff,
+        ...more,
+      },
+    },
+  });
+
+const command = (argv: string[], more = {}) =>
+  asked({
+    effect: {
+      case: 'command',
+      value: { argv, program: '/usr/bin/git', programSha256: HASH, cwd: '/home/ana', limits: ['no network'], ...more },
+    },
+  });
+
+const linesOf = (approval: Approval, columns = 80, rows: number | undefined = 24) =>
+  approvalView(approval, { columns, rows, now: NOW }).lines.map(({ text }) => text);
+
+const SMALL = '--- a\n+++ b\n@@ -1,2 +1,3 @@\n title\n-灯塔 is red\n+灯塔 is blue\n+and tall\n';
+
+test('a change: what, where, the lines, why, from which ask, until when; readable without colours', () => {
+  const { lines, isCut } = approvalView(change(SMALL), { columns: 80, rows: 24, now: NOW });
+  expect(lines.map(({ text }) => text)).toEqual([
+    'change docs/notes.md (+2 -1 lines)',
+    '  real path   /home/ana/docs/notes.md',
+    '  now         118 bytes, mode 644, inode 42, sha256 abababababab',
+    '  then        210 bytes, mode 644, sha256 abababababab',
+    '    @@ -1,2 +1,3 @@',
+    '     title',
+    '    -灯塔 is red',
+    '    +灯塔 is blue',
+    '    +and tall',
+    '  this run    has read text that somebody else wrote, which may have led it here',
+    '  asked since config.yaml line 12 says confirm: always',
+    '  for the ask “整理我的笔记”',
+    expect.stringMatching(/^ {2}call {8}FsService\/Write, job 01a22c0d/),
+    expect.stringMatching(/^ {2}state {7}asked 3 min ago, waits for your answer; ends 20/),
+    '              (in 1 day) as a no',
+    '  id          0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11, digest abababababab',
+  ]);
+  expect(lines.map(({ style }) => style).slice(4, 9)).toEqual(['cyan', undefined, 'red', 'green', 'green']);
+  expect(isCut).toBe(false);
+});
+
+test.each([
+  ['\u202eexe.txt', '"\\u202eexe.txt"'],
+  ['a\u200bb', '"a\\u200bb"'],
+  ['a\u200db', '"a\\u200db"'],
+  ['\x1b[2Jx', '"\\u001b[2Jx"'],
+  ['two words', '"two words"'],
+  ['two\nlines\r', '"two\\nlines\\r"'],
+  ['', '""'],
+  ['say "x" \\', '"say \\"x\\" \\\\"'],
+  ['\\u202e', '"\\\\u202e"'],
+  ['a\u00a0b', '"a\\u00a0b"'],
+  ['\u3164', '"\\u3164"'],
+  ['\u{e0041}', '"\\u{e0041}"'],
+  ['x\ufe0f', '"x\\ufe0f"'],
+  ['会议记录.md', '会议记录.md'],
+  ['--force', '--force'],
+  ['-rf;x', '"-rf;x"'],
+  ['\u0301x', '"\\u0301x"'],
+])('the word %j is shown as %s', (word, shown) => expect(seenWord(word)).toBe(shown));
+
+test('words that differ never look the same', () => {
+  const hostile = [
+    'a b',
+    'a\u00a0b',
+    'a\tb',
+    'a\\tb',
+    'a\u2003b',
+    'ab',
+    'a\u200bb',
+    'a\\u200bb',
+    'a\u0000b',
+    '"ab"',
+    'a"b',
+  ];
+  expect(new Set(hostile.map(seenWord)).size).toBe(hostile.length);
+  const lines = ['\\u202e', '\u202e', 'x ', 'x', 'x\\u{e0041}', 'x\u{e0041}'];
+  expect(new Set(lines.map(seenLine)).size).toBe(lines.length);
+});
+
+test('nothing of a hostile name, diff, title or reason reaches the terminal as it is, and it is said', () => {
+  const bad = '\x1b[31m\u202e\u200b\u2028\u0085\x07\u{e0041}';
+  const all = [
+    change(`@@ -1 +1 @@\n-a\n+${bad}\n`, `docs/${bad}.md`),
+    command(['git', bad, 'two\nlines'], { env: [`X=${bad}`], stdin: `${bad}\n`, stdinSha256: HASH, limits: [bad] }),
+    { ...change(''), title: bad, reason: bad, answeredBy: bad, method: bad, job: bad, id: bad },
+  ];
+  for (const approval of all) {
+    const text = linesOf(approval).join('\n');
+    expect(text).toBe(inert(text));
+    expect(text).toContain('\\u202e');
+    expect(text).toContain('that cannot be seen');
+    expect(text.split('\n').every((line) => !/[\p{C}\u2028]/u.test(line))).toBe(true);
+  }
+});
+
+test('a diff of code keeps its backslashes, shows tabs as spaces and blanks at an end', () => {
+  expect(seenLine('printf("a\\n");\t// x  ')).toBe('printf("a\\n");  // x··');
+  expect(seenLine('a\u0301\u0301\u0301\u0301')).toBe('a\u0301\u0301\u0301\\u0301');
+});
+
+test.each([80, 120])('at %i columns it is one screen, whatever is in it; what is cut tells its length', (columns) => {
+  const long = `@@ -1,400 +1,400 @@\n${Array.from({ length: 400 }, (_, i) => `+line ${i} ${'长'.repeat(200)}`).join('\n')}\n`;
+  const name = `${'很长的名字'.repeat(60)}.md`;
+  const preview = {
+    exitCode: 0,
+    changes: Array.from({ length: 30 }, (_, i) => ({ action: FileAction.CREATE, path: `out/${i}`, diff: long })),
+    output: 'x\n'.repeat(100),
+  };
+  const all = [change(long), change(long, name), command(['git', 'x'.repeat(4_000), name], { preview })];
+  for (const approval of all) {
+    const { lines, isCut } = approvalView(approval, { columns, rows: 24, now: NOW });
+    expect(lines.length).toBeLessThanOrEqual(42);
+    for (const { text } of lines) expect(widthOf(text)).toBeLessThanOrEqual(columns);
+    expect(isCut).toBe(true);
+  }
+  expect(linesOf(change(long), columns).length).toBeLessThanOrEqual(24);
+  expect(linesOf(change(long), columns).join('\n')).toMatch(/… \d+ lines more …/);
+  const whole = approvalView(change(long), { columns, rows: undefined, now: NOW });
+  expect([whole.isCut, whole.lines.filter(({ text }) => text.startsWith('    +line')).length]).toEqual([false, 400]);
+  expect(whole.lines.some(({ text }) => text.includes('长'.repeat(200)))).toBe(true);
+});
+
+test('a long value loses its middle, and tells how long it is', () => {
+  const cut = cutMiddle(`begin${'x'.repeat(500)}end`, 60);
+  expect(cut).toMatch(/^begin.*… 508 characters ….*end$/);
+  expect(widthOf(cut)).toBeLessThanOrEqual(60);
+});
+
+test('a command: its words one by one, program, folder, environment, files, limits and what a trial changed', () => {
+  const text = linesOf(
+    command(['git', 'commit', '-m', 'two words; rm -rf ~'], {
+      env: ['A=1', 'B=x y'],
+      files: [{ path: '/home/ana/run.sh', sha256: HASH }],
+      noPreview: 'bubblewrap is not there',
+    }),
+  ).join('\n');
+  expect(text).toContain('run git commit -m "two words; rm -rf ~"\n');
+  expect(text).toContain('  4 words     git commit -m "two words; rm -rf ~"\n');
+  expect(text).toContain('  program     /usr/bin/git, sha256 abababababab\n');
+  expect(text).toContain('  environment A=1 "B=x y"\n');
+  expect(text).toContain('  files       /home/ana/run.sh (abababababab)\n');
+  expect(text).toContain('  preview     none: bubblewrap is not there\n');
+  const tried = { exitCode: 1, changes: [{ action: FileAction.DELETE, path: 'a.md', diff: '-x\n' }], output: 'gone\n' };
+  const shown = linesOf(command(['make'], { preview: tried })).join('\n');
+  expect(shown).toContain('on a copy: exit code 1, 1 change; a yes makes');
+  expect(shown).toContain('  delete a.md (+0 -1 line)\n    -x\n');
+  expect(shown).toContain('    | gone');
+});
+
+test('what cannot be shown cannot be allowed', () => {
+  const unknown = asked({ effect: { case: undefined } });
+  expect(effectTitle(unknown.effect)).toContain('cannot show');
+  expect([isAllowable(unknown), isAllowable(asked(undefined)), isAllowable(change(SMALL))]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  expect(isAllowable(change(SMALL, 'x', { action: 99 }))).toBe(false);
+  expect(isAllowable({ ...change(SMALL), state: ApprovalState.EXPIRED })).toBe(false);
+});
+
+test('how one ended, whom it belongs to, and whether a yes for the run would count', () => {
+  const ended = (state: ApprovalState, more = {}) =>
+    endText({ ...change(SMALL), state, answeredBy: 'key phone', ...more });
+  expect(ended(ApprovalState.ALLOWED, { scope: ApprovalScope.RUN })).toBe('allowed by key phone for this run');
+  expect(ended(ApprovalState.DENIED)).toBe('denied by key phone');
+  expect(stepOf(change(SMALL))).toBe(`${RUN}/2`);
+  expect([mayAllowRun(change(SMALL)), mayAllowRun({ ...change(SMALL), taints: [Taint.PRIVATE] })]).toEqual([
+    false,
+    true,
+  ]);
+});

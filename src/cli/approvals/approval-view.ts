@@ -1,0 +1,111 @@
+// One approval on one screen: what will happen, for which run, since when and until when. Pure.
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { type Approval, ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { agoText, timeText } from '../units.ts';
+import { effectRows, effectTitle, hashText, isShowable, Rows, type Shown } from './effect-lines.ts';
+import { hasUnseen, seenSentence, seenWord, UNSEEN_NOTE } from './seen-text.ts';
+
+export interface ViewOptions {
+  readonly columns: number;
+  /** Of the screen; undefined: everything is shown, and nothing is cut. */
+  readonly rows: number | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** What stands before the first line, as `1 of 3: `. */
+  readonly number?: string;
+}
+
+/** Lines of diffs and outputs that are shown on the smallest screen. */
+const LEAST_LINES = 6;
+
+/** Its lines, none wider than the screen unless everything is shown. */
+export function approvalView(approval: Approval, { columns, rows, now, number = '' }: ViewOptions): Shown {
+  const about = aboutRows(approval, columns, now, rows === undefined);
+  const measured = new Rows({ columns, lines: 0 });
+  effectRows(measured, approval.effect, 1);
+  const most = rows === undefined ? undefined : Math.max(rows - measured.count - about.lines.length - 4, LEAST_LINES);
+  const effect = new Rows({ columns, lines: most });
+  effect.put(number + effectTitle(approval.effect), 'bold');
+  effectRows(effect, approval.effect, most);
+  const { lines, isCut, hasUnseen: unseen } = effect.shown;
+  const note = new Rows({ columns, lines: most });
+  if (unseen || about.hasUnseen) note.words('', UNSEEN_NOTE, 'yellow');
+  return {
+    lines: [...lines, ...note.shown.lines, ...about.lines],
+    isCut: isCut || about.isCut,
+    hasUnseen: note.count > 0,
+  };
+}
+
+function aboutRows(approval: Approval, columns: number, now: number, whole: boolean): Shown {
+  const rows = new Rows({ columns, lines: whole ? undefined : 0 });
+  const { id, run, job, method, title, taints, reason, digest } = approval;
+  rows.note([title, reason]);
+  for (const taint of taints) {
+    const words = TAINTS[taint];
+    if (words !== undefined) rows.words('this run', words, taint === Taint.UNTRUSTED ? 'yellow' : undefined);
+  }
+  if (reason) rows.row('asked since', seenSentence(reason));
+  rows.row('for the ask', title ? `“${seenSentence(title)}”` : 'it was not asked on this box');
+  rows.row('call', `${seenWord(method.slice(method.lastIndexOf('.') + 1))}, job ${seenWord(job || run)}`);
+  rows.words('state', stateText(approval, now), STYLES[approval.state]);
+  rows.row('id', `${seenWord(id)}, digest ${hashText(digest)}`, 'dim');
+  return { ...rows.shown, hasUnseen: hasUnseen(title + reason) };
+}
+
+/** What a run has read, for its owner. */
+const TAINTS: Readonly<Partial<Record<Taint, string>>> = {
+  [Taint.UNTRUSTED]: 'has read text that somebody else wrote, which may have led it here',
+  [Taint.PRIVATE]: 'has read content of your files',
+};
+
+const STYLES: Readonly<Partial<Record<ApprovalState, 'yellow' | 'green' | 'red'>>> = {
+  [ApprovalState.PENDING]: 'yellow',
+  [ApprovalState.ALLOWED]: 'green',
+  [ApprovalState.DENIED]: 'red',
+};
+
+/** `waits since 3 min ago; ends 2026-12-01 12:00:00 (in 23 h)`. */
+export function stateText(approval: Approval, now: number): string {
+  const { state, createTime, expireTime, endTime } = approval;
+  if (state === ApprovalState.PENDING) {
+    const end = expireTime ? `; ends ${timeText(expireTime)} (${agoText(expireTime, now)}) as a no` : '';
+    return `asked ${agoText(createTime, now)}, waits for your answer${end}`;
+  }
+  return `${endText(approval)}${endTime ? `, ${timeText(endTime)}` : ''}`;
+}
+
+/** How it ended: `allowed by box for this run`. */
+export function endText({ state, scope, answeredBy }: Approval): string {
+  const by = answeredBy ? ` by ${seenSentence(answeredBy)}` : '';
+  switch (state) {
+    case ApprovalState.ALLOWED:
+      return `allowed${by}${scope === ApprovalScope.RUN ? ' for this run' : ''}`;
+    case ApprovalState.DENIED:
+      return `denied${by}`;
+    case ApprovalState.EXPIRED:
+      return 'nobody answered in time';
+    case ApprovalState.WITHDRAWN:
+      return 'withdrawn: its run was cancelled or ended';
+    case ApprovalState.CHANGED:
+      return 'what was shown is not so any more; it is asked anew';
+    default:
+      return 'waits';
+  }
+}
+
+/** Whether a yes to it can be given: it waits, and what it does can be shown. */
+export const isAllowable = (approval: Approval): boolean =>
+  approval.state === ApprovalState.PENDING && isShowable(approval.effect);
+
+/** Whether a yes for the whole run would count: after foreign text each call asks. */
+export const mayAllowRun = ({ taints }: Approval): boolean => !taints.includes(Taint.UNTRUSTED);
+
+/** The run and the step whose calls belong together. */
+export const stepOf = ({ run, job }: Approval): string => {
+  const parts = job.split('/');
+  return parts.length === 3 ? parts.slice(0, 2).join('/') : `${run}/${job}`;
+};
+
+export const expiresAt = ({ expireTime }: Approval): number | undefined => expireTime && timestampMs(expireTime);

@@ -1,0 +1,273 @@
+// What a call will do, in lines: pure, made of the effect that the box worked out. Nothing of a model stands in it but what would run.
+import type {
+  CommandEffect,
+  CommandPreview,
+  Effect,
+  FileEffect,
+  FileState,
+} from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { FileAction } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { widthOf } from '../../base/text-columns.ts';
+import type { Style } from '../output.ts';
+import { bytesText, countText } from '../units.ts';
+import { cutMiddle, hasUnseen, seenLine, seenSentence, seenWord } from './seen-text.ts';
+
+/** A line for a terminal; its text is safe to draw. */
+export interface ViewLine {
+  readonly text: string;
+  readonly style?: Style | undefined;
+}
+
+/** How much of it is shown. */
+export interface ViewSize {
+  readonly columns: number;
+  /** Most lines of diffs and outputs; undefined: everything, and nothing is cut. */
+  readonly lines: number | undefined;
+}
+
+/** Lines, and whether something is missing in them. */
+export interface Shown {
+  readonly lines: readonly ViewLine[];
+  readonly isCut: boolean;
+  readonly hasUnseen: boolean;
+}
+
+const LABEL = 11;
+const INDENT = '    ';
+/** Lines of a list of values, and of the files of a command. */
+const MOST_VALUE_LINES = 6;
+
+const ACTIONS: Readonly<Record<FileAction, string>> = {
+  [FileAction.UNSPECIFIED]: 'do something unknown to',
+  [FileAction.CREATE]: 'create',
+  [FileAction.CHANGE]: 'change',
+  [FileAction.DELETE]: 'delete',
+  [FileAction.MOVE]: 'move',
+  [FileAction.MAKE_FOLDER]: 'make the folder',
+};
+
+/** `change docs/notes.md (+3 -1 lines)`, `run git push`. */
+export function effectTitle(effect: Effect | undefined): string {
+  switch (effect?.effect.case) {
+    case 'file':
+      return fileTitle(effect.effect.value);
+    case 'command':
+      return `run ${effect.effect.value.argv.map(seenWord).join(' ')}`;
+    default:
+      return 'do something that this version of Bowline cannot show';
+  }
+}
+
+/** Whether it can be shown: what cannot is not allowed. */
+export const isShowable = (effect: Effect | undefined): boolean => {
+  switch (effect?.effect.case) {
+    case 'file':
+      return effect.effect.value.action in ACTIONS && effect.effect.value.action !== FileAction.UNSPECIFIED;
+    case 'command':
+      return effect.effect.value.argv.length > 0;
+    default:
+      return false;
+  }
+};
+
+function fileTitle(file: FileEffect): string {
+  const to = file.action === FileAction.MOVE ? ` to ${seenWord(file.toPath)}` : '';
+  const { added, removed } = countOf(file);
+  const counts = added + removed > 0 ? ` (+${added} -${removed} ${added + removed === 1 ? 'line' : 'lines'})` : '';
+  return `${ACTIONS[file.action] ?? ACTIONS[FileAction.UNSPECIFIED]} ${seenWord(file.path)}${to}${counts}`;
+}
+
+/** Lines of the diff without its head. */
+function diffLines({ diff }: FileEffect): string[] {
+  const lines = diff.replace(/\n$/, '').split('\n');
+  const isHead = lines[0]?.startsWith('--- ') === true && lines[1]?.startsWith('+++ ') === true;
+  return diff === '' ? [] : isHead ? lines.slice(2) : lines;
+}
+
+function countOf(file: FileEffect): { readonly added: number; readonly removed: number } {
+  const lines = diffLines(file);
+  const begin = (sign: string) => lines.filter((line) => line.startsWith(sign)).length;
+  return { added: begin('+'), removed: begin('-') };
+}
+
+/** Collects lines, cut to the columns, and remembers what is missing. */
+export class Rows {
+  readonly #size: ViewSize;
+  readonly #lines: ViewLine[] = [];
+  #isCut = false;
+  #hasUnseen = false;
+
+  constructor(size: ViewSize) {
+    this.#size = size;
+  }
+
+  get shown(): Shown {
+    return { lines: this.#lines, isCut: this.#isCut, hasUnseen: this.#hasUnseen };
+  }
+
+  get count(): number {
+    return this.#lines.length;
+  }
+
+  /** A line whose text was made safe. */
+  put(text: string, style?: Style): void {
+    const fit = this.#size.lines === undefined ? text : cutMiddle(text, this.#size.columns);
+    this.#isCut ||= fit !== text;
+    this.#lines.push({ text: fit, style });
+  }
+
+  row(label: string, text: string, style?: Style): void {
+    this.put(`  ${label.padEnd(LABEL)} ${text}`.trimEnd(), style);
+  }
+
+  /** Values one after the other, in as many lines as they need; of very many the first ones, and their number. */
+  values(label: string, values: readonly string[], style?: Style): void {
+    const whole = this.#size.lines === undefined;
+    const room = Math.max(this.#size.columns - LABEL - 3, 20);
+    const lines: string[] = [];
+    let shown = 0;
+    for (const value of values) {
+      const word = whole ? value : cutMiddle(value, room);
+      const last = lines.at(-1);
+      const fits = last !== undefined && widthOf(last) + 1 + widthOf(word) <= room;
+      if (!fits && !whole && lines.length === MOST_VALUE_LINES) break;
+      if (fits) lines[lines.length - 1] = `${last} ${word}`;
+      else lines.push(word);
+      this.#isCut ||= word !== value;
+      shown += 1;
+    }
+    for (const [at, line] of lines.entries()) this.row(at === 0 ? label : '', line, style);
+    if (shown === values.length) return;
+    this.#isCut = true;
+    this.row('', `… ${values.length - shown} more of ${values.length} …`, 'yellow');
+  }
+
+  /** Words of ours in as many lines as they need. */
+  words(label: string, text: string, style?: Style): void {
+    this.values(label, text.split(' '), style);
+  }
+
+  note(texts: readonly string[]): void {
+    this.#hasUnseen ||= texts.some(hasUnseen);
+  }
+
+  /** Lines of a text, at most `most`; in the middle of more of them their number stands. */
+  text(lines: readonly ViewLine[], most: number | undefined): void {
+    if (most === undefined || lines.length <= most) {
+      for (const { text, style } of lines) this.put(text, style);
+      return;
+    }
+    this.#isCut = true;
+    const head = Math.ceil(((most - 1) * 2) / 3);
+    const tail = most - 1 - head;
+    for (const { text, style } of lines.slice(0, head)) this.put(text, style);
+    this.put(`${INDENT}… ${countText(lines.length - head - tail, 'line')} more …`, 'yellow');
+    for (const { text, style } of tail > 0 ? lines.slice(-tail) : []) this.put(text, style);
+  }
+
+  cut(): void {
+    this.#isCut = true;
+  }
+}
+
+/** What it will do, without its title. @param most lines of its diffs and outputs */
+export function effectRows(rows: Rows, effect: Effect | undefined, most: number | undefined): void {
+  switch (effect?.effect.case) {
+    case 'file':
+      fileRows(rows, effect.effect.value, most);
+      break;
+    case 'command':
+      commandRows(rows, effect.effect.value, most);
+  }
+}
+
+function fileRows(rows: Rows, file: FileEffect, most: number | undefined): void {
+  rows.note([file.path, file.realPath, file.toPath, file.toRealPath, file.diff]);
+  rows.row('real path', seenWord(file.realPath));
+  if (file.toRealPath) rows.row('goes to', seenWord(file.toRealPath));
+  if (file.before) rows.row('now', stateText(file.before));
+  if (file.after && file.action !== FileAction.MOVE) rows.row('then', stateText(file.after));
+  diffRows(rows, file, most);
+}
+
+function diffRows(rows: Rows, file: FileEffect, most: number | undefined): void {
+  const lines = diffLines(file).map((line): ViewLine => ({ text: INDENT + signed(line), style: styleOf(line) }));
+  rows.text(lines, most);
+  if (file.diffLinesCut > 0n) {
+    rows.cut();
+    rows.put(`${INDENT}${countText(Number(file.diffLinesCut), 'line')} more of the diff than the box shows`, 'yellow');
+  } else if (lines.length === 0 && (file.action === FileAction.CHANGE || file.action === FileAction.CREATE))
+    rows.put(`${INDENT}there is no text to compare: the content is binary, too large, or empty`, 'yellow');
+}
+
+/** The sign of the line stays first. */
+const signed = (line: string): string =>
+  /^[-+ ]/.test(line) ? (line[0] ?? '') + seenLine(line.slice(1)) : seenLine(line);
+
+const styleOf = (line: string): Style | undefined =>
+  line.startsWith('+') ? 'green' : line.startsWith('-') ? 'red' : line.startsWith('@@') ? 'cyan' : undefined;
+
+/** `118 bytes, mode 644, inode 12, sha256 0f3a9c12e4b5`. */
+function stateText({ bytes, mode, inode, sha256, folder }: FileState): string {
+  if (folder) return `a folder${mode > 0 ? `, mode ${(mode & 0o7777).toString(8)}` : ''}`;
+  const parts = [bytesText(bytes)];
+  if (mode > 0) parts.push(`mode ${(mode & 0o7777).toString(8)}`);
+  if (inode > 0n) parts.push(`inode ${inode}`);
+  if (sha256.length > 0) parts.push(`sha256 ${hashText(sha256)}`);
+  return parts.join(', ');
+}
+
+/** Enough of a hash to compare by eye. */
+export const hashText = (hash: Uint8Array): string => Buffer.from(hash).toString('hex').slice(0, 12);
+
+function commandRows(rows: Rows, command: CommandEffect, most: number | undefined): void {
+  const { argv, program, programSha256, cwd, env, stdin, stdinSha256, limits, files, preview, noPreview } = command;
+  rows.note([...argv, program, cwd, ...env, stdin, ...files.map(({ path }) => path)]);
+  rows.values(countText(argv.length, 'word'), argv.map(seenWord));
+  rows.row('program', `${seenWord(program)}, sha256 ${hashText(programSha256)}`);
+  rows.row('starts in', seenWord(cwd));
+  if (env.length > 0) rows.values('environment', env.map(seenWord));
+  const read = files.map(({ path, sha256 }) => `${seenWord(path)} (${hashText(sha256) || 'not looked into'})`);
+  if (read.length > 0) rows.values('files', read);
+  if (limits.length > 0) rows.words('limits', limits.map(seenSentence).join('; '));
+  else rows.row('limits', 'none', 'yellow');
+  if (stdinSha256.length > 0 || stdin !== '') {
+    rows.row('reads stdin', `sha256 ${hashText(stdinSha256)}`);
+    textRows(rows, stdin, most === undefined ? undefined : Math.min(most, 4));
+  }
+  if (preview) previewRows(rows, preview, most);
+  else if (noPreview) rows.row('preview', `none: ${seenSentence(noPreview)}`, 'yellow');
+}
+
+function textRows(rows: Rows, text: string, most: number | undefined): void {
+  if (text === '') return;
+  const lines = text.replace(/\n$/, '').split('\n');
+  rows.text(
+    lines.map((line) => ({ text: `${INDENT}| ${seenLine(line)}` })),
+    most,
+  );
+}
+
+function previewRows(rows: Rows, preview: CommandPreview, most: number | undefined): void {
+  const { exitCode, signal, changes, output } = preview;
+  rows.note([output, ...changes.flatMap(({ path, realPath, toPath, diff }) => [path, realPath, toPath, diff])]);
+  const end = signal ? `ended by ${seenWord(signal)}` : `exit code ${exitCode}`;
+  rows.words(
+    'tried',
+    `on a copy: ${end}, ${countText(changes.length, 'change')}; a yes makes these and runs nothing again`,
+  );
+  const each = most === undefined ? undefined : Math.max(Math.floor((most - 3) / Math.max(changes.length, 1)) - 1, 2);
+  const shown = most === undefined ? changes : changes.slice(0, Math.max(Math.floor(most / 2), 3));
+  for (const change of shown) {
+    rows.put(`  ${fileTitle(change)}`, 'bold');
+    diffRows(rows, change, each);
+  }
+  if (shown.length < changes.length) {
+    rows.cut();
+    rows.put(`${INDENT}… ${countText(changes.length - shown.length, 'change')} more …`, 'yellow');
+  }
+  if (output !== '') {
+    rows.row('printed', '');
+    textRows(rows, output, most === undefined ? undefined : 3);
+  }
+}

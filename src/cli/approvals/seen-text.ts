@@ -1,0 +1,72 @@
+// Text that an owner judges: what an eye does not see is written out, nothing is left out and nothing is drawn otherwise than it is. It is
+// stricter than `inert`, which lets through what belongs to a script: here nobody has to guess what stands between two letters.
+import { cutToWidth, widthOf } from '../../base/text-columns.ts';
+
+/**
+ * What a terminal obeys, reorders, hides or draws as nothing, and every space but the plain and the wide one. Also marks without a letter
+ * before them and the fourth mark upon one letter, which would draw over other lines.
+ */
+const UNSEEN =
+  /[\p{C}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\u2800]|(?![ \u3000])\p{Zs}|(?<=\p{M}\p{M}\p{M})\p{M}|(?<![\p{L}\p{N}\p{M}\p{S}\p{P}])\p{M}/gu;
+/** A backslash that would read as the begin of such a character. */
+const AMBIGUOUS = /\\(?=u[0-9a-f]{4}|u\{)/g;
+/** Words that need no quotes: none of them can be taken for two, or for none. */
+const PLAIN = /^[\p{L}\p{N}\p{M}_@%+=:,./~^-]+$/u;
+const TAB = 8;
+
+/** How unseen characters are told, where some were written out. */
+export const UNSEEN_NOTE =
+  'it holds characters that cannot be seen or that change what is seen; they stand here as \\u and their number';
+
+const escaped = (found: string): string => {
+  const code = found.codePointAt(0) ?? 0;
+  const hex = code.toString(16);
+  return code > 0xffff ? `\\u{${hex}}` : `\\u${hex.padStart(4, '0')}`;
+};
+
+/** Whether there is something that an eye does not see. Line ends and tabs of a text are none. */
+export const hasUnseen = (text: string): boolean => text.replace(/[\n\t]/g, '').search(UNSEEN) >= 0;
+
+/** One line of a text: tabs as spaces, blanks at its end as `·`, all that is not seen as `\u202e`. */
+export function seenLine(line: string): string {
+  let column = 0;
+  const spaced = line
+    .split('\t')
+    .map((part, at, all) => {
+      if (at === all.length - 1) return part;
+      column += widthOf(part);
+      const fill = TAB - (column % TAB);
+      column += fill;
+      return part + ' '.repeat(fill);
+    })
+    .join('');
+  const shown = spaced.replace(AMBIGUOUS, '\\\\').replace(UNSEEN, escaped);
+  const kept = shown.trimEnd();
+  return kept + '·'.repeat(shown.length - kept.length);
+}
+
+/** One word, path or value: as it is where nothing in it can be misread, else in double quotes with `\n`, `\"` and `\u202e`. */
+export function seenWord(word: string): string {
+  if (PLAIN.test(word) && !hasUnseen(word)) return word;
+  const inside = word
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r')
+    .replaceAll('\t', '\\t')
+    .replace(UNSEEN, escaped);
+  return `"${inside}"`;
+}
+
+/** Words of ours, or of a person, in one line. */
+export const seenSentence = (text: string): string => seenLine(text.replace(/[\n\t]+/g, ' ')).replace(/·+$/, '');
+
+/** At most so many columns: the middle of what is longer goes, and its length is told. */
+export function cutMiddle(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  const told = ` ${[...text].length} characters `;
+  const room = Math.max(width - told.length, 12);
+  const tail = Math.floor(room / 3);
+  const [begin, end] = [text.slice(0, room * 4), text.slice(-room * 4)];
+  return `${cutToWidth(begin, room - tail)}${told}${cutToWidth(end, tail, true)}`;
+}
