@@ -14,6 +14,7 @@ const result = (paths: string[], withheld: { name: string; why: WithheldReason }
   }),
   sent: true,
   approval: false,
+  approvals: new Map(),
   waitsFor: '',
   late: false,
 });

@@ -1,5 +1,6 @@
 // What an ask came to, and its one JSON object.
 import { durationMs } from '@bufbuild/protobuf/wkt';
+import { type Approval, ApprovalSchema } from '../../gen/bowline/approval/v1/approval_pb.ts';
 import { FailureSchema, ModelInfoSchema } from '../../gen/bowline/common/v1/common_pb.ts';
 import { type Ended, type Shared, SharedSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import {
@@ -30,6 +31,8 @@ export interface AskResult {
   sent: boolean;
   /** Whether it waits for the owner's answer to an approval. */
   approval: boolean;
+  /** Those that wait for an answer, by their ids, as far as they are known here. */
+  approvals: Map<string, Approval>;
   /** What it waited for last, in words; empty when it was not told. */
   waitsFor: string;
   /** Whether the time of `--timeout` is over. */
@@ -88,6 +91,7 @@ export function askJson(result: AskResult): PlainObject {
     })),
     shared: result.shared ? plain(SharedSchema, result.shared) : null,
     sharesEnded: unsharedOf(result),
+    approvals: [...result.approvals.values()].map((each) => plain(ApprovalSchema, each)),
   };
 }
 

@@ -5,6 +5,7 @@ import { AskRequestSchema, LocalService } from '../../gen/bowline/local/v1/local
 import { newId } from '../base/ids.ts';
 import { inertLine } from '../base/inert.ts';
 import { toAppError } from '../contract/errors.ts';
+import { askedThere } from './approvals/asked-approvals.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import { leftOpen, pathOfSource, statusOf } from './closing.ts';
@@ -118,6 +119,7 @@ export class ChatSession {
       edge,
       printer,
       onInterrupt: lines.onInterrupt,
+      asked: askedThere(io, false, (use) => lines.aside(use)),
       request: create(AskRequestSchema, {
         text,
         conversation: this.#conversation,

@@ -24,7 +24,7 @@ type ListIds = (side: Side) => Promise<readonly string[]>;
 
 const page = { pageSize: MOST };
 const limit = { timeoutMs: LIMIT_MS };
-const ON_CONTROL: Readonly<Record<Kind, ListIds>> = {
+const ON_CONTROL: Readonly<Partial<Record<Kind, ListIds>>> = {
   run: async (side) => (await side.client(RunService).listRuns(page, limit)).runs.map(({ id }) => id),
   conversation: async (side) =>
     (await side.client(ConversationService).listConversations(page, limit)).conversations.map(({ id }) => id),
@@ -34,6 +34,7 @@ const ON_CONTROL: Readonly<Record<Kind, ListIds>> = {
 };
 const ON_EDGE: Partial<Record<Kind, ListIds>> = {
   run: async (side) => (await side.client(LocalService).listQueue({}, limit)).asks.map(({ run }) => run),
+  approval: async (side) => (await side.client(LocalService).listApprovals(page, limit)).approvals.map(({ id }) => id),
 };
 
 /** Short ones as lists show them; whole ones where the begin of one is typed. Never rejects. */

@@ -12,7 +12,7 @@ export interface VerbWords {
 }
 
 /** What has ids that a shell offers, by the name that the value has in the help. */
-export const ID_KINDS = ['run', 'device', 'collection', 'conversation'] as const;
+export const ID_KINDS = ['run', 'device', 'collection', 'conversation', 'approval'] as const;
 type IdKind = (typeof ID_KINDS)[number];
 
 export type VerbTree = Readonly<Record<string, VerbWords>>;

@@ -63,6 +63,7 @@ export async function askControl({ control, request, printer, facts, onInterrupt
     ended: undefined,
     sent: false,
     approval: false,
+    approvals: new Map(),
     waitsFor: '',
     late: false,
   };

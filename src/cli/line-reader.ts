@@ -9,6 +9,8 @@ export class LineReader {
   readonly #stop: () => void;
   #readline: Interface;
   #lines: AsyncIterator<string>;
+  /** Lines that were typed before the keyboard was left to something else. */
+  #ahead: string[] = [];
 
   constructor(io: CliIo) {
     this.#io = io;
@@ -36,14 +38,17 @@ export class LineReader {
       this.#readline.setPrompt(prompt);
       this.#readline.prompt();
     }
+    const ahead = this.#ahead.shift();
+    if (ahead !== undefined) return ahead;
     const { value, done } = await this.#lines.next();
     return done ? undefined : value;
   }
 
-  /** Leaves the keyboard to something else for a while. For terminals only: what a pipe has sent would be lost. */
+  /** Leaves the keyboard to something else for a while. For terminals only; a line that is not ended is lost. */
   async aside<T>(use: () => Promise<T>): Promise<T> {
     const { history } = this.#readline as Interface & { history?: string[] };
     this.#readline.close();
+    for (let line = await this.#lines.next(); !line.done; line = await this.#lines.next()) this.#ahead.push(line.value);
     try {
       return await use();
     } finally {

@@ -3,9 +3,11 @@
 // twice and nothing is lost. Prints no result; the verbs do.
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Client } from '@connectrpc/connect';
+import { ApprovalState } from '../../gen/bowline/approval/v1/approval_pb.ts';
 import { type AskRequest, type RunEvent as LocalRunEvent, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { type Job, JobState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../base/errors.ts';
+import { type AskedThere, askedApprovals } from './approvals/asked-approvals.ts';
 import { messageOf, watchInterrupts } from './ask-interrupts.ts';
 import type { AskResult } from './ask-result.ts';
 import { isAbsent, type Side } from './client.ts';
@@ -25,6 +27,8 @@ export interface RunAskOptions {
   readonly request: AskRequest;
   readonly printer: RunPrinter;
   readonly onInterrupt: CliIo['onInterrupt'];
+  /** How the owner is asked; absent: not here, and the command leaves when an answer is waited for and `wait` says no time. */
+  readonly asked?: AskedThere | undefined;
   /** How long it is waited for, in milliseconds; false: only until it is accepted. Default: until it ends. */
   readonly wait?: number | false | undefined;
   /** How long the ask may live. */
@@ -45,6 +49,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     ended: undefined,
     sent: false,
     approval: false,
+    approvals: new Map(),
     waitsFor: '',
     late: false,
   };
@@ -64,6 +69,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     if (result.run)
       printer.status('it is kept on this box; nothing came from the control plane yet (see bowline status)');
   }, QUIET_MS);
+  const approvals = askedApprovals({ ...options, local, leave, result, receive: (event) => receive(event) });
   const receive = ({ event }: LocalRunEvent) => {
     if (event.case !== 'shared' && event.case !== 'accepted') clearTimeout(quiet);
     switch (event.case) {
@@ -79,14 +85,19 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
         return;
       case 'waiting':
         result.sent ||= event.value.sent;
-        result.approval = event.value.approval;
+        result.approval = event.value.approval || result.approvals.size > 0;
         result.waitsFor = event.value.what;
         return printer.waiting(event.value);
       case 'job':
         result.sent = true;
         jobs.set(event.value.id, event.value);
-        result.approval = [...jobs.values()].some(({ state }) => state === JobState.APPROVAL);
+        result.approval = waitsForYes(result);
         return printer.job(event.value);
+      case 'approval':
+        if (event.value.state === ApprovalState.PENDING) result.approvals.set(event.value.id, event.value);
+        else result.approvals.delete(event.value.id);
+        result.approval = waitsForYes(result);
+        return;
       case 'text':
         result.sent = true;
         return printer.text(event.value);
@@ -98,17 +109,21 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   try {
     const onLost = () => {
       lost = true;
+      approvals.lost();
       printer.status('the edge went away; waiting for it to come back');
     };
     for await (const event of askEvents({ local, request, signal: leave.signal, onLost })) {
-      receive(event);
+      approvals.receive(event);
       if (options.wait === false && result.run) break;
     }
+    await approvals.end();
   } catch (error) {
+    await approvals.end();
     // What was accepted is in the journal; it is not lost with the connection.
     if (!result.run) throw error;
     printer.note(messageOf(error), 'red');
   } finally {
+    await approvals.end();
     interrupts.stop();
     stopTimer();
     waited.stop();
@@ -124,6 +139,10 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     : 'cancelled before the edge had accepted it';
   throw new AppError('CANCELED', {}, { message });
 }
+
+/** Whether it waits for the owner, as far as that is known. */
+const waitsForYes = ({ approvals, jobs }: AskResult): boolean =>
+  approvals.size > 0 || [...jobs.values()].some(({ state }) => state === JobState.APPROVAL);
 
 /** Leaves when the time is over and the end of the run, which comes with that, did not come either. */
 function atDeadline(timeoutMs: number | undefined, result: AskResult, leave: AbortController): () => void {

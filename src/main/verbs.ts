@@ -42,6 +42,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/chat.ts')).chatVerb),
   },
   {
+    name: 'approvals',
+    summary: 'list what waits for your yes, look at it, allow or deny it',
+    load: cli(async () => (await import('../cli/verbs/approvals.ts')).approvalsVerb),
+  },
+  {
     name: 'call',
     summary: 'call a capability method on a device or a worker',
     load: cli(async () => (await import('../cli/verbs/call.ts')).callVerb),

@@ -12,7 +12,7 @@ import {
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { inert } from '../../base/inert.ts';
 import { widthOf } from '../../base/text-columns.ts';
-import { approvalView, endText, isAllowable, mayAllowRun, stepOf } from './approval-view.ts';
+import { approvalEnd, approvalView, isAllowable, mayAllowRun, stepOf } from './approval-view.ts';
 import { effectTitle } from './effect-lines.ts';
 import { cutMiddle, seenLine, seenWord } from './seen-text.ts';
 
@@ -216,7 +216,7 @@ test('what cannot be shown cannot be allowed', () => {
 
 test('how one ended, whom it belongs to, and whether a yes for the run would count', () => {
   const ended = (state: ApprovalState, more = {}) =>
-    endText({ ...change(SMALL), state, answeredBy: 'key phone', ...more });
+    approvalEnd({ ...change(SMALL), state, answeredBy: 'key phone', ...more });
   expect(ended(ApprovalState.ALLOWED, { scope: ApprovalScope.RUN })).toBe('allowed by key phone for this run');
   expect(ended(ApprovalState.DENIED)).toBe('denied by key phone');
   expect(stepOf(change(SMALL))).toBe(`${RUN}/2`);

@@ -3,7 +3,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Approval, ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { agoText, timeText } from '../units.ts';
-import { effectRows, effectTitle, hashText, isShowable, Rows, type Shown } from './effect-lines.ts';
+import { effectRows, effectTitle, hashText, isShowable, RowMaker, type ViewRows } from './effect-lines.ts';
 import { hasUnseen, seenSentence, seenWord, UNSEEN_NOTE } from './seen-text.ts';
 
 export interface ViewOptions {
@@ -20,16 +20,16 @@ export interface ViewOptions {
 const LEAST_LINES = 6;
 
 /** Its lines, none wider than the screen unless everything is shown. */
-export function approvalView(approval: Approval, { columns, rows, now, number = '' }: ViewOptions): Shown {
+export function approvalView(approval: Approval, { columns, rows, now, number = '' }: ViewOptions): ViewRows {
   const about = aboutRows(approval, columns, now, rows === undefined);
-  const measured = new Rows({ columns, lines: 0 });
+  const measured = new RowMaker({ columns, lines: 0 });
   effectRows(measured, approval.effect, 1);
   const most = rows === undefined ? undefined : Math.max(rows - measured.count - about.lines.length - 4, LEAST_LINES);
-  const effect = new Rows({ columns, lines: most });
+  const effect = new RowMaker({ columns, lines: most });
   effect.put(number + effectTitle(approval.effect), 'bold');
   effectRows(effect, approval.effect, most);
   const { lines, isCut, hasUnseen: unseen } = effect.shown;
-  const note = new Rows({ columns, lines: most });
+  const note = new RowMaker({ columns, lines: most });
   if (unseen || about.hasUnseen) note.words('', UNSEEN_NOTE, 'yellow');
   return {
     lines: [...lines, ...note.shown.lines, ...about.lines],
@@ -38,8 +38,8 @@ export function approvalView(approval: Approval, { columns, rows, now, number = 
   };
 }
 
-function aboutRows(approval: Approval, columns: number, now: number, whole: boolean): Shown {
-  const rows = new Rows({ columns, lines: whole ? undefined : 0 });
+function aboutRows(approval: Approval, columns: number, now: number, whole: boolean): ViewRows {
+  const rows = new RowMaker({ columns, lines: whole ? undefined : 0 });
   const { id, run, job, method, title, taints, reason, digest } = approval;
   rows.note([title, reason]);
   for (const taint of taints) {
@@ -49,7 +49,7 @@ function aboutRows(approval: Approval, columns: number, now: number, whole: bool
   if (reason) rows.row('asked since', seenSentence(reason));
   rows.row('for the ask', title ? `“${seenSentence(title)}”` : 'it was not asked on this box');
   rows.row('call', `${seenWord(method.slice(method.lastIndexOf('.') + 1))}, job ${seenWord(job || run)}`);
-  rows.words('state', stateText(approval, now), STYLES[approval.state]);
+  rows.words('state', approvalState(approval, now), STYLES[approval.state]);
   rows.row('id', `${seenWord(id)}, digest ${hashText(digest)}`, 'dim');
   return { ...rows.shown, hasUnseen: hasUnseen(title + reason) };
 }
@@ -67,17 +67,17 @@ const STYLES: Readonly<Partial<Record<ApprovalState, 'yellow' | 'green' | 'red'>
 };
 
 /** `waits since 3 min ago; ends 2026-12-01 12:00:00 (in 23 h)`. */
-export function stateText(approval: Approval, now: number): string {
+export function approvalState(approval: Approval, now: number): string {
   const { state, createTime, expireTime, endTime } = approval;
   if (state === ApprovalState.PENDING) {
     const end = expireTime ? `; ends ${timeText(expireTime)} (${agoText(expireTime, now)}) as a no` : '';
     return `asked ${agoText(createTime, now)}, waits for your answer${end}`;
   }
-  return `${endText(approval)}${endTime ? `, ${timeText(endTime)}` : ''}`;
+  return `${approvalEnd(approval)}${endTime ? `, ${timeText(endTime)}` : ''}`;
 }
 
 /** How it ended: `allowed by box for this run`. */
-export function endText({ state, scope, answeredBy }: Approval): string {
+export function approvalEnd({ state, scope, answeredBy }: Approval): string {
   const by = answeredBy ? ` by ${seenSentence(answeredBy)}` : '';
   switch (state) {
     case ApprovalState.ALLOWED:

@@ -1,8 +1,8 @@
 // What a call will do, in lines: pure, made of the effect that the box worked out. Nothing of a model stands in it but what would run.
 import type {
+  Effect as ApprovalEffect,
   CommandEffect,
   CommandPreview,
-  Effect,
   FileEffect,
   FileState,
 } from '../../../gen/bowline/approval/v1/approval_pb.ts';
@@ -26,7 +26,7 @@ export interface ViewSize {
 }
 
 /** Lines, and whether something is missing in them. */
-export interface Shown {
+export interface ViewRows {
   readonly lines: readonly ViewLine[];
   readonly isCut: boolean;
   readonly hasUnseen: boolean;
@@ -47,7 +47,7 @@ const ACTIONS: Readonly<Record<FileAction, string>> = {
 };
 
 /** `change docs/notes.md (+3 -1 lines)`, `run git push`. */
-export function effectTitle(effect: Effect | undefined): string {
+export function effectTitle(effect: ApprovalEffect | undefined): string {
   switch (effect?.effect.case) {
     case 'file':
       return fileTitle(effect.effect.value);
@@ -59,7 +59,7 @@ export function effectTitle(effect: Effect | undefined): string {
 }
 
 /** Whether it can be shown: what cannot is not allowed. */
-export const isShowable = (effect: Effect | undefined): boolean => {
+export const isShowable = (effect: ApprovalEffect | undefined): boolean => {
   switch (effect?.effect.case) {
     case 'file':
       return effect.effect.value.action in ACTIONS && effect.effect.value.action !== FileAction.UNSPECIFIED;
@@ -91,7 +91,7 @@ function countOf(file: FileEffect): { readonly added: number; readonly removed: 
 }
 
 /** Collects lines, cut to the columns, and remembers what is missing. */
-export class Rows {
+export class RowMaker {
   readonly #size: ViewSize;
   readonly #lines: ViewLine[] = [];
   #isCut = false;
@@ -101,7 +101,7 @@ export class Rows {
     this.#size = size;
   }
 
-  get shown(): Shown {
+  get shown(): ViewRows {
     return { lines: this.#lines, isCut: this.#isCut, hasUnseen: this.#hasUnseen };
   }
 
@@ -171,7 +171,7 @@ export class Rows {
 }
 
 /** What it will do, without its title. @param most lines of its diffs and outputs */
-export function effectRows(rows: Rows, effect: Effect | undefined, most: number | undefined): void {
+export function effectRows(rows: RowMaker, effect: ApprovalEffect | undefined, most: number | undefined): void {
   switch (effect?.effect.case) {
     case 'file':
       fileRows(rows, effect.effect.value, most);
@@ -181,7 +181,7 @@ export function effectRows(rows: Rows, effect: Effect | undefined, most: number 
   }
 }
 
-function fileRows(rows: Rows, file: FileEffect, most: number | undefined): void {
+function fileRows(rows: RowMaker, file: FileEffect, most: number | undefined): void {
   rows.note([file.path, file.realPath, file.toPath, file.toRealPath, file.diff]);
   rows.row('real path', seenWord(file.realPath));
   if (file.toRealPath) rows.row('goes to', seenWord(file.toRealPath));
@@ -190,7 +190,7 @@ function fileRows(rows: Rows, file: FileEffect, most: number | undefined): void 
   diffRows(rows, file, most);
 }
 
-function diffRows(rows: Rows, file: FileEffect, most: number | undefined): void {
+function diffRows(rows: RowMaker, file: FileEffect, most: number | undefined): void {
   const lines = diffLines(file).map((line): ViewLine => ({ text: INDENT + signed(line), style: styleOf(line) }));
   rows.text(lines, most);
   if (file.diffLinesCut > 0n) {
@@ -220,7 +220,7 @@ function stateText({ bytes, mode, inode, sha256, folder }: FileState): string {
 /** Enough of a hash to compare by eye. */
 export const hashText = (hash: Uint8Array): string => Buffer.from(hash).toString('hex').slice(0, 12);
 
-function commandRows(rows: Rows, command: CommandEffect, most: number | undefined): void {
+function commandRows(rows: RowMaker, command: CommandEffect, most: number | undefined): void {
   const { argv, program, programSha256, cwd, env, stdin, stdinSha256, limits, files, preview, noPreview } = command;
   rows.note([...argv, program, cwd, ...env, stdin, ...files.map(({ path }) => path)]);
   rows.values(countText(argv.length, 'word'), argv.map(seenWord));
@@ -239,7 +239,7 @@ function commandRows(rows: Rows, command: CommandEffect, most: number | undefine
   else if (noPreview) rows.row('preview', `none: ${seenSentence(noPreview)}`, 'yellow');
 }
 
-function textRows(rows: Rows, text: string, most: number | undefined): void {
+function textRows(rows: RowMaker, text: string, most: number | undefined): void {
   if (text === '') return;
   const lines = text.replace(/\n$/, '').split('\n');
   rows.text(
@@ -248,7 +248,7 @@ function textRows(rows: Rows, text: string, most: number | undefined): void {
   );
 }
 
-function previewRows(rows: Rows, preview: CommandPreview, most: number | undefined): void {
+function previewRows(rows: RowMaker, preview: CommandPreview, most: number | undefined): void {
   const { exitCode, signal, changes, output } = preview;
   rows.note([output, ...changes.flatMap(({ path, realPath, toPath, diff }) => [path, realPath, toPath, diff])]);
   const end = signal ? `ended by ${seenWord(signal)}` : `exit code ${exitCode}`;

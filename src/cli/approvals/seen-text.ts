@@ -59,7 +59,7 @@ export function seenWord(word: string): string {
 }
 
 /** Words of ours, or of a person, in one line. */
-export const seenSentence = (text: string): string => seenLine(text.replace(/[\n\t]+/g, ' ')).replace(/·+$/, '');
+export const seenSentence = (text: string): string => seenLine(text.replace(/[\n\t]+/g, ' ').trim());
 
 /** At most so many columns: the middle of what is longer goes, and its length is told. */
 export function cutMiddle(text: string, width: number): string {

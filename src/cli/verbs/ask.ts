@@ -4,6 +4,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { type AskRequest, AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { newId } from '../../base/ids.ts';
+import { askedThere } from '../approvals/asked-approvals.ts';
 import { type AskResult, askJson, exitOfAsk, unsharedOf } from '../ask-result.ts';
 import { awaitStart } from '../await-start.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
@@ -115,6 +116,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
         request: requestOf({ text, conversation, shares, piped }, options),
         printer,
         onInterrupt: io.onInterrupt,
+        asked: askedThere(io, options.json),
         wait,
         timeoutMs: timeout,
       }).catch((error: unknown) => {

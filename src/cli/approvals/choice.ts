@@ -1,0 +1,90 @@
+// What a key means at the question. Pure. Nothing but a `y`, an `a` or an `r` is a yes.
+import { type Approval, ApprovalScope } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { cutToWidth } from '../../base/text-columns.ts';
+import { isAllowable, mayAllowRun } from './approval-view.ts';
+import { effectTitle } from './effect-lines.ts';
+
+/** The calls of one step that wait, as far as they were shown; the first one is asked about. */
+export interface AskedStep {
+  readonly first: Approval;
+  /** With the first one. */
+  readonly waiting: readonly Approval[];
+  /** Of the step, also those that were answered. */
+  readonly all: number;
+}
+
+export type Choice =
+  | {
+      readonly is: 'answer';
+      readonly which: readonly Approval[];
+      readonly allow: boolean;
+      readonly scope: ApprovalScope;
+    }
+  | { readonly is: 'explain' | 'whole' | 'nothing' };
+
+export function choiceOf(key: string, { first, waiting }: AskedStep): Choice {
+  const yes = (which: readonly Approval[], scope: ApprovalScope = ApprovalScope.ONCE): Choice =>
+    which.every(isAllowable) ? { is: 'answer', which, allow: true, scope } : { is: 'nothing' };
+  const no = (which: readonly Approval[]): Choice => ({
+    is: 'answer',
+    which,
+    allow: false,
+    scope: ApprovalScope.UNSPECIFIED,
+  });
+  switch (key) {
+    case 'y':
+      return yes([first]);
+    case 'n':
+    case 'enter':
+      return no([first]);
+    case 'a':
+      return yes(waiting);
+    case 'd':
+      return no(waiting);
+    case 'r':
+      return mayAllowRun(first) ? yes([first], ApprovalScope.RUN) : { is: 'nothing' };
+    case 'w':
+      return { is: 'whole' };
+    case '?':
+      return { is: 'explain' };
+    default:
+      return { is: 'nothing' };
+  }
+}
+
+/** `allow 1 of 3, change docs/notes.md? [y/N/a/d/r/w/?] `. */
+export function promptOf({ first, waiting, all }: AskedStep, columns: number): string {
+  const can = isAllowable(first);
+  const several = waiting.length > 1;
+  const letters = [
+    ...(can ? ['y'] : []),
+    'N',
+    ...(several && waiting.every(isAllowable) ? ['a'] : []),
+    ...(several ? ['d'] : []),
+    ...(can && mayAllowRun(first) ? ['r'] : []),
+    'w',
+    '?',
+  ];
+  const end = `? [${letters.join('/')}] `;
+  const what = all > 1 ? `${all - waiting.length + 1} of ${all}, ` : '';
+  return `${cutToWidth(`allow ${what}${effectTitle(first.effect)}`, Math.max(columns - end.length - 1, 20))}${end}`;
+}
+
+/** What the keys mean now. */
+export function keyWords({ first, waiting }: AskedStep): string[] {
+  const several = waiting.length > 1;
+  const rest = `this and the other ${waiting.length - 1} of this step that were shown`;
+  return [
+    isAllowable(first)
+      ? 'y  yes: this call runs once, if it still does what is shown'
+      : 'a yes cannot be given: this version of Bowline cannot show what would happen',
+    'n  no, as Enter is: nothing is changed, and the model is told that you said no',
+    ...(several ? [`a  yes to ${rest}`, `d  no to ${rest}`] : []),
+    mayAllowRun(first)
+      ? 'r  yes to this and, until this run ends, to every call that the same entry of config.yaml permits'
+      : 'a yes for the whole run is not offered: after text that somebody else wrote each call asks',
+    'w  shows all of it, with nothing cut',
+    '?  shows this',
+    'Ctrl-C leaves it open: it waits in `bowline approvals ls`, and the run with it',
+  ];
+}

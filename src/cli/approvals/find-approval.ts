@@ -1,0 +1,52 @@
+// Approvals of the box: lists of them, and the one that a part of an id means.
+import type { Approval } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Side } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { pages } from '../listing.ts';
+import { wholeId } from '../short-id.ts';
+import { effectTitle } from './effect-lines.ts';
+
+/** Among so many a part of an id is looked up. */
+const MOST = 5_000;
+
+export interface ApprovalsWish {
+  readonly limit: number;
+  /** Also those that wait no more. */
+  readonly all: boolean;
+  /** Only of this run, or of the run whose id begins or ends like this; empty: of all. */
+  readonly run: string;
+}
+
+/** Oldest first. With `io`, people are told where there are more. */
+export async function listApprovals(edge: Side, wish: ApprovalsWish, io?: CliIo): Promise<Approval[]> {
+  const { limit, all, run } = wish;
+  const local = edge.client(LocalService);
+  const read = (run: string, most: number, told?: CliIo) =>
+    pages(
+      most,
+      async (pageSize, pageToken) => {
+        const { approvals, nextPageToken } = await local.listApprovals({ run, all, pageSize, pageToken });
+        return { items: approvals, nextPageToken };
+      },
+      told,
+    );
+  const whole = await wholeId(run, 'run', async () =>
+    (await read('', MOST)).map(({ run, title }) => ({ id: run, about: title.slice(0, 60) })),
+  );
+  return await read(whole, limit, io);
+}
+
+/** Throws NOT_FOUND, and USAGE when several are meant. */
+export async function foundApproval(edge: Side, typed: string): Promise<Approval> {
+  const id = await wholeId(typed, 'approval', async () =>
+    (await listApprovals(edge, { limit: MOST, all: true, run: '' })).map(({ id, effect }) => ({
+      id,
+      about: effectTitle(effect).slice(0, 60),
+    })),
+  );
+  const { approval } = await edge.client(LocalService).getApproval({ id });
+  if (!approval) throw new AppError('NOT_FOUND', { kind: 'approval' });
+  return approval;
+}

@@ -1,0 +1,209 @@
+// Asks the owner at the terminal, step by step: shows what waits, takes keys, sends the answers. What is answered elsewhere, ends or comes
+// anew meanwhile changes the question that stands there.
+import { type Approval, type ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { toAppError } from '../../contract/errors.ts';
+import type { CliIo } from '../io.ts';
+import { canRedraw } from '../live-line.ts';
+import { Printer } from '../output.ts';
+import { AnswerKeys } from './answer-keys.ts';
+import { approvalEnd, approvalView, stepOf } from './approval-view.ts';
+import { type AskedStep, choiceOf, keyWords, promptOf } from './choice.ts';
+import { effectTitle } from './effect-lines.ts';
+
+export interface QuestionParts {
+  readonly io: CliIo;
+  /** Sends an answer for what was shown; gives them as they are then. */
+  readonly send: (which: readonly Approval[], allow: boolean, scope: ApprovalScope) => Promise<readonly Approval[]>;
+  /** Takes the keyboard from whoever has it while `use` goes on. */
+  readonly aside?: ((use: () => Promise<void>) => Promise<void>) | undefined;
+  /** A question is about to be shown: nobody else writes there until `closed`. */
+  readonly opened: () => void;
+  readonly closed: () => void;
+  /** Ctrl-C: everything is left open. */
+  readonly left: () => void;
+}
+
+export class ApprovalQuestions {
+  readonly #parts: QuestionParts;
+  readonly #err: Printer;
+  /** What waits, by its id, in the order in which it came. */
+  readonly #waiting = new Map<string, Approval>();
+  /** Ids that stand on the screen, by step. */
+  readonly #shown = new Map<string, Set<string>>();
+  /** Answered here, so that nobody is told of it again. */
+  readonly #answered = new Set<string>();
+  #ended: Approval[] = [];
+  #changed = new AbortController();
+  #asking: Promise<void> | undefined;
+  #over = false;
+
+  constructor(parts: QuestionParts) {
+    this.#parts = parts;
+    this.#err = new Printer(parts.io.stderr, parts.io.env);
+  }
+
+  get isOpen(): boolean {
+    return this.#asking !== undefined;
+  }
+
+  /** An approval as it is now. */
+  take(approval: Approval): void {
+    if (this.#over) return;
+    const before = this.#waiting.get(approval.id);
+    if (approval.state === ApprovalState.PENDING) {
+      if (before && sameDigest(before, approval)) return;
+      this.#waiting.set(approval.id, approval);
+      for (const ids of before ? this.#shown.values() : []) ids.delete(approval.id);
+    } else {
+      if (!this.#waiting.delete(approval.id)) return;
+      if (!this.#answered.has(approval.id)) this.#ended.push(approval);
+    }
+    this.#changed.abort();
+    if (this.#waiting.size > 0) this.#asking ??= this.#ask();
+  }
+
+  /** The edge went away: what waits there comes again with it. */
+  lost(): void {
+    this.#waiting.clear();
+    this.#changed.abort();
+  }
+
+  /** Takes the question away. Ends when the keyboard is given back. */
+  async end(): Promise<void> {
+    this.#over = true;
+    this.#changed.abort();
+    await this.#asking;
+  }
+
+  async #ask(): Promise<void> {
+    const { aside = (use) => use(), opened, closed } = this.#parts;
+    opened();
+    try {
+      await aside(async () => {
+        const keys = new AnswerKeys(this.#parts.io);
+        try {
+          while (await this.#askNext(keys));
+        } finally {
+          keys.giveBack();
+        }
+      });
+    } finally {
+      this.#asking = undefined;
+      closed();
+      // What came while the keyboard was given back.
+      if (!this.#over && this.#waiting.size > 0) this.#asking = this.#ask();
+    }
+  }
+
+  /** One key, or one change; false when nothing is left to ask. */
+  async #askNext(keys: AnswerKeys): Promise<boolean> {
+    this.#changed = new AbortController();
+    const { signal } = this.#changed;
+    this.#tellEnded();
+    const step = this.#over ? undefined : this.#step();
+    if (!step) return false;
+    this.#showNew(step);
+    const quiet = await keys.silence(signal);
+    if (quiet === 'leave') return this.#leave();
+    if (quiet === 'changed') return true;
+    const { stderr } = this.#parts.io;
+    stderr.write(promptOf(step, stderr.columns ?? 80));
+    const pressed = await keys.next(signal);
+    if (pressed === 'changed') this.#takeBack();
+    else if (pressed === 'leave') return this.#leave('\n');
+    else await this.#pressed(pressed.key, step);
+    return true;
+  }
+
+  /** The calls of the step that is asked about; undefined when nothing waits. */
+  #step(): AskedStep | undefined {
+    const [first] = this.#waiting.values();
+    if (!first) return undefined;
+    const step = stepOf(first);
+    const rest = [...this.#waiting.values()].filter((each) => each !== first && stepOf(each) === step);
+    const shown = this.#shown.get(step) ?? new Set();
+    const fresh = [first, ...rest].filter(({ id }) => !shown.has(id)).length;
+    return { first, waiting: [first, ...rest], all: shown.size + fresh };
+  }
+
+  #showNew({ first, waiting }: AskedStep): void {
+    const step = stepOf(first);
+    const shown = this.#shown.get(step) ?? new Set();
+    this.#shown.set(step, shown);
+    for (const approval of waiting) {
+      if (shown.has(approval.id)) continue;
+      shown.add(approval.id);
+      this.#show(approval, this.#parts.io.stderr.rows ?? 24, shown.size > 1 ? `${shown.size}: ` : '');
+    }
+  }
+
+  #show(approval: Approval, rows: number | undefined, number = ''): void {
+    const { columns = 80 } = this.#parts.io.stderr;
+    const { lines, isCut } = approvalView(approval, { columns, rows, now: Date.now(), number });
+    this.#err.line();
+    for (const { text, style } of lines) this.#err.quoted(text, style);
+    if (isCut) this.#err.line('  something is cut here; w shows all of it', 'yellow');
+  }
+
+  async #pressed(key: string, step: AskedStep): Promise<void> {
+    const choice = choiceOf(key, step);
+    switch (choice.is) {
+      case 'nothing':
+        return this.#takeBack();
+      case 'explain':
+        this.#err.line(key);
+        for (const line of keyWords(step)) this.#err.line(`  ${line}`);
+        return;
+      case 'whole':
+        this.#err.line(key);
+        return this.#show(step.first, undefined);
+      case 'answer':
+        this.#err.line(choice.allow ? 'yes' : 'no');
+        return await this.#answer(choice.which, choice.allow, choice.scope);
+    }
+  }
+
+  async #answer(which: readonly Approval[], allow: boolean, scope: ApprovalScope): Promise<void> {
+    for (const { id } of which) this.#answered.add(id);
+    try {
+      for (const now of await this.#parts.send(which, allow, scope)) {
+        this.#waiting.delete(now.id);
+        this.#err.quoted(
+          `${approvalEnd(now)}: ${effectTitle(now.effect)}`,
+          now.state === ApprovalState.ALLOWED ? 'green' : 'yellow',
+        );
+      }
+    } catch (error) {
+      const { message, reason } = toAppError(error);
+      this.#err.line(`it was not answered: ${message} (${reason})`, 'red');
+      // What still waits is told anew by the edge, or stays in the list.
+      for (const { id } of which) {
+        this.#waiting.delete(id);
+        this.#answered.delete(id);
+        this.#err.line(`  see: bowline approvals show ${id}`);
+      }
+    }
+  }
+
+  #tellEnded(): void {
+    for (const each of this.#ended.splice(0))
+      this.#err.quoted(`${approvalEnd(each)}, so it is not asked any more: ${effectTitle(each.effect)}`, 'yellow');
+  }
+
+  #leave(begin = ''): false {
+    this.#over = true;
+    this.#parts.io.stderr.write(begin);
+    const [one] = this.#waiting.keys();
+    this.#err.line(`left open; answer it with: bowline approvals allow ${one ?? 'ID'}, or deny`, 'yellow');
+    this.#parts.left();
+    return false;
+  }
+
+  /** The line of the prompt goes where lines can be taken back. */
+  #takeBack(): void {
+    const { stderr, env } = this.#parts.io;
+    stderr.write(canRedraw(stderr, env) ? '\r\x1b[2K' : '\n');
+  }
+}
+
+const sameDigest = (one: Approval, other: Approval): boolean => Buffer.compare(one.digest, other.digest) === 0;

@@ -1,0 +1,235 @@
+// The verb `approvals`: what waits for the owner's yes, and how to give or refuse it.
+import { Command, Option } from 'commander';
+import {
+  type Approval,
+  ApprovalSchema,
+  ApprovalScope,
+  ApprovalState,
+  ApprovalStateSchema,
+} from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import { EXIT } from '../../base/status-codes.ts';
+import { AnswerKeys, canBeAsked } from '../approvals/answer-keys.ts';
+import { approvalEnd, approvalView, isAllowable, mayAllowRun } from '../approvals/approval-view.ts';
+import { effectTitle } from '../approvals/effect-lines.ts';
+import { foundApproval, listApprovals } from '../approvals/find-approval.ts';
+import { seenSentence } from '../approvals/seen-text.ts';
+import { sendAnswers } from '../approvals/send-answers.ts';
+import { watchApprovals } from '../approvals/watch-approvals.ts';
+import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
+import { idColumn, timeColumn } from '../columns.ts';
+import type { CliIo } from '../io.ts';
+import { type ListOptions, lsCommand } from '../listing.ts';
+import { Printer } from '../output.ts';
+import { enumText, plain } from '../plain.ts';
+import type { Column } from '../table.ts';
+import { listed } from '../watched-list.ts';
+
+interface LsOptions extends GlobalOptions, ListOptions {
+  run?: string;
+  all?: boolean;
+}
+
+interface AnswerOptions extends GlobalOptions {
+  json?: boolean;
+  for?: 'once' | 'run';
+  yes?: boolean;
+  digest?: string;
+}
+
+const ABOUT = `
+A call that would change something waits here until you say yes or no, or its time is over, which is a no. What is shown is what the box
+worked out itself; if that is no longer so when it runs, nothing is changed and you are asked anew.
+
+Exit codes: 0 done, 2 usage, 3 it still waits, 6 failed.`;
+
+export function approvalsVerb(io: CliIo): Command {
+  const approvals = new Command('approvals')
+    .description('List what waits for your yes, look at it, allow or deny it')
+    .addHelpText('after', ABOUT);
+  approvals.addCommand(
+    lsCommand('List what waits for your yes, oldest first')
+      .option('--run <run>', 'only of this run')
+      .option('--all', 'also what was answered, or ended')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ bowline approvals ls\n  $ bowline approvals ls --all --run 4fd31a07 --json',
+      )
+      .action(listed<LsOptions>(io, list)),
+  );
+  approvals.addCommand(
+    new Command('show')
+      .description('Show what a call would do: one screen of it, or with --whole all of it')
+      .argument('<approval>', 'id, or a part of it, as `approvals ls` lists it')
+      .option('--whole', 'cut nothing')
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ bowline approvals show 1b6d0a5c\n  $ bowline approvals show 1b6d0a5c --whole | less',
+      )
+      .action((id: string, _o, command: Command) => show(io, id, command.optsWithGlobals())),
+  );
+  approvals.addCommand(
+    new Command('allow')
+      .description('Allow calls, all that are named or none; on a terminal they are shown first')
+      .argument('<approval...>', 'ids, or parts of them')
+      .addOption(
+        new Option('--for <what>', 'run: also every call of the same run that the same entry of config.yaml permits')
+          .choices(['once', 'run'])
+          .default('once'),
+      )
+      .option('--yes', 'do not ask; what waits now is allowed as it is')
+      .option('--digest <digest>', 'do not ask; allow it only if its digest begins like this (one id)')
+      .option('--json', 'print one JSON array')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ bowline approvals allow 1b6d0a5c\n  $ bowline approvals allow 1b6d0a5c --for run\n  $ bowline approvals allow 1b6d0a5c --digest 0f3a9c12e4b5',
+      )
+      .action((ids: string[], _o, command: Command) => allow(io, ids, command.optsWithGlobals())),
+  );
+  approvals.addCommand(
+    new Command('deny')
+      .description('Deny calls: nothing is changed, and the model is told that you said no')
+      .argument('<approval...>', 'ids, or parts of them')
+      .option('--json', 'print one JSON array')
+      .addHelpText('after', '\nExamples:\n  $ bowline approvals deny 1b6d0a5c 9f00c2d1')
+      .action((ids: string[], _o, command: Command) => deny(io, ids, command.optsWithGlobals())),
+  );
+  approvals.addCommand(
+    new Command('watch')
+      .description('Show each call that waits as it comes, and ask about it on a terminal, until Ctrl-C')
+      .option('--json', 'print one JSON object for each change')
+      .addHelpText('after', '\nExamples:\n  $ bowline approvals watch\n  $ bowline approvals watch --json')
+      .action((_o, command: Command) => watchApprovals(io, command.optsWithGlobals())),
+  );
+  return approvals;
+}
+
+async function list(io: CliIo, options: LsOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const { limit, all = false, run = '' } = options;
+  const found = await using(localSide(io, options), (edge) => listApprovals(edge, { limit, all, run }, io));
+  if (options.json) return out.json(found.map((each) => plain(ApprovalSchema, each)));
+  const columns: Column<Approval>[] = [
+    idColumn('id', ({ id }) => id, found),
+    timeColumn('asked', ({ createTime }) => createTime),
+    ...(all ? [STATE] : [timeColumn<Approval>('ends', ({ expireTime }) => expireTime, { leaves: 2 })]),
+    { heading: 'what', text: ({ effect }) => effectTitle(effect), least: 24 },
+    { heading: 'for the ask', text: ({ title }) => seenSentence(title) || '-', least: 10, leaves: 1 },
+    { heading: 'run', text: ({ run }) => run, onlyWide: true },
+  ];
+  out.table(columns, found, { none: 'nothing waits for your yes', wide: options.wide });
+}
+
+const STATE: Column<Approval> = {
+  heading: 'state',
+  text: (each) => approvalEnd(each),
+  brief: ({ state }) => enumText(ApprovalStateSchema, state),
+};
+
+interface ShowOptions extends GlobalOptions {
+  json?: boolean;
+  whole?: boolean;
+}
+
+async function show(io: CliIo, typed: string, options: ShowOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const approval = await using(localSide(io, options), (edge) => foundApproval(edge, typed));
+  if (options.json) return out.json(plain(ApprovalSchema, approval));
+  printApproval(io, out, approval, options.whole);
+  if (approval.state !== ApprovalState.PENDING) return;
+  out.line(`  to answer:  bowline approvals allow ${approval.id}, or deny`);
+}
+
+/** Where there is no terminal nothing is cut. */
+function printApproval(io: CliIo, out: Printer, approval: Approval, whole = !out.isTTY): void {
+  const { columns = 80, rows = 24 } = io.stdout;
+  const view = approvalView(approval, { columns, rows: whole ? undefined : rows - 2, now: Date.now() });
+  for (const { text, style } of view.lines) out.quoted(text, style);
+  if (view.isCut && !whole) out.line(`  all of it:  bowline approvals show ${approval.id} --whole`, 'yellow');
+}
+
+async function allow(io: CliIo, typed: readonly string[], options: AnswerOptions): Promise<void> {
+  const { digest, yes } = options;
+  const scope = options.for === 'run' ? ApprovalScope.RUN : ApprovalScope.ONCE;
+  if (digest !== undefined) mustBeDigest(digest, typed);
+  const asks = !yes && digest === undefined;
+  if (asks && (options.json || !canBeAsked(io)))
+    throw new AppError('USAGE', {
+      what: 'nobody can be asked here: look at it with `approvals show`, then allow it with --digest and the digest that stands there, or with --yes',
+    });
+  await using(localSide(io, options), async (edge) => {
+    const found = await foundApprovals(edge, typed);
+    for (const each of found) mustBeAllowable(each, scope, digest);
+    if (asks && !(await agrees(io, found, scope))) {
+      io.exit(EXIT.approval);
+      return;
+    }
+    told(io, await sendAnswers(edge.client(LocalService), found, true, scope), options);
+  });
+}
+
+async function deny(io: CliIo, typed: readonly string[], options: AnswerOptions): Promise<void> {
+  await using(localSide(io, options), async (edge) => {
+    const found = await foundApprovals(edge, typed);
+    told(io, await sendAnswers(edge.client(LocalService), found, false, ApprovalScope.UNSPECIFIED), options);
+  });
+}
+
+async function foundApprovals(edge: Side, typed: readonly string[]): Promise<Approval[]> {
+  const found = new Map<string, Approval>();
+  for (const each of typed) {
+    const approval = await foundApproval(edge, each);
+    found.set(approval.id, approval);
+  }
+  return [...found.values()];
+}
+
+function told(io: CliIo, now: readonly Approval[], { json }: AnswerOptions): void {
+  const out = new Printer(io.stdout, io.env);
+  if (json) out.json(now.map((each) => plain(ApprovalSchema, each)));
+  else for (const each of now) out.quoted(`${approvalEnd(each)}: ${effectTitle(each.effect)}`);
+}
+
+function mustBeDigest(digest: string, typed: readonly string[]): void {
+  if (!/^[0-9a-f]{8,64}$/i.test(digest))
+    throw new AppError('USAGE', {
+      what: '--digest takes at least 8 letters of the digest that `approvals show` tells',
+    });
+  if (typed.length > 1) throw new AppError('USAGE', { what: '--digest is for one approval' });
+}
+
+function mustBeAllowable(approval: Approval, scope: ApprovalScope, digest: string | undefined): void {
+  const isShown = approval.state !== ApprovalState.PENDING || isAllowable(approval);
+  if (!isShown)
+    throw new AppError('USAGE', {
+      what: 'this version of Bowline cannot show what would happen, so it cannot be allowed',
+    });
+  if (scope === ApprovalScope.RUN && !mayAllowRun(approval))
+    throw new AppError('USAGE', {
+      what: 'its run has read text that somebody else wrote, so each of its calls asks; leave --for run out',
+    });
+  if (digest !== undefined && !Buffer.from(approval.digest).toString('hex').startsWith(digest.toLowerCase()))
+    throw new AppError('APPROVAL_CHANGED');
+}
+
+/** Shows them and asks once for all. */
+async function agrees(io: CliIo, all: readonly Approval[], scope: ApprovalScope): Promise<boolean> {
+  const err = new Printer(io.stderr, io.env);
+  const keys = new AnswerKeys(io);
+  const never = new AbortController().signal;
+  try {
+    for (const each of all) printApproval(io, new Printer(io.stderr, io.env), each);
+    const quiet = await keys.silence(never);
+    const what = all.length > 1 ? `all ${all.length}` : 'it';
+    io.stderr.write(`allow ${what}${scope === ApprovalScope.RUN ? ' for the whole run' : ' once'}? [y/N] `);
+    const pressed = quiet === 'leave' ? quiet : await keys.next(never);
+    const isYes = typeof pressed === 'object' && pressed.key === 'y';
+    err.line(isYes ? 'yes' : 'no');
+    if (!isYes) err.line('nothing was answered; it still waits. To refuse it: bowline approvals deny', 'yellow');
+    return isYes;
+  } finally {
+    keys.giveBack();
+  }
+}
