@@ -25,14 +25,14 @@ export interface AskResult {
   run: string;
   conversation: string;
   shared: Shared | undefined;
-  jobs: ReadonlyMap<string, Job>;
+  readonly jobs: Map<string, Job>;
   ended: Ended | undefined;
   /** Whether the control plane has it. */
   sent: boolean;
   /** Whether it waits for the owner's answer to an approval. */
   approval: boolean;
   /** Those that wait for an answer, by their ids, as far as they are known here. */
-  approvals: Map<string, Approval>;
+  readonly approvals: Map<string, Approval>;
   /** What it waited for last, in words; empty when it was not told. */
   waitsFor: string;
   /** Whether the time of `--timeout` is over. */
@@ -40,6 +40,20 @@ export interface AskResult {
   /** Milliseconds since 1970 when it ends without an answer, where it was given a time. */
   expires?: number;
 }
+
+/** Of an ask that nothing is known of yet. */
+export const newAskResult = (conversation: string): AskResult => ({
+  run: '',
+  conversation,
+  shared: undefined,
+  jobs: new Map(),
+  ended: undefined,
+  sent: false,
+  approval: false,
+  approvals: new Map(),
+  waitsFor: '',
+  late: false,
+});
 
 /** Exit code: of the outcome, else of what it waits for. An answer without a file that was to be shared is one in part. @param named what was to be shared, as it was typed */
 export function exitOfAsk(result: AskResult, named: readonly string[] = []): number {

@@ -8,12 +8,11 @@ import {
 } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
 import { EndedSchema } from '../../gen/bowline/local/v1/local_pb.ts';
-import type { Job } from '../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { firstStop } from '../contract/condition.ts';
 import { messageOf, watchInterrupts } from './ask-interrupts.ts';
-import type { AskResult } from './ask-result.ts';
+import { newAskResult } from './ask-result.ts';
 import { isAbsent, type Side } from './client.ts';
 import type { CliIo } from './io.ts';
 import { type FactsOfBox, filledRunEvents } from './known-facts.ts';
@@ -53,20 +52,8 @@ export interface AskControlOptions {
 export async function askControl({ control, request, printer, facts, onInterrupt, wait }: AskControlOptions) {
   const runs = control.client(RunService);
   const leave = new AbortController();
-  const jobs = new Map<string, Job>();
-  const conversation = request.conversation;
-  const result: AskResult = {
-    run: '',
-    conversation,
-    jobs,
-    shared: undefined,
-    ended: undefined,
-    sent: false,
-    approval: false,
-    approvals: new Map(),
-    waitsFor: '',
-    late: false,
-  };
+  const result = newAskResult(request.conversation);
+  const { jobs } = result;
   const isKnown = () => result.run !== '';
   const interrupts = watchInterrupts({
     onInterrupt,

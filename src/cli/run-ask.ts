@@ -5,11 +5,11 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Client } from '@connectrpc/connect';
 import { ApprovalState } from '../../gen/bowline/approval/v1/approval_pb.ts';
 import { type AskRequest, type RunEvent as LocalRunEvent, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import { type Job, JobState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { JobState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { type AskedThere, askedApprovals } from './approvals/asked-approvals.ts';
 import { messageOf, watchInterrupts } from './ask-interrupts.ts';
-import type { AskResult } from './ask-result.ts';
+import { type AskResult, newAskResult } from './ask-result.ts';
 import { isAbsent, type Side } from './client.ts';
 import type { CliIo } from './io.ts';
 import { LATE, leaveAfter } from './leave-after.ts';
@@ -40,19 +40,8 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   const { edge, request, printer } = options;
   const local = edge.client(LocalService);
   const leave = new AbortController();
-  const jobs = new Map<string, Job>();
-  const result: AskResult = {
-    run: '',
-    conversation: request.conversation,
-    shared: undefined,
-    jobs,
-    ended: undefined,
-    sent: false,
-    approval: false,
-    approvals: new Map(),
-    waitsFor: '',
-    late: false,
-  };
+  const result = newAskResult(request.conversation);
+  const { jobs } = result;
   const isKnown = () => result.run !== '';
   let lost = false;
   const interrupts = watchInterrupts({

@@ -217,7 +217,7 @@ test('what is typed before the question, and what is pasted into it, answers not
     if (times(lines) < 2) terminal.type('w');
     return times(lines) > 1;
   });
-  await terminal.until(/\n *\nchange[\s\S]*allow .*\[y/);
+  await terminal.until((lines) => /^allow .*\[y/.test(lines.findLast((line) => line !== '') ?? ''));
   expect(edge.sent).toEqual([]);
   terminal.type('n');
   expect((await terminal.program.ended).code).toBe(0);

@@ -12,7 +12,7 @@ import {
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import type { CliIo } from '../io.ts';
 import { AnswerKeys } from './answer-keys.ts';
-import { type AskedStep, choiceOf, keyWords, promptOf } from './choice.ts';
+import { type AskedStep, choiceOf, keyWords, questionLine } from './choice.ts';
 import { KeyFilter } from './key-filter.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -129,12 +129,12 @@ test('only y, a and r are a yes, and only where what happens can be shown', () =
 });
 
 test('the prompt offers what can be answered, in one line; ? says what the keys mean', () => {
-  expect(promptOf(step(waiting(1)), 80)).toBe('allow run git push? [y/N/r/w/?] ');
-  expect(promptOf(step(waiting(1), waiting(2)), 80)).toBe('allow 1 of 2, run git push? [y/N/a/d/r/w/?] ');
-  expect(promptOf(step(create(ApprovalSchema, { id: 'x' })), 80)).toContain('? [N/w/?] ');
+  expect(questionLine(step(waiting(1)), 80)).toBe('allow run git push? [y/N/r/w/?] ');
+  expect(questionLine(step(waiting(1), waiting(2)), 80)).toBe('allow 1 of 2, run git push? [y/N/a/d/r/w/?] ');
+  expect(questionLine(step(create(ApprovalSchema, { id: 'x' })), 80)).toContain('? [N/w/?] ');
   const long = waiting(1, {
     effect: create(EffectSchema, { effect: { case: 'command', value: { argv: ['长'.repeat(300)] } } }),
   });
-  expect(promptOf(step(long), 40).length).toBeLessThanOrEqual(40);
+  expect(questionLine(step(long), 40).length).toBeLessThanOrEqual(40);
   expect(keyWords(step(waiting(1)))).toHaveLength(6);
 });

@@ -1,7 +1,7 @@
 // The keyboard while a question stands there, key by key. A question is asked when the keyboard has been silent for a moment after it was
 // shown: what was typed before it could be read answers nothing.
 import type { CliIo } from '../io.ts';
-import { type Key, KeyFilter, LEAVE_PASTES, MARK_PASTES } from './key-filter.ts';
+import { type AnswerKey, KeyFilter, LEAVE_PASTES, MARK_PASTES } from './key-filter.ts';
 
 /** The silence after which a question is asked. */
 const SILENCE_MS = 400;
@@ -16,7 +16,7 @@ export class AnswerKeys {
   readonly #keyboard: Keyboard;
   readonly #io: CliIo;
   readonly #filter = new KeyFilter();
-  #listener: ((key: Key) => void) | undefined;
+  #listener: ((key: AnswerKey) => void) | undefined;
 
   constructor(io: CliIo) {
     this.#io = io;
@@ -65,7 +65,7 @@ export class AnswerKeys {
 
   #listen<T>(
     changed: AbortSignal,
-    begin: (settle: (value: T | 'changed') => void) => { take(key: Key): void; stop(): void },
+    begin: (settle: (value: T | 'changed') => void) => { take(key: AnswerKey): void; stop(): void },
   ): Promise<T | 'changed'> {
     return new Promise((resolve) => {
       const settle = (value: T | 'changed') => {

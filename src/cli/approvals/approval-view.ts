@@ -1,8 +1,7 @@
 // One approval on one screen: what will happen, for which run, since when and until when. Pure.
-import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Approval, ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
-import { agoText, timeText } from '../units.ts';
+import { agoText, countText, timeText } from '../units.ts';
 import { effectRows, effectTitle, hashText, isShowable, RowMaker, type ViewRows } from './effect-lines.ts';
 import { hasUnseen, seenSentence, seenWord, UNSEEN_NOTE } from './seen-text.ts';
 
@@ -95,6 +94,10 @@ export function approvalEnd({ state, scope, answeredBy }: Approval): string {
   }
 }
 
+/** How many wait, and where they are; empty for none. */
+export const waitingText = (count: number): string =>
+  count === 0 ? '' : `${countText(count, 'call waits', 'calls wait')} for your yes: bowline approvals ls`;
+
 /** Whether a yes to it can be given: it waits, and what it does can be shown. */
 export const isAllowable = (approval: Approval): boolean =>
   approval.state === ApprovalState.PENDING && isShowable(approval.effect);
@@ -107,5 +110,3 @@ export const stepOf = ({ run, job }: Approval): string => {
   const parts = job.split('/');
   return parts.length === 3 ? parts.slice(0, 2).join('/') : `${run}/${job}`;
 };
-
-export const expiresAt = ({ expireTime }: Approval): number | undefined => expireTime && timestampMs(expireTime);

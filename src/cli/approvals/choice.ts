@@ -13,7 +13,7 @@ export interface AskedStep {
   readonly all: number;
 }
 
-export type Choice =
+export type AnswerChoice =
   | {
       readonly is: 'answer';
       readonly which: readonly Approval[];
@@ -22,10 +22,10 @@ export type Choice =
     }
   | { readonly is: 'explain' | 'whole' | 'nothing' };
 
-export function choiceOf(key: string, { first, waiting }: AskedStep): Choice {
-  const yes = (which: readonly Approval[], scope: ApprovalScope = ApprovalScope.ONCE): Choice =>
+export function choiceOf(key: string, { first, waiting }: AskedStep): AnswerChoice {
+  const yes = (which: readonly Approval[], scope: ApprovalScope = ApprovalScope.ONCE): AnswerChoice =>
     which.every(isAllowable) ? { is: 'answer', which, allow: true, scope } : { is: 'nothing' };
-  const no = (which: readonly Approval[]): Choice => ({
+  const no = (which: readonly Approval[]): AnswerChoice => ({
     is: 'answer',
     which,
     allow: false,
@@ -53,7 +53,7 @@ export function choiceOf(key: string, { first, waiting }: AskedStep): Choice {
 }
 
 /** `allow 1 of 3, change docs/notes.md? [y/N/a/d/r/w/?] `. */
-export function promptOf({ first, waiting, all }: AskedStep, columns: number): string {
+export function questionLine({ first, waiting, all }: AskedStep, columns: number): string {
   const can = isAllowable(first);
   const several = waiting.length > 1;
   const letters = [

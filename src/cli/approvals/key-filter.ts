@@ -10,13 +10,13 @@ const LEAVES = ['\x03', '\x04'];
 export const MARK_PASTES = '\x1b[?2004h';
 export const LEAVE_PASTES = '\x1b[?2004l';
 
-export type Key = { readonly key: string } | 'leave' | 'none';
+export type AnswerKey = { readonly key: string } | 'leave' | 'none';
 
 export class KeyFilter {
   #pasting = false;
 
   /** What a piece of input is; a letter in lower case, and `enter`. */
-  take(piece: string): Key {
+  take(piece: string): AnswerKey {
     const { outside, pasted } = this.#outside(piece);
     if (LEAVES.some((key) => outside.includes(key))) return 'leave';
     if (pasted || [...outside].length !== 1) return 'none';

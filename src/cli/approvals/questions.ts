@@ -7,7 +7,7 @@ import { canRedraw } from '../live-line.ts';
 import { Printer } from '../output.ts';
 import { AnswerKeys } from './answer-keys.ts';
 import { approvalEnd, approvalView, stepOf } from './approval-view.ts';
-import { type AskedStep, choiceOf, keyWords, promptOf } from './choice.ts';
+import { type AskedStep, choiceOf, keyWords, questionLine } from './choice.ts';
 import { effectTitle } from './effect-lines.ts';
 
 export interface QuestionParts {
@@ -107,7 +107,7 @@ export class ApprovalQuestions {
     if (quiet === 'leave') return this.#leave();
     if (quiet === 'changed') return true;
     const { stderr } = this.#parts.io;
-    stderr.write(promptOf(step, stderr.columns ?? 80));
+    stderr.write(questionLine(step, stderr.columns ?? 80));
     const pressed = await keys.next(signal);
     if (pressed === 'changed') this.#takeBack();
     else if (pressed === 'leave') return this.#leave('\n');

@@ -17,6 +17,7 @@ import type { AppError } from '../../base/errors.ts';
 import { inertLine } from '../../base/inert.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { fromFailure } from '../../contract/errors.ts';
+import { waitingText } from '../approvals/approval-view.ts';
 import { type GlobalOptions, homeOf } from '../client.ts';
 import { type AnswerOfSide, homeAnswers } from '../home-answers.ts';
 import { type HomeHealth, homeHealth } from '../home-health.ts';
@@ -115,6 +116,8 @@ function printEdge(out: Printer, edge: AnswerOfSide<MessageShape<typeof EdgeStat
   out.line(
     `         ${countText(s.waitingAsks, 'ask')} waiting, ${countText(Number(s.toolCalls), 'tool call')}, ${memory}`,
   );
+  const waiting = waitingText(s.pendingApprovals);
+  if (waiting) out.line(`         ${waiting}`, 'yellow');
   printFigures(out, s);
   printRefused(out, s);
 }

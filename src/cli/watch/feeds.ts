@@ -21,6 +21,7 @@ const RUNS = 100;
 const WORKERS = 200;
 const DEVICES = 500;
 const LINES = 100;
+const APPROVALS = 250;
 /** Most pages of the ledger that are read to find again what was seen. */
 const PAGES = 10;
 
@@ -40,6 +41,7 @@ export class Feeds {
   readonly #options: FeedOptions;
   #seen: readonly Egress[] | undefined;
   #queue: readonly QueuedAsk[] = [];
+  #asks: ReadonlySet<string> = new Set();
   #runs: readonly RunLook[] = [];
   #names: ReadonlyMap<string, string> = new Map();
   #box = '';
@@ -119,6 +121,7 @@ export class Feeds {
       local.listEgress({ pageSize: LINES }, limit),
     ]);
     this.#queue = queue.asks;
+    this.#asks = status.pendingApprovals > 0 ? await askingRuns(local) : new Set();
     this.#box = status.deviceName;
     const { fresh, atLeast } = await this.#fresh(local, ledger.entries, ledger.nextPageToken);
     this.#seen = ledger.entries;
@@ -202,8 +205,14 @@ export class Feeds {
   }
 
   #merged(): readonly RunLook[] {
-    return allRuns(this.#runs, this.#queue, this.#box);
+    return allRuns(this.#runs, this.#queue, this.#box, this.#asks);
   }
+}
+
+/** Runs that wait for the owner's yes. */
+async function askingRuns(local: Client<typeof LocalService>): Promise<ReadonlySet<string>> {
+  const { approvals } = await local.listApprovals({ pageSize: APPROVALS }, { timeoutMs: LIMIT_MS });
+  return new Set(approvals.map(({ run }) => run));
 }
 
 function counted(totals: WatchModel['totals'], fresh: readonly Egress[]): WatchModel['totals'] {

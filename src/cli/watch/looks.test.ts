@@ -22,6 +22,21 @@ test('what stands in the way of answers is told first, and once', () => {
   expect(problems).toHaveLength(2);
 });
 
+test('what waits for a yes is told of the box, and of its run as long as that is open', () => {
+  const box = (pendingApprovals: number) => boxLook(create(GetStatusResponseSchema, { pendingApprovals })).waitingYes;
+  expect([box(0), box(1), box(2)]).toEqual([
+    '',
+    '1 call waits for your yes: bowline approvals ls',
+    '2 calls wait for your yes: bowline approvals ls',
+  ]);
+  const run = { id: 'a', state: 'running', isOpen: true, device: 'pi', text: '整理', asked: 1, ended: undefined };
+  const over = { ...run, id: 'b', state: 'answered', isOpen: false };
+  expect(allRuns([run, over], [], 'pi', new Set(['a', 'b'])).map(({ state }) => state)).toEqual([
+    'your yes',
+    'answered',
+  ]);
+});
+
 test('an ask that only the box knows stands among the runs, the newest first', () => {
   const known = { id: 'a', state: 'answered', isOpen: false, device: 'pi', text: 'old', asked: 1_000, ended: 2_000 };
   const asked = {
@@ -31,7 +46,9 @@ test('an ask that only the box knows stands among the runs, the newest first', (
   } as never;
   const waiting = { ...(asked as object), run: 'b', text: 'new', sent: false } as never;
   const again = { ...(asked as object), run: 'a', text: 'old', sent: true } as never;
-  expect(allRuns([known], [waiting, again], 'pi').map(({ id, state, isOpen }) => [id, state, isOpen])).toEqual([
+  expect(
+    allRuns([known], [waiting, again], 'pi', new Set()).map(({ id, state, isOpen }) => [id, state, isOpen]),
+  ).toEqual([
     ['b', 'not sent', true],
     ['a', 'answered', false],
   ]);

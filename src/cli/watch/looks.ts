@@ -15,6 +15,7 @@ import {
 import { SensitivitySchema } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, type Job, JobStateSchema, RunState, RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fromFailure } from '../../contract/errors.ts';
+import { waitingText } from '../approvals/approval-view.ts';
 import { askedTime } from '../asked-time.ts';
 import { egressName, groupedEgress } from '../egress-text.ts';
 import { shortMethod } from '../job-text.ts';
@@ -22,6 +23,7 @@ import { shortPackage } from '../manifest-text.ts';
 import { enumText } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
 import type { BoxLook, ControlLook, Crossing, JobLook, RunDetail, RunLook, WorkerLook } from './model.ts';
+import { NEEDS_YES } from './texts.ts';
 
 type Failure = Parameters<typeof fromFailure>[0];
 
@@ -52,6 +54,7 @@ export function boxLook(status: EdgeStatus): BoxLook {
     waitingAsks: status.waitingAsks,
     toolCalls: Number(status.toolCalls),
     memoryBytes: Number(status.residentBytes),
+    waitingYes: waitingText(status.pendingApprovals),
     problems: once([...conditionTexts(status), ...failureText(status.problem), ...failureText(status.clockDoubt)]),
   };
 }
@@ -99,8 +102,13 @@ export function runLook(run: Run, names: ReadonlyMap<string, string>): RunLook {
   };
 }
 
-/** Runs of the control plane, and before them the asks that only the box knows. Newest first. */
-export function allRuns(runs: readonly RunLook[], queue: readonly QueuedAsk[], device: string): RunLook[] {
+/** Runs of the control plane, and before them the asks that only the box knows. Newest first. @param asks runs that wait for the owner's yes, as the box knows them */
+export function allRuns(
+  runs: readonly RunLook[],
+  queue: readonly QueuedAsk[],
+  device: string,
+  asks: ReadonlySet<string>,
+): RunLook[] {
   const known = new Set(runs.map(({ id }) => id));
   const waiting = queue
     .filter(({ run }) => !known.has(run))
@@ -113,7 +121,9 @@ export function allRuns(runs: readonly RunLook[], queue: readonly QueuedAsk[], d
       asked: msOf(ask.createTime) ?? 0,
       ended: undefined,
     }));
-  return [...waiting, ...runs].sort((one, other) => other.asked - one.asked);
+  return [...waiting, ...runs]
+    .map((run) => (run.isOpen && asks.has(run.id) ? { ...run, state: NEEDS_YES } : run))
+    .sort((one, other) => other.asked - one.asked);
 }
 
 export const crossings = (entries: readonly Egress[]): Crossing[] =>

@@ -13,6 +13,8 @@ export interface BoxLook {
   readonly model: string;
   readonly roots: readonly string[];
   readonly waitingAsks: number;
+  /** How many calls wait for the owner's yes, in words; empty for none. */
+  readonly waitingYes: string;
   readonly toolCalls: number;
   readonly memoryBytes: number;
   /** Sentences about what is wrong. */

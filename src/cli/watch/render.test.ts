@@ -17,6 +17,7 @@ const box: BoxLook = {
   model: 'rules (local)',
   roots: ['notes (/home/ana/notes)'],
   waitingAsks: 0,
+  waitingYes: '',
   toolCalls: 2,
   memoryBytes: 64 << 20,
   problems: [],

@@ -56,7 +56,11 @@ function boxLines(side: SideLook<BoxLook>, now: number, columns: number): Line[]
   ]);
   if (side.is !== 'here') return first;
   const reads = side.told.roots.length > 0 ? side.told.roots.join(', ') : 'nothing (see --allow)';
-  return [...first, [span(INDENT), span(`may read ${reads}`, 'dim')], ...problemLines(side.told.problems, columns)];
+  return [
+    ...first,
+    [span(INDENT), span(`may read ${reads}`, 'dim')],
+    ...problemLines([side.told.waitingYes, ...side.told.problems].filter(Boolean), columns),
+  ];
 }
 
 function controlLines(side: SideLook<ControlLook>, now: number, columns: number): Line[] {

@@ -13,6 +13,9 @@ export function spanText(ms: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
+/** The state of a run that waits for the owner's yes. */
+export const NEEDS_YES = 'your yes';
+
 const STYLES: Readonly<Record<string, Style>> = {
   answered: 'green',
   done: 'green',
@@ -23,6 +26,7 @@ const STYLES: Readonly<Record<string, Style>> = {
   cancelled: 'yellow',
   'timed out': 'yellow',
   retrying: 'yellow',
+  [NEEDS_YES]: 'yellow',
   'not sent': 'yellow',
 };
 

@@ -3,6 +3,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { homePaths } from '../../base/home.ts';
 import { readControlInfo } from '../../base/home-files.ts';
+import { waitingText } from '../../cli/approvals/approval-view.ts';
 import type { GlobalOptions } from '../../cli/client.ts';
 import { type HomeAnswers, homeAnswers } from '../../cli/home-answers.ts';
 import { type HomeHealth, type HomeRole, homeHealth, startedBy } from '../../cli/home-health.ts';
@@ -33,6 +34,9 @@ export async function running(io: CliIo, options: GlobalOptions, where: Where): 
     : meant.filter((role) => away.some(({ side }) => side === role));
   const told = findings.filter((each) => !away.includes(each));
   return [
+    ...('status' in answers.edge && answers.edge.status.pendingApprovals > 0
+      ? [warning('approvals', waitingText(answers.edge.status.pendingApprovals))]
+      : []),
     ...told.map(({ side, why, stops }) => (stops ? fault : warning)(side, why.message)),
     ...(missing.length > 0 ? [notRunning(missing, where)] : []),
     ...thoseWell(
