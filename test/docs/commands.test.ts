@@ -10,7 +10,9 @@ import { WORKER_VERBS } from '../../src/main/worker-verbs.ts';
 const PAGES = [
   'README.md',
   'CONTRIBUTING.md',
-  ...['guide', 'cli', 'operations', 'contracts', 'security', 'architecture', 'tour', 'approvals'].map((page) => `docs/${page}.md`),
+  ...['guide', 'cli', 'operations', 'contracts', 'security', 'architecture', 'tour', 'approvals'].map(
+    (page) => `docs/${page}.md`,
+  ),
 ];
 const text = PAGES.map((page) => readFileSync(page, 'utf8').replaceAll(/^#.*$/gm, '')).join('\n\n');
 const code = [...text.matchAll(/```[\s\S]*?```|^ {4,}\S.*$|`[^`]+`/gm)].map(([found]) => found);
