@@ -3,12 +3,13 @@ import { setTimeout as nextTurn } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { FsService, ReadResponseSchema, WriteResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { FinishReason } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { RegistryService } from '../../gen/bowline/control/v1/registry_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
-import { SupersedeReason } from '../../gen/bowline/edge/v1/edge_pb.ts';
-import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { SupersedeReason, type ToolCall } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { createLogger } from '../../src/base/logger.ts';
@@ -86,6 +87,46 @@ describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
     worker.reply(summing, 'They asked two things.');
     const told = await session.frame('conversationSummary');
     expect(told).toMatchObject({ conversation: first.conversation, run: second.run, text: 'They asked two things.' });
+  });
+
+  test('a call that waits for the owner goes on with the replica that has the session now, also after its replica died', async () => {
+    const worker = await b.worker();
+    let session = await on(a);
+    const { run } = session.ask('Write it.');
+    const turn = await worker.job(0);
+    const argumentsJson = JSON.stringify({ path: 'a.md', text: 'x' });
+    worker.say(turn, { case: 'toolCall', value: { id: 'c0', name: 'fs_write', argumentsJson } });
+    worker.conclude(turn, FinishReason.TOOL_CALLS);
+    const tell = (call: ToolCall, over = false) =>
+      session.send({
+        case: 'toolHeld',
+        value: { ...addressOf(call), over, ...(over ? {} : { left: { seconds: 3600n, nanos: 0 } }) },
+      });
+    const addressOf = ({ job, epoch, idempotencyKey }: ToolCall) => ({ job, epoch, idempotencyKey });
+    const stateOn = async (replica: TestControl) =>
+      (await replica.client(RunService).getRun({ id: run })).run?.jobs[1]?.state;
+    tell(await session.call());
+    await eventually(async () => (await stateOn(b)) === JobState.APPROVAL);
+    // Taken over: the old session has nothing more to say.
+    const before = session;
+    session = await on(b);
+    await before.ended;
+    tell(await session.call());
+    expect(await stateOn(a)).toBe(JobState.APPROVAL);
+    session = await on(a);
+    tell(await session.call());
+    await a.stop(0);
+    await session.ended;
+    session = await on(b);
+    session.send({ case: 'followRun', value: { run } });
+    const call = await session.call();
+    expect(call.idempotencyKey).toBe(`${run}/0/1`);
+    tell(call);
+    tell(call, true);
+    session.done(call, WriteResponseSchema, {});
+    worker.reply(await worker.job(1), 'Written.');
+    expect((await session.end(run)).jobs[1]).toMatchObject({ state: JobState.DONE, attempts: 1 });
+    expect(session.all('toolCall')).toHaveLength(1);
   });
 
   test('a device is seen from every replica, as long as its session or its replica lives', async () => {
