@@ -74,6 +74,8 @@ test('whoever follows the run, lists it or asks what it waits for sees that it w
   held(a);
   await toldToFollower(run);
   await waits(run);
+  const { runs } = await control.client(RunService).listRuns({ waitsForOwner: true });
+  expect(runs.map(({ id, waitsForOwner }) => [id, waitsForOwner])).toEqual([[run, true]]);
   const { summary } = await control.client(RunService).explainRun({ id: run });
   expect(summary).toContain(`waits for the owner’s yes on ${device.name}`);
   // The other call of the step goes on, and so does another conversation.
@@ -83,6 +85,7 @@ test('whoever follows the run, lists it or asks what it waits for sees that it w
   worker.reply(await worker.job(1), 'Nothing waits here.');
   expect((await edge.end(other.run)).state).toBe(RunState.ANSWERED);
   released(a);
+  await eventually(async () => (await control.client(RunService).listRuns({ waitsForOwner: true })).runs.length === 0);
   await edge.until(
     () => edge.all('runUpdate').findLast((each) => each.job?.id === a.job)?.job?.state !== JobState.APPROVAL,
   );

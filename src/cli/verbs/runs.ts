@@ -31,6 +31,14 @@ import { watchCommand } from './runs-watch.ts';
 
 type ActionOptions = GlobalOptions & { json?: boolean };
 
+/** Which runs are listed. */
+interface RunChoice {
+  readonly conversation?: string;
+  readonly setAside?: boolean;
+  readonly approvals?: boolean;
+  readonly all?: boolean;
+}
+
 /** Devices whose names are asked for. */
 const MOST_NAMES = 500;
 
@@ -39,6 +47,7 @@ export function runsVerb(io: CliIo): Command {
   runs.addCommand(
     lsCommand('List runs, newest first')
       .option('-c, --conversation <conversation>', 'only of this conversation')
+      .option('--approvals', 'only those that wait for the owner of a device')
       .option('--set-aside', 'only those whose history cannot be read')
       .option('--all', 'also calls that only list something, such as those of docs ls')
       .addHelpText('after', '\nExamples:\n  $ bowline runs ls\n  $ bowline runs ls -n 5 --json')
@@ -90,10 +99,7 @@ async function aside(io: CliIo, what: 'retryRun' | 'endRun', typed: string, opti
   done(io, options, what === 'retryRun' ? 'it goes on' : 'ended', { id });
 }
 
-async function list(
-  io: CliIo,
-  options: GlobalOptions & ListOptions & { conversation?: string; setAside?: boolean; all?: boolean },
-): Promise<void> {
+async function list(io: CliIo, options: GlobalOptions & ListOptions & RunChoice): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const { runs, names } = await using(controlSide(io, options), async (control) => {
     const [runs, names] = await Promise.all([listRuns(control, options, io), deviceNames(control)]);
@@ -107,18 +113,14 @@ async function list(
     { heading: 'device', text: ({ device }) => names.get(device) ?? device, least: 8, leaves: 1 },
     { heading: 'text', text: ({ text }) => shortMethod(text), least: 20 },
   ];
-  const none = options.setAside ? 'no run is set aside' : 'no runs yet; ask something with: bowline ask';
+  const asked = 'no runs yet; ask something with: bowline ask';
+  const none = options.setAside ? 'no run is set aside' : options.approvals ? 'no run waits for an approval' : asked;
   out.table(columns, runs, { none, wide: options.wide });
 }
 
 async function listRuns(
   control: Side,
-  {
-    limit,
-    conversation = '',
-    setAside = false,
-    all = false,
-  }: { limit: number; conversation?: string; setAside?: boolean; all?: boolean },
+  { limit, conversation = '', setAside = false, approvals = false, all = false }: { limit: number } & RunChoice,
   io?: CliIo,
 ): Promise<Run[]> {
   const service = control.client(RunService);
@@ -133,7 +135,8 @@ async function listRuns(
         pageToken,
         conversation: id,
         setAside,
-        withoutListings: !all && !setAside,
+        waitsForOwner: approvals,
+        withoutListings: !all && !setAside && !approvals,
       });
       return { items: runs, nextPageToken };
     },
@@ -256,4 +259,5 @@ async function idAnywhere(io: CliIo, typed: string, options: GlobalOptions): Pro
   return using(localSide(io, options), (edge) => askId(edge, typed)).catch(there);
 }
 
-const stateText = (run: Run): string => enumText(RunStateSchema, run.state).replaceAll('_', ' ');
+const stateText = (run: Run): string =>
+  run.waitsForOwner ? 'approval' : enumText(RunStateSchema, run.state).replaceAll('_', ' ');

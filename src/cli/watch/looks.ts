@@ -93,7 +93,11 @@ export const deviceNames = (devices: readonly Device[]): ReadonlyMap<string, str
 export function runLook(run: Run, names: ReadonlyMap<string, string>): RunLook {
   return {
     id: run.id,
-    state: run.setAside ? 'set aside' : enumText(RunStateSchema, run.state).replaceAll('_', ' '),
+    state: run.setAside
+      ? 'set aside'
+      : run.waitsForOwner
+        ? 'approval'
+        : enumText(RunStateSchema, run.state).replaceAll('_', ' '),
     isOpen: run.state === RunState.WAITING || run.state === RunState.RUNNING,
     device: names.get(run.device) ?? run.device,
     text: shortMethod(run.text),

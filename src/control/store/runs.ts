@@ -10,12 +10,14 @@ export interface RunFilter extends PageQuery {
   readonly conversation?: string;
   /** Only those that are set aside. */
   readonly setAside?: boolean;
+  /** Only those of which a call waits for an owner. */
+  readonly waitsForOwner?: boolean;
   /** Without calls of methods that list something. */
   readonly withoutListings?: boolean;
 }
 
-/** A run as it is read, and why it is set aside if it is. */
-export type StoredRun = RunRow & { readonly setAside?: string };
+/** A run as it is read: why it is set aside if it is, and whether a call of it waits for an owner. */
+export type StoredRun = RunRow & { readonly setAside?: string; readonly waitsForOwner?: boolean };
 
 export interface Runs {
   get(tenant: string, id: string): Promise<StoredRun | undefined>;
@@ -30,14 +32,20 @@ export interface Runs {
 export function createRuns(db: Kysely<Schema>): Runs {
   return guarded<Runs>({
     async get(tenant, id) {
-      const query = db.selectFrom('run').selectAll().select(ASIDE).where('tenant', '=', tenant).where('id', '=', id);
+      const query = db
+        .selectFrom('run')
+        .selectAll()
+        .select([ASIDE, WAITS])
+        .where('tenant', '=', tenant)
+        .where('id', '=', id);
       const row = await query.executeTakeFirst();
       return row && toRun(row);
     },
     async list(tenant, filter = {}) {
       const { size, after } = readPageQuery(filter);
-      let query = db.selectFrom('run').selectAll().select(ASIDE).where('tenant', '=', tenant);
+      let query = db.selectFrom('run').selectAll().select([ASIDE, WAITS]).where('tenant', '=', tenant);
       if (filter.setAside) query = query.where(sql<boolean>`exists (select ${OPEN_ASIDE})`);
+      if (filter.waitsForOwner) query = query.where(sql<boolean>`${WAITING}`);
       if (filter.withoutListings) query = query.where(sql<boolean>`not (${LISTING})`);
       if (filter.conversation !== undefined) query = query.where('conversation', '=', filter.conversation);
       if (after) query = query.where(sql<boolean>`(created_at, id) < (${after.at}::timestamptz, ${after.id}::text)`);
@@ -66,11 +74,16 @@ const LISTING = sql`run.kind = 'call' and run.question ~ '/List[A-Z][A-Za-z]*$'`
 const OPEN_ASIDE = sql`from set_aside s where s.tenant = run.tenant and s.run = run.id and s.ended_at is null`;
 const ASIDE = sql<string | null>`(select s.problem ${OPEN_ASIDE})`.as('aside');
 
-function toRun(row: Selectable<Schema['run']> & { aside?: string | null }): StoredRun {
-  const { question: text, created_at, ended_at, left_out, aside, ...same } = row;
+/** Of a run that has ended no call waits any more: its jobs are not looked at. */
+const WAITING = sql<boolean>`run.ended_at is null and exists (
+  select from job j where j.tenant = run.tenant and j.run = run.id and j.state = 'approval')`;
+const WAITS = WAITING.as('waits');
+
+function toRun(row: Selectable<Schema['run']> & { aside?: string | null; waits?: boolean }): StoredRun {
+  const { question: text, created_at, ended_at, left_out, aside, waits, ...same } = row;
   const times = { createdAt: created_at.getTime(), endedAt: ended_at?.getTime() ?? null };
   const run = { ...same, ...times, text, leftOut: left_out };
-  return aside ? { ...run, setAside: aside } : run;
+  return { ...run, ...(aside ? { setAside: aside } : {}), ...(waits ? { waitsForOwner: true } : {}) };
 }
 
 function toJob(row: Selectable<Schema['job']>): JobRow {

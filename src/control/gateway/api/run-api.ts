@@ -43,12 +43,13 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
     async getRun({ id }, context) {
       return { run: await read(ownerOf(context).tenant, id) };
     },
-    async listRuns({ pageSize, pageToken, conversation, setAside, withoutListings }, context) {
+    async listRuns({ pageSize, pageToken, conversation, setAside, waitsForOwner, withoutListings }, context) {
       const page = await parts.stored.list(ownerOf(context).tenant, {
         pageSize,
         pageToken,
         ...(conversation === '' ? {} : { conversation }),
         setAside,
+        waitsForOwner,
         withoutListings,
       });
       return { runs: page.items.map((row) => runView(row)), nextPageToken: page.nextPageToken };

@@ -53,6 +53,7 @@ export function runView(row: StoredRun, jobs: readonly JobRow[] = []): Run {
     state: STATES[row.state],
     principal: row.principal,
     setAside: row.setAside ?? '',
+    waitsForOwner: row.waitsForOwner ?? false,
     jobs: shown,
     egress: egressOf(row),
     createTime: timestampFromMs(row.createdAt),
