@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { ApprovalSchema, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { EndedSchema, type RunEvent, WaitingSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { JobSchema, JobState, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { WatchedRun } from './watched-run.ts';
@@ -101,4 +102,25 @@ test('a follower that leaves wakes up and is forgotten; too many are refused', a
   stop.abort();
   expect((await next).done).toBe(true);
   expect(view.followers).toBe(0);
+});
+
+test('approvals that wait when it is begun to be followed are told, then each change; the run waits for the owner meanwhile', async () => {
+  const view = new WatchedRun(RUN, 'c');
+  const approval = (id: string, state: ApprovalState) => create(ApprovalSchema, { id, run: RUN, method: 'm', state });
+  view.updateApproval(approval('over', ApprovalState.PENDING));
+  view.updateApproval(approval('over', ApprovalState.DENIED));
+  view.updateApproval(approval('a', ApprovalState.PENDING));
+  const reader = view.follow(new AbortController().signal);
+  const next = async () => (await reader.next()).value?.event;
+  expect(await next()).toMatchObject({ case: 'approval', value: { id: 'a', state: ApprovalState.PENDING } });
+  expect(await next()).toMatchObject({ case: 'waiting', value: { approval: true, sent: true } });
+  // What else it waits for goes before, and the owner's answer is waited for again after that.
+  view.setWaiting(create(WaitingSchema, { what: 'a worker' }));
+  expect(await next()).toMatchObject({ case: 'waiting', value: { what: 'a worker', approval: false } });
+  view.setWaiting(undefined);
+  expect(await next()).toMatchObject({ case: 'waiting', value: { approval: true } });
+  view.updateApproval(approval('a', ApprovalState.ALLOWED));
+  expect(await next()).toMatchObject({ case: 'approval', value: { id: 'a', state: ApprovalState.ALLOWED } });
+  view.end(ended);
+  expect((await next())?.case).toBe('ended');
 });

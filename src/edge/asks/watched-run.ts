@@ -1,11 +1,13 @@
-// One run as its owner watches it: jobs, current text, what it waits for, how it ended. Followers read state, not a queue,
+// One run as its owner watches it: jobs, approvals, current text, what it waits for, how it ended. Followers read state, not a queue,
 // so a slow one gets the newest state and its missing text in one piece. It sends nothing and stores nothing.
 import { create } from '@bufbuild/protobuf';
+import { type Approval, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import {
   type Ended,
   type RunEvent as LocalRunEvent,
   RunEventSchema as LocalRunEventSchema,
   type Waiting,
+  WaitingSchema,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { type Job, type TextChunk, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
@@ -21,14 +23,19 @@ export interface ViewLimits {
 
 /** The most a run may list is 4,096 jobs; an answer is at most 4 MiB. */
 const VIEW_LIMITS: ViewLimits = { textBytes: 4 << 20, jobs: 4096, followers: 16 };
+/** Approvals that are kept for followers that are slow; the oldest that wait no longer go first. */
+const MOST_APPROVALS = 128;
 
 export class WatchedRun {
   readonly run: string;
   readonly conversation: string;
   readonly #limits: ViewLimits;
   readonly #jobs = new Map<string, { job: Job; revision: number }>();
+  readonly #approvals = new Map<string, { approval: Approval; revision: number }>();
   readonly #wakers = new Set<() => void>();
   #revision = 0;
+  /** What it waits for beside the owner. */
+  #told: Waiting | undefined;
   #waiting: { value: Waiting; revision: number } | undefined;
   readonly #text: LatestText;
   #textRevision = 0;
@@ -60,7 +67,25 @@ export class WatchedRun {
   }
 
   /** Says what the run waits for; undefined when it goes on. Told to followers only when it changes. */
-  setWaiting(value: Waiting | undefined): void {
+  setWaiting(told: Waiting | undefined): void {
+    this.#told = told;
+    this.#wait();
+  }
+
+  /** An approval that begins, was answered or ended. */
+  updateApproval(approval: Approval): void {
+    const known = this.#approvals;
+    known.delete(approval.id);
+    known.set(approval.id, { approval, revision: ++this.#revision });
+    for (const [id, old] of known) if (known.size > MOST_APPROVALS && !isPending(old.approval)) known.delete(id);
+    this.#wait();
+    this.#wake();
+  }
+
+  #wait(): void {
+    const asked = [...this.#approvals.values()].find(({ approval }) => isPending(approval));
+    const owner = asked && create(WaitingSchema, { what: waitsForOwner(asked.approval), sent: true, approval: true });
+    const value = this.#told ?? owner;
     const old = this.#waiting?.value;
     if (old?.what === value?.what && old?.sent === value?.sent && old?.approval === value?.approval) return;
     this.#waiting = value && { value, revision: ++this.#revision };
@@ -108,12 +133,13 @@ export class WatchedRun {
     signal.addEventListener('abort', waker);
     try {
       let seen = 0;
+      const began = this.#revision;
       let at: TextPosition = { job: '', epoch: 0, offset: 0 };
       while (!signal.aborted) {
         const upTo = this.#revision;
         const ended = this.#ended;
         const text = this.#textSince(at);
-        for (const event of this.#changes(seen, text)) yield event;
+        for (const event of this.#changes(seen, text, began)) yield event;
         if (text?.event.case === 'text') {
           const { job, epoch, offset } = text.event.value;
           at = { job, epoch: Number(epoch), offset: Number(offset) + Buffer.byteLength(text.event.value.text) };
@@ -134,12 +160,19 @@ export class WatchedRun {
     }
   }
 
-  /** What changed after a revision, in the order in which it changed last. */
-  #changes(seen: number, text: LocalRunEvent | undefined): LocalRunEvent[] {
+  /**
+   * What changed after a revision, in the order in which it changed last.
+   * @param began revision at which it was begun to be followed: approvals that were over by then are not told
+   */
+  #changes(seen: number, text: LocalRunEvent | undefined, began: number): LocalRunEvent[] {
     const changes: { revision: number; event: LocalRunEvent }[] = [];
     for (const { job, revision } of this.#jobs.values()) {
       if (revision > seen)
         changes.push({ revision, event: create(LocalRunEventSchema, { event: { case: 'job', value: job } }) });
+    }
+    for (const { approval, revision } of this.#approvals.values()) {
+      if (revision <= seen || (revision <= began && !isPending(approval))) continue;
+      changes.push({ revision, event: create(LocalRunEventSchema, { event: { case: 'approval', value: approval } }) });
     }
     const waiting = this.#waiting;
     if (waiting && waiting.revision > seen) {
@@ -167,3 +200,8 @@ export class WatchedRun {
     for (const wake of this.#wakers) wake();
   }
 }
+
+const isPending = ({ state }: Approval): boolean => state === ApprovalState.PENDING;
+
+/** What a run waits for that waits for its owner. */
+export const waitsForOwner = ({ method }: { readonly method: string }): string => `the owner's answer to ${method}`;

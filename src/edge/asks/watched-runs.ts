@@ -1,11 +1,13 @@
 // The views of all open runs: takes what the control plane says of them, bounds the memory of their texts, and knows from
 // which position a text must be asked for again.
 import { create } from '@bufbuild/protobuf';
+import type { Approval } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { type FollowRun, FollowRunSchema, type RunText, type RunUpdate } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type Ended, WaitingSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { JobState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Logger } from '../../base/logger.ts';
-import { WatchedRun } from './watched-run.ts';
+import type { ApprovalBook } from '../journal/approval-book.ts';
+import { WatchedRun, waitsForOwner } from './watched-run.ts';
 
 /** Texts of all open runs together; beyond it those that nobody follows are dropped. */
 const MAX_TEXT_BYTES = 8 << 20;
@@ -93,8 +95,15 @@ export class WatchedRuns {
     if (!view || view.ended) return;
     if (job) view.updateJob(job);
     const approval = job?.state === JobState.APPROVAL;
-    const what = waitsFor || (approval ? `the owner's answer to ${job.method}` : '');
+    const what = waitsFor || (approval ? waitsForOwner(job) : '');
     view.setWaiting(what === '' ? undefined : create(WaitingSchema, { what, sent: true, approval }));
+  }
+
+  /** Shows approvals of open runs: those that wait now, then each change. Call once, after the views of earlier asks were opened. */
+  showApprovals(book: Pick<ApprovalBook, 'pending' | 'onChange'>): void {
+    const show = (approval: Approval) => this.#views.get(approval.run)?.updateApproval(approval);
+    for (const { approval } of book.pending()) show(approval);
+    book.onChange(show);
   }
 
   /** Someone begins to follow: a text that was dropped is asked for again. */

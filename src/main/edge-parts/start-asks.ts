@@ -59,6 +59,7 @@ export function startAsks(
     limits: { openAsks: Math.min(config.limits.asks, MAX_ASKS) },
   });
   asks.start();
+  asks.views.showApprovals(journal.approvals);
   life.onStop('asks', () => asks.stop());
   return asks;
 }
