@@ -8,6 +8,7 @@ import { type AskRequest, type RunEvent as LocalRunEvent, LocalService } from '.
 import { JobState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { type AskedThere, askedApprovals } from './approvals/asked-approvals.ts';
+import { askDeadline } from './ask-deadline.ts';
 import { messageOf, watchInterrupts } from './ask-interrupts.ts';
 import { type AskResult, newAskResult } from './ask-result.ts';
 import { isAbsent, type Side } from './client.ts';
@@ -19,8 +20,6 @@ import { elapsedText } from './units.ts';
 
 /** After this long without a word, it is said. */
 const QUIET_MS = 3_000;
-/** How long after its deadline the end of a run is waited for. */
-const GRACE_MS = 3_000;
 
 export interface RunAskOptions {
   readonly edge: Side;
@@ -52,7 +51,10 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     cancel: (signal) => local.cancel({ run: result.run }, { signal }),
     leave,
   });
-  const stopTimer = atDeadline(options.timeoutMs, result, leave);
+  const stopTimer = askDeadline(options.timeoutMs, {
+    waits: () => result.approval,
+    late: () => leaveLate(result, leave),
+  });
   const waited = leaveAfter({ wait: options.wait, leave, isKnown, onLate: () => printer.status(LATE) });
   const quiet = setTimeout(() => {
     if (result.run)
@@ -133,15 +135,9 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
 const waitsForYes = ({ approvals, jobs }: AskResult): boolean =>
   approvals.size > 0 || [...jobs.values()].some(({ state }) => state === JobState.APPROVAL);
 
-/** Leaves when the time is over and the end of the run, which comes with that, did not come either. */
-function atDeadline(timeoutMs: number | undefined, result: AskResult, leave: AbortController): () => void {
-  if (timeoutMs === undefined) return () => {};
-  const end = () => {
-    result.late = true;
-    leave.abort();
-  };
-  const timer = setTimeout(end, timeoutMs + GRACE_MS);
-  return () => clearTimeout(timer);
+function leaveLate(result: AskResult, leave: AbortController): void {
+  result.late = true;
+  leave.abort();
 }
 
 interface AskEventsOptions {

@@ -39,7 +39,7 @@ function explainJob(
   if (job.target === 'device') {
     const name = run.deviceName || job.device;
     if (isHeld(job)) {
-      const waitsFor = `It waits for the owner’s yes on ${name}.`;
+      const waitsFor = `It waits for the owner’s yes on ${name}; \`bowline approvals ls\` there shows it.`;
       return { job: job.id, waitsFor, ...failure };
     }
     const waitsFor = connected(job.device)

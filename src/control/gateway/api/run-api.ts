@@ -43,15 +43,9 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
     async getRun({ id }, context) {
       return { run: await read(ownerOf(context).tenant, id) };
     },
-    async listRuns({ pageSize, pageToken, conversation, setAside, waitsForOwner, withoutListings }, context) {
-      const page = await parts.stored.list(ownerOf(context).tenant, {
-        pageSize,
-        pageToken,
-        ...(conversation === '' ? {} : { conversation }),
-        setAside,
-        waitsForOwner,
-        withoutListings,
-      });
+    async listRuns({ conversation, ...filter }, context) {
+      const { tenant } = ownerOf(context);
+      const page = await parts.stored.list(tenant, conversation === '' ? filter : { ...filter, conversation });
       return { runs: page.items.map((row) => runView(row)), nextPageToken: page.nextPageToken };
     },
     async *ask(request, context) {
