@@ -42,6 +42,7 @@ import { PipedInput } from '../../src/edge/grants/piped-input.ts';
 import { ShareResolver } from '../../src/edge/grants/share-resolver.ts';
 import { openBlobs } from '../../src/edge/journal/blobs.ts';
 import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
+import type { FsPort } from '../../src/edge/journal/fs-port.ts';
 import { RefusedAttempts } from '../../src/edge/runner/free-keys.ts';
 import { InHand } from '../../src/edge/runner/in-hand.ts';
 import { ToolRunner } from '../../src/edge/runner/runner.ts';
@@ -60,6 +61,10 @@ export interface RigOptions {
   /** config.yaml; `DIR` is the folder that holds `docs` and `home`. */
   readonly config?: string;
   readonly clock?: Clock;
+  /** The disk of the journal; default: a real one. */
+  readonly fs?: FsPort;
+  /** Most bytes of the journal. */
+  readonly journalBytes?: number;
   /** Which start of the machine it is. */
   readonly machineBoot?: string;
   /** How commands are kept from the home; default: not at all. */
@@ -117,6 +122,8 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     clock,
     log: silentLogger,
     onFatal: (error) => fatal.push(error),
+    ...(options.fs && { fs: options.fs }),
+    ...(options.journalBytes && { maxBytes: options.journalBytes, segmentBytes: options.journalBytes / 8 }),
     folds: [ownRuns, suspects, refused, facts],
   });
   const grants = new Grants({ clock, log: silentLogger, journal });

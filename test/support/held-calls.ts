@@ -32,8 +32,13 @@ export function sessionOf(rig: EdgeRig) {
     ...told,
     sink,
     /** Sends a write; resolves when it has its answer, or is held. */
-    write: (path: string, text: string, how: CallOptions, mode = WriteMode.REPLACE, clock: Clock = systemClock) =>
-      send(write, { path, text, mode }, how, clock),
+    write: (
+      path: string,
+      text: string,
+      how: CallOptions,
+      mode: WriteMode = WriteMode.REPLACE,
+      clock: Clock = systemClock,
+    ) => send(write, { path, text, mode }, how, clock),
   };
 }
 

@@ -199,6 +199,7 @@ export class ApprovalBook implements Fold {
 
   /** What the answer says for the rest of its run. */
   #hold(approval: Approval, request: ApprovalRequested, answer: ApprovalAnswered): void {
+    if (this.#over.has(approval.run)) return;
     const answers = this.#runs.get(approval.run) ?? {
       allowed: new Set(),
       whole: new Set(),
