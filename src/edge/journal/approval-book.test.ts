@@ -136,3 +136,23 @@ test('one that ends while a checkpoint is made stays ended, and is still there t
     expect(approvals.ended('a')?.approval.state).toBe(ApprovalState.DENIED);
   }
 });
+
+test('a checkpoint keeps whether a call has begun, what it will do, and what was said of its run', async () => {
+  const fs = new MemoryFs();
+  const journal = await open(fs);
+  await journal.append([request('a', 1), answered('a', true), begun(1, 'a')]);
+  await journal.append([request('b', 3), answered('b', true, ApprovalScope.RUN), begun(3, 'b'), ended(3, false)]);
+  await journal.append([request('c', 5), answered('c', false)]);
+  await journal.append([request('d', 2)]);
+  for (let n = 0; n < 12; n++) await journal.append([filler(1000)]);
+  expect(await journal.prune(0)).toBeGreaterThan(0);
+  const again = await open(fs.kill());
+  expect(told(again)).toEqual(told(journal));
+  expect(told(again)).toEqual({
+    open: [
+      { id: 'a', state: ApprovalState.ALLOWED, scope: ApprovalScope.ONCE, key: 'k1', used: true, path: 'docs/1' },
+      { id: 'd', state: ApprovalState.PENDING, scope: 0, key: 'k2', used: false, path: 'docs/2' },
+    ],
+    answers: [0, undefined, undefined, 1, 'run', 'once'],
+  });
+});
