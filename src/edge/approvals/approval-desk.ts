@@ -121,6 +121,12 @@ export class ApprovalDesk {
     }
   }
 
+  /** Calls that wait for the owner, or were allowed and have not begun, also those that have not come back since the start. */
+  open(): { readonly job: string; readonly key: string }[] {
+    const open = this.#parts.journal.approvals.opened().filter(({ used }) => !used);
+    return open.map(({ approval: { job }, key }) => ({ job, key }));
+  }
+
   /** What is asked about this job is asked no more. Calls that are held go by their signal. */
   withdraw(job: string, held: (key: string) => boolean): void {
     for (const { approval, key, used } of this.#parts.journal.approvals.opened()) {

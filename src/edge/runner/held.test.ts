@@ -107,6 +107,9 @@ test('three that wait outlive the process; their calls attach, and an answer giv
   const bytes = (all: typeof before) => all.map((one) => Buffer.from(toBinary(ApprovalSchema, one)).toString('hex'));
   expect(bytes(pendingOf(again))).toEqual(bytes(before));
   await answer(again, true, [before[1]!]);
+  expect(again.runner.openCalls().map(({ job, running }) => [job, running])).toEqual(
+    before.map(({ job }) => [job, true]),
+  );
   const later = sessionOf(again);
   for (const name of ['a', 'b', 'c'])
     await later.write(`docs/${name}.txt`, name, { run: 'r', job: `r/0/${name}`, key: name, epoch: 2n });

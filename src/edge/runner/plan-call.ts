@@ -10,7 +10,7 @@ import type { Execution } from './execution.ts';
 import { parseParams } from './verify-call.ts';
 
 /** What asks the owner. Nothing of it answers. */
-export type AskingDesk = Pick<ApprovalDesk, 'ask' | 'allowedFor' | 'allowedIn' | 'withdraw'>;
+export type AskingDesk = Pick<ApprovalDesk, 'ask' | 'allowedFor' | 'allowedIn' | 'open' | 'withdraw'>;
 
 export interface CallPlan {
   readonly method: CapabilityMethod;

@@ -124,8 +124,11 @@ export class ToolRunner {
 
   /** Calls that run or wait for the owner, and those whose results are to be sent again, for Hello. A READ that ended is simply run again. */
   openCalls(): OpenToolCall[] {
-    const running = [...this.#active.values()].flatMap(({ execution }) =>
-      execution.waiters.map(({ job, key }) => create(OpenToolCallSchema, { job, idempotencyKey: key, running: true })),
+    const active = [...this.#active.values()].flatMap(({ execution }) => execution.waiters);
+    // One that waits since an earlier start has no execution yet: it is listed, so that it is cancelled if nobody wants it any more.
+    const asked = this.#parts.desk.open().filter(({ key }) => !this.#active.has(key));
+    const running = [...active, ...asked].map(({ job, key }) =>
+      create(OpenToolCallSchema, { job, idempotencyKey: key, running: true }),
     );
     const ended = this.#unsettled().map(({ job, key }) => create(OpenToolCallSchema, { job, idempotencyKey: key }));
     return [...running, ...ended].slice(0, 1024);
