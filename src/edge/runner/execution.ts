@@ -24,6 +24,7 @@ export class Execution {
   readonly #abort = new AbortController();
   readonly #waiters = new Map<string, Waiter>();
   #bytes = 0;
+  #told = false;
   /** Takes it out of what is in hand. */
   over = (): void => {};
   /** When it expires, as records tell it; undefined where the call does not say. */
@@ -124,9 +125,15 @@ export class Execution {
     this.raw.push(raw);
   }
 
+  /** Whether its answer is being told: who comes now is not among those who get it. */
+  get told(): boolean {
+    return this.#told;
+  }
+
   /** To everyone who waits; from then on it is not at work. A sink that fails belongs to a session that has ended. */
   async tell(result: (to: CallAddress) => ToolResult): Promise<void> {
     this.over();
+    this.#told = true;
     await Promise.all(this.waiters.map((waiter) => waiter.sink.result(result(waiter)).catch(() => {})));
   }
 }

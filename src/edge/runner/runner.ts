@@ -188,14 +188,15 @@ export class ToolRunner {
     if (active) {
       if (Buffer.compare(active.execution.digest, digest) !== 0)
         return this.#ends.refuse(call, new AppError('KEY_REUSED'), sink);
-      if (active.execution.isFor(call)) {
+      if (!active.execution.told && active.execution.isFor(call)) {
         active.execution.attach(call, sink);
         active.execution.tellHeld(this.#parts.clock.monotonic());
         return Promise.race([active.done, active.execution.holding]);
       }
-      if (active.execution.held) return this.#ends.refuse(call, new AppError('EDGE_BUSY'), sink);
-      // Other eyes: judged anew from what was recorded, once it is.
-      await Promise.race([active.done, active.execution.holding]);
+      if (active.execution.held && !active.execution.told)
+        return this.#ends.refuse(call, new AppError('EDGE_BUSY'), sink);
+      // Other eyes, or too late for its answer: judged anew from what was recorded, once it is.
+      await (active.execution.told ? active.done : Promise.race([active.done, active.execution.holding]));
       return this.#answer(call, sink);
     }
     const known = key === '' ? undefined : this.#parts.journal.calls.get(key);
