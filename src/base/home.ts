@@ -42,6 +42,7 @@ export function homePaths(home: string) {
     llama: join(home, 'llama'),
     journal: join(home, 'journal'),
     blobs: join(home, 'blobs'),
+    previews: join(home, 'previews'),
     piped: join(home, 'piped'),
     /** Calls that are at work now. */
     inHand: join(home, 'in-hand'),

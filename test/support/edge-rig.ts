@@ -51,6 +51,8 @@ import type { ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import { SecretBook } from '../../src/edge/secrets/secret-book.ts';
 import { restoreOrigins } from '../../src/edge/tools/restore-origins.ts';
 import type { CommandIsolation } from '../../src/edge/tools/shell/isolation.ts';
+import { findPreviewProblem } from '../../src/edge/tools/shell/preview/find-preview.ts';
+import { Previews } from '../../src/edge/tools/shell/preview/previews.ts';
 import type { ToolParts } from '../../src/edge/tools/tool.ts';
 import { type ServedTool, toolset } from '../../src/edge/tools/toolset.ts';
 import { bothNames } from '../../src/main/edge-parts/both-names.ts';
@@ -135,6 +137,10 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const reader = openReader(config, clock);
   onTestFinished(() => reader.close());
   const texts = new FileTexts(reader);
+  const isolation = await options.isolation?.(home);
+  const previews = new Previews(join(home, 'previews'), config.limits.command_disk_bytes);
+  await previews.recover(clock.now());
+  const problem = config.execute.some(({ preview }) => preview) ? await findPreviewProblem(isolation) : '';
   const parts: ToolParts = {
     allow,
     grants,
@@ -145,8 +151,9 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     texts,
     clock,
     now: () => journal.now(),
-    isolation: await options.isolation?.(home),
     secrets,
+    isolation,
+    preview: { store: previews, problem },
   };
   const tools = options.tools?.(parts) ?? toolset(parts);
   const bootId = newId();

@@ -236,6 +236,14 @@ export const EDGE_ERRORS = {
     'this call changes nothing, so there is nothing that the owner could be asked about; send it without a confirmation',
   ),
   APPROVAL_DENIED: row('permission_denied', 'the owner was asked, and said no; nothing was changed'),
+  PREVIEW_REFUSED: row(
+    'failed_precondition',
+    'what the command changed when it was tried cannot be shown and done again: {what}; nothing was changed',
+  ),
+  PREVIEW_UNCLEAR: row(
+    'unknown',
+    'a change of a command could not be done, and those before it could not all be taken back; look at its folders',
+  ),
   APPROVAL_EXPIRED: row(
     'failed_precondition',
     'the owner was asked and did not answer in time, so nothing was changed; ask again to have it done. limits.approval_hours in config.yaml says how long an approval waits',

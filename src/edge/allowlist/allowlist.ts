@@ -134,7 +134,10 @@ export class Allowlist {
 
   /** Whether a program at this real path may be run: not where something may be written. */
   mayRun(program: string): boolean {
-    const folders = this.#write.map(({ realPath, folder }) => (folder ? realPath : dirname(realPath)));
+    const folders = [
+      ...this.#write.map(({ realPath, folder }) => (folder ? realPath : dirname(realPath))),
+      ...this.#execute.flatMap(({ writes }) => writes),
+    ];
     return !this.#denied.anywhere(program) && !folders.some((folder) => contains(formOf(folder), formOf(program)));
   }
 

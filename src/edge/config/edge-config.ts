@@ -14,7 +14,7 @@ import type { SettingTexts } from '../../base/settings/sources.ts';
 import { EDGE_TABLE, type EdgeLimits, LIMITS } from './edge-settings.ts';
 import { isNeverWritten } from './never-written.ts';
 import { placeholderOf } from './placeholder.ts';
-import { conflictOf } from './write-or-run.ts';
+import { conflictOf, problemOfWrites } from './write-or-run.ts';
 
 /** A word of a program or of its environment: the system ends it at the first NUL. */
 const word = v.pipe(
@@ -89,6 +89,10 @@ const schema = v.strictObject({
             network: v.optional(v.boolean(), false),
             /** More files and folders that it sees, read-only, beside the system's programs, its folder and the paths among its words. */
             read: v.optional(v.array(v.pipe(v.string(), v.minLength(1))), []),
+            /** Folders that it may change, in bubblewrap. */
+            writes: v.optional(v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.maxLength(8)), []),
+            /** Whether it is tried on a copy of these folders first, so that the owner says yes to what it changed. */
+            preview: v.optional(v.boolean(), false),
             /** Whether the caller may give it standard input; or a handle: then it reads that secret. */
             stdin: v.optional(
               v.union([v.boolean(), v.pipe(v.string(), v.check(isHandle, 'use true, false or `secret://NAME`'))]),
@@ -147,6 +151,9 @@ export interface ExecuteEntry {
   readonly network: boolean;
   /** Real paths. */
   readonly read: readonly string[];
+  /** Real paths of folders. */
+  readonly writes: readonly string[];
+  readonly preview: boolean;
   /** Whether the caller gives it; or the handle of the secret that it is. */
   readonly stdin: boolean | string;
   /** Values may be handles. */
@@ -232,7 +239,10 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     const problem = conflictOf({ argv, cwd }, write);
     if (problem) config.fail(at, problem);
     const read = entry.read.map((path, j) => placeOf(config, path, [...at, 'read', j]).realPath);
-    return { ...entry, argv, cwd, read };
+    const writes = entry.writes.map((path, j) => writableFolder(config, path, [...at, 'writes', j]));
+    const wrong = problemOfWrites({ ...entry, argv, writes });
+    if (wrong) config.fail(at, wrong);
+    return { ...entry, argv, cwd, read, writes };
   });
   const roots = nameRoots([
     ...readable.map((place) => ({ ...place, readable: true })),
@@ -293,6 +303,14 @@ function writePlace(config: ConfigFile<unknown>, text: string, at: ConfigPath): 
   const place = parent === undefined ? placeOf(config, path, at) : { path, realPath: join(parent, basename(path)) };
   if (isNeverWritten(place.realPath)) config.fail(at, `\`${text}\` ${NEVER}`);
   return { ...place, folder };
+}
+
+function writableFolder(config: ConfigFile<unknown>, text: string, at: ConfigPath): string {
+  const { realPath } = placeOf(config, text, at);
+  if (!statSync(realPath, { throwIfNoEntry: false })?.isDirectory()) config.fail(at, `\`${text}\` is no folder`);
+  if (isNeverWritten(realPath)) config.fail(at, `\`${text}\` ${NEVER}`);
+  if (contains(realPath, userHome(process.env))) config.fail(at, `\`${text}\` holds your home; name a folder in it`);
+  return realPath;
 }
 
 /** A word of a command: a path has the form that the disk has; a placeholder must be one, and none may choose the program. */

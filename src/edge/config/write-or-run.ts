@@ -38,3 +38,22 @@ export function conflictOf(
 }
 
 const isBelow = (folder: string, path: string): boolean => formOf(path).startsWith(`${formOf(folder)}/`);
+/** Why an entry cannot have the folders that it may change, or undefined. */
+export function problemOfWrites(entry: {
+  readonly argv: readonly string[];
+  readonly writes: readonly string[];
+  readonly preview: boolean;
+  readonly isolation: 'auto' | 'none';
+  readonly confirm: 'never' | 'first' | 'always';
+}): string | undefined {
+  const { argv, writes, preview, isolation, confirm } = entry;
+  const [program = ''] = argv;
+  if (preview && writes.length === 0) return '`preview` needs `writes`: the folders that the command changes';
+  if (preview && confirm === 'never') return '`preview` is for a yes: `confirm` must be `first` or `always`';
+  if (isolation === 'none' && writes.length > 0) return '`writes` says nothing where `isolation` is `none`';
+  if (writes.some((one) => writes.some((other) => other !== one && formOf(one).startsWith(`${formOf(other)}/`))))
+    return 'one folder of `writes` lies in another';
+  if (writes.some((folder) => isAbsolute(program) && formOf(program).startsWith(`${formOf(folder)}/`)))
+    return `\`${program}\` lies in a folder that may be written, so it must not be run`;
+  return undefined;
+}

@@ -13,6 +13,7 @@ import type { OwnRuns } from '../grants/own-runs.ts';
 import type { PipedInput } from '../grants/piped-input.ts';
 import type { SecretBook } from '../secrets/secret-book.ts';
 import type { CommandIsolation } from './shell/isolation.ts';
+import type { Previews } from './shell/preview/previews.ts';
 
 /** One call of a tool. */
 export interface ToolCallContext {
@@ -82,4 +83,6 @@ export interface ToolParts {
   /** How commands are kept away from the home; undefined: not at all on this machine. */
   readonly isolation: CommandIsolation | undefined;
   readonly secrets: Pick<SecretBook, 'given' | 'reveal' | 'masker'>;
+  /** Where what commands changed on a copy is kept, and why there is no copy here; empty when there can be. */
+  readonly preview: { readonly store: Previews; readonly problem: string };
 }

@@ -14,7 +14,9 @@ import { InHand, machineBoot } from '../../edge/runner/in-hand.ts';
 import { ToolRunner } from '../../edge/runner/runner.ts';
 import { SecretBook } from '../../edge/secrets/secret-book.ts';
 import { restoreOrigins } from '../../edge/tools/restore-origins.ts';
-import { findIsolation } from '../../edge/tools/shell/isolation.ts';
+import { type CommandIsolation, findIsolation } from '../../edge/tools/shell/isolation.ts';
+import { findPreviewProblem } from '../../edge/tools/shell/preview/find-preview.ts';
+import { Previews } from '../../edge/tools/shell/preview/previews.ts';
 import { toolset } from '../../edge/tools/toolset.ts';
 import { bothNames } from './both-names.ts';
 import { openEarlierShares } from './open-earlier-shares.ts';
@@ -39,6 +41,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     ...Object.values(config.secrets).flatMap(bothNames),
   ]);
   const isolation = await isolationOf(ground);
+  const preview = await openPreviews(ground, isolation);
   const reader = openReader(config, clock);
   ground.life.onStop('reader of documents', () => reader.close());
   const texts = new FileTexts(reader);
@@ -54,6 +57,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     now: () => journal.now(),
     isolation,
     secrets,
+    preview,
   });
   const blobs = await openBlobs(paths.blobs);
   const titleOf = (run: string) => journaled.open.get(run)?.record.ask?.text;
@@ -111,6 +115,23 @@ async function isolationOf({ home, config, log }: EdgeGround) {
       remedy: 'install bubblewrap, or run the edge as root with setpriv and unshare',
     });
   return isolation;
+}
+
+/** What commands changed on a copy; a commit that an earlier start has left half done is ended first. */
+async function openPreviews({ home, config, clock, log }: EdgeGround, isolation: CommandIsolation | undefined) {
+  const store = new Previews(homePaths(home).previews, config.limits.command_disk_bytes);
+  const { finished, takenBack, unclear } = await store.recover(clock.now());
+  if (finished + takenBack > 0)
+    log.warn('changes of commands that the last end cut off were finished or taken back', { finished, takenBack });
+  if (unclear > 0)
+    log.error('changes of a command that the last end cut off could be neither finished nor taken back', {
+      commands: unclear,
+      folder: homePaths(home).previews,
+    });
+  if (!config.execute.some((entry) => entry.preview)) return { store, problem: '' };
+  const problem = await findPreviewProblem(isolation);
+  if (problem) log.warn('commands with `preview` are asked for without one', { problem });
+  return { store, problem };
 }
 
 /** Real paths that no configuration opens: the home with its keys, the folder of the socket, the program itself. */

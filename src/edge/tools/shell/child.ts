@@ -9,7 +9,8 @@ import { AppError } from '../../../base/errors.ts';
 import { type Stdio, withOnly } from '../../../base/open-descriptors.ts';
 import { PROGRAM_PATH } from './find-program.ts';
 import { CHANGED, FIRST_DESCRIPTOR, READY, STATUS_FD } from './launcher.ts';
-import type { Launch } from './plan-launch.ts';
+import { HELD, type Launch } from './plan-launch.ts';
+import { ENDED } from './preview/overlay-script.ts';
 
 export interface ChildSpec {
   readonly launch: Launch;
@@ -17,6 +18,8 @@ export interface ChildSpec {
   readonly stdin: string;
   /** Most bytes of both streams together; the rest is dropped. */
   readonly maxOutput: number;
+  /** Sees what the command has left, before that goes; only of a launch that holds it. */
+  readonly onEnded?: (pid: number) => Promise<void>;
   /** Sees each piece of output. */
   readonly onOutput: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
 }
@@ -53,6 +56,15 @@ export function runChild(spec: ChildSpec, stop: AbortSignal, clock: Clock): Prom
     }
     const timers: (() => void)[] = [];
     const output = new Output(child, spec);
+    let failure: unknown;
+    output.onEnded = () => {
+      const seen = stopped || child.pid === undefined ? undefined : spec.onEnded?.(child.pid);
+      Promise.resolve(seen)
+        .catch((error: unknown) => {
+          failure = error;
+        })
+        .finally(() => release(child, launch));
+    };
     let exit: Omit<ChildExit, 'truncated'> | undefined;
     let stopped = false;
     const onStop = () => {
@@ -82,7 +94,8 @@ export function runChild(spec: ChildSpec, stop: AbortSignal, clock: Clock): Prom
     child.once('close', () => {
       finish();
       if (!exit) return;
-      if (output.begun || stopped) resolve({ ...exit, truncated: output.truncated });
+      if (failure !== undefined) reject(failure);
+      else if (output.begun || stopped) resolve({ ...exit, truncated: output.truncated });
       else
         reject(
           output.changed ? new AppError('FILE_CHANGED') : failed(output.said || 'its launcher ended without a word'),
@@ -98,7 +111,7 @@ export function runChild(spec: ChildSpec, stop: AbortSignal, clock: Clock): Prom
 const failed = (cause: unknown) => new AppError('COMMAND_FAILED_TO_START', {}, { cause });
 
 function start({ launch, env }: ChildSpec): ChildProcess {
-  const { file, words, argv0, cwd, uid, descriptors, launcher, home } = launch;
+  const { file, words, argv0, cwd, uid, gid, descriptors, launcher, home } = launch;
   const more = descriptors.map((one) => (typeof one === 'number' ? one : 'pipe'));
   const given: Stdio[] = ['pipe', 'pipe', 'pipe', launcher ? 'pipe' : 'ignore', ...more];
   const child = withOnly(given, (stdio) =>
@@ -108,22 +121,28 @@ function start({ launch, env }: ChildSpec): ChildProcess {
       detached: true,
       env: { PATH: PROGRAM_PATH, LANG: 'C.UTF-8', HOME: home, ...env },
       ...(argv0 === undefined ? {} : { argv0 }),
-      ...(uid === undefined ? {} : { uid, gid: uid }),
+      ...(uid === undefined ? {} : { uid, gid: gid ?? uid }),
     }),
   );
   descriptors.forEach((bytes, i) => {
     const to = child.stdio?.[FIRST_DESCRIPTOR + i] as Writable | null | undefined;
     if (typeof bytes === 'number' || !to) return;
     to.on('error', () => {});
-    to.end(bytes);
+    if (bytes !== HELD) to.end(bytes);
   });
   return child;
+}
+
+/** Lets go of what was held for the one who started it. */
+function release(child: ChildProcess, { descriptors }: Launch): void {
+  const held = descriptors.indexOf(HELD);
+  if (held >= 0) child.stdio[FIRST_DESCRIPTOR + held]?.destroy();
 }
 
 /** SIGTERM to the command: to all of its group, or to what the first process of its namespace has started. */
 function askToEnd(child: ChildProcess, depth: Launch['depth']): void {
   if (child.pid === undefined) return;
-  const below = depth === 0 ? [] : childrenOf(child.pid).flatMap(childrenOf);
+  const below = depth === 0 ? [] : childrenAt(child.pid, depth);
   // Nothing is there yet, or it cannot be told: then it ends at once.
   if (depth > 0 && below.length === 0) end(child);
   else for (const pid of depth === 0 ? [-child.pid] : below) send(pid, 'SIGTERM');
@@ -132,9 +151,13 @@ function askToEnd(child: ChildProcess, depth: Launch['depth']): void {
 /** All of it; a namespace ends with its first process, and that with the one that was started. */
 function end(child: ChildProcess): void {
   if (child.pid === undefined) return;
-  for (const pid of childrenOf(child.pid)) send(pid, 'SIGKILL');
+  for (let depth = 3; depth > 0; depth--) for (const pid of childrenAt(child.pid, depth)) send(pid, 'SIGKILL');
   send(-child.pid, 'SIGKILL');
 }
+
+/** So many processes below. */
+const childrenAt = (pid: number, depth: number): number[] =>
+  depth === 0 ? [pid] : childrenOf(pid).flatMap((child) => childrenAt(child, depth - 1));
 
 function childrenOf(pid: number): number[] {
   try {
@@ -164,6 +187,7 @@ function told(code: number | null, signal: string | null, { depth }: Launch): { 
 /** Hands out what fits and reads on what does not, so that the child never waits for its reader. What comes before the command is not its. */
 class Output {
   begun: boolean;
+  onEnded: () => void = () => {};
   changed = false;
   truncated = false;
   readonly #child: ChildProcess;
@@ -206,11 +230,13 @@ class Output {
   }
 
   #hear(words: string): void {
-    if (this.begun) return;
     this.#status = (this.#status + words).slice(0, 64);
     this.changed = this.#status === `${CHANGED}\n`;
-    if (this.#status !== `${READY}\n`) return;
-    this.begun = true;
-    for (const { stream, data } of this.#early.splice(0)) this.#spec.onOutput(stream, data);
+    if (!this.begun && this.#status.startsWith(`${READY}\n`)) {
+      this.begun = true;
+      for (const { stream, data } of this.#early.splice(0)) this.#spec.onOutput(stream, data);
+    }
+    // A launcher that holds a command which never began has nothing to show either.
+    if (this.#status.endsWith('\n') && this.#status.includes(ENDED)) this.onEnded();
   }
 }

@@ -2,8 +2,10 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type { Allowlist } from '../../allowlist/allowlist.ts';
+import { deniedBelow } from '../../allowlist/denied-below.ts';
 import type { OpenCommand, OpenPath } from '../../allowlist/open-command.ts';
 import { contains, type ExecuteEntry } from '../../config/edge-config.ts';
+import { isNeverWritten } from '../../config/never-written.ts';
 import type { Program } from './find-program.ts';
 import { isSystem } from './system-view.ts';
 
@@ -14,8 +16,16 @@ export interface CommandMounts {
   readonly checks: readonly string[];
   /** The paths that it shows beside the system, whatever they lead to. */
   readonly seen: readonly string[];
+  /** Whether a path lies in a folder of which the command sees a copy. */
+  readonly isCopied: (path: string) => boolean;
   /** Where the program is put, and those paths. */
   readonly binds: ReadonlySet<string>;
+}
+
+/** A folder that a command may change, and where what it changes lies: there, or in a copy. */
+export interface WritableFolder {
+  readonly path: string;
+  readonly from: string;
 }
 
 /**
@@ -30,22 +40,40 @@ export async function commandMounts(
   allow: Allowlist,
   entries: number,
   signal: AbortSignal,
+  writable: readonly WritableFolder[] = [],
 ): Promise<CommandMounts> {
   const given = new Map<string, OpenPath | undefined>();
   for (const path of await namedBy(entry, allow)) given.set(path, undefined);
+  for (const { path } of writable) given.set(path, undefined);
   given.set(opened.cwd.realPath, opened.cwd);
   for (const path of opened.paths.values()) given.set(path.realPath, path);
   const shown = [...given].filter(([path]) => !isSystem(path)).sort(([a], [b]) => a.length - b.length);
   const outermost = shown.filter(([path]) => !shown.some(([other]) => other !== path && contains(other, path)));
   const hidden = await Promise.all(outermost.map(([path]) => allow.deniedBelow(path, entries, signal)));
+  const closed = await Promise.all(
+    writable.map(({ path }) => deniedBelow(path, (one) => isNeverWritten(one), entries, signal)),
+  );
   const runs = isSystem(program.path) ? [] : ['--ro-bind', program.realPath, program.path];
+  const around = (path: string) => writable.find((folder) => contains(folder.path, path));
+  const bind = (path: string): string[] => {
+    const folder = around(path);
+    if (!folder) return ['--ro-bind', path, path];
+    return folder.path === path ? ['--bind', folder.from, path] : [];
+  };
+  // What lies in a copy is another file there. Which folder was copied is compared before.
+  const isCopied = (path: string) => around(path) !== undefined && around(path)?.from !== around(path)?.path;
   return {
     options: [
-      ...shown.flatMap(([path]) => ['--ro-bind', path, path]),
+      ...shown.flatMap(([path]) => bind(path)),
       ...runs,
+      // What a machine or a program takes its orders from may be seen there, and stays as it is.
+      ...closed.flat().flatMap(({ path }) => ['--ro-bind', path, path]),
       ...hidden.flat().flatMap(({ path, folder }) => (folder ? NO_FOLDER(path) : ['--dev-bind', '/dev/null', path])),
     ],
-    checks: shown.flatMap(([path, open]) => (open ? [`${open.stat.dev}:${open.stat.ino}`, path] : [])),
+    checks: shown.flatMap(([path, open]) =>
+      open && !isCopied(path) ? [`${open.stat.dev}:${open.stat.ino}`, path] : [],
+    ),
+    isCopied,
     seen: shown.map(([path]) => path),
     binds: new Set([...shown.map(([path]) => path), ...runs.slice(2)]),
   };

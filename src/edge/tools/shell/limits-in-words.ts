@@ -11,7 +11,7 @@ export function limitsInWords(
   seen: readonly string[],
 ): string[] {
   return [
-    ...apart(isolation, limits, seen),
+    ...apart(entry, isolation, limits, seen),
     entry.network || !isolation ? 'may use the network' : 'no network',
     ...bounds(isolation, limits),
     `at most ${limits.command_seconds} s and ${limits.command_output_bytes} bytes of output`,
@@ -19,7 +19,12 @@ export function limitsInWords(
   ];
 }
 
-function apart(isolation: CommandIsolation | undefined, limits: EdgeLimits, seen: readonly string[]): string[] {
+function apart(
+  { writes }: ExecuteEntry,
+  isolation: CommandIsolation | undefined,
+  limits: EdgeLimits,
+  seen: readonly string[],
+): string[] {
   if (!isolation) return ['not kept apart: it runs as Bowline itself, and reaches all that Bowline reaches'];
   if (isolation.kind === 'user') {
     const processes = isolation.namespaces ? 'sees no other process' : 'sees other processes';
@@ -27,8 +32,8 @@ function apart(isolation: CommandIsolation | undefined, limits: EdgeLimits, seen
   }
   return [
     'in bubblewrap: sees the system’s programs and what is named here, and no other process',
-    ...seen.map((path) => `reads ${path}`),
-    `writes nothing but a folder in memory of at most ${limits.command_disk_bytes} bytes, which goes with it`,
+    ...seen.map((path) => (writes.includes(path) ? `reads and changes ${path}` : `reads ${path}`)),
+    `writes ${writes.length > 0 ? 'beside that' : 'nothing but'} a folder in memory of at most ${limits.command_disk_bytes} bytes, which goes with it`,
   ];
 }
 

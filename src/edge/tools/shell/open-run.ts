@@ -8,7 +8,7 @@ import { contains } from '../../config/edge-config.ts';
 import type { ToolParts } from '../tool.ts';
 import { type CommandLook, type DecidingFile, isAsShown, lookAtCommand } from './command-effect.ts';
 import { programName } from './command-grant.ts';
-import { type CommandMounts, commandMounts } from './command-mounts.ts';
+import { type CommandMounts, commandMounts, type WritableFolder } from './command-mounts.ts';
 import { type ContentHashes, versionOf } from './content-hashes.ts';
 import { findProgram, type Program } from './find-program.ts';
 import type { CommandIsolation } from './isolation.ts';
@@ -50,16 +50,27 @@ export async function withOpenRun<T>(
   try {
     const program = await found;
     if (!parts.allow.mayRun(program.realPath)) throw new AppError('COMMAND_NOT_ALLOWED');
+    if (command.entry.writes.some((folder) => parts.allow.isDenied(folder))) throw new AppError('COMMAND_NOT_ALLOWED');
     const inView = isolation?.kind === 'bubblewrap';
     if (!inView) await mustShowNothingDenied(opened, parts, stop);
-    const { allow, limits } = parts;
-    const view = inView
-      ? await commandMounts(opened, command.entry, program, allow, limits.walk_entries, stop)
-      : undefined;
+    const writable = command.entry.writes.map((path) => ({ path, from: path }));
+    const view = inView ? await viewOf(run, opened, program, writable, stop) : undefined;
     return await act({ opened, program, view });
   } finally {
     await opened.close();
   }
+}
+
+/** What it sees in bubblewrap. @throws COMMAND_VIEW_TOO_LARGE, why the command was stopped */
+export function viewOf(
+  { parts, command }: JudgedRun,
+  opened: OpenCommand,
+  program: Program,
+  writable: readonly WritableFolder[],
+  stop: AbortSignal,
+): Promise<CommandMounts> {
+  const { allow, limits } = parts;
+  return commandMounts(opened, command.entry, program, allow, limits.walk_entries, stop, writable);
 }
 
 /** What it will do. The one who asked closes it. */
@@ -94,7 +105,8 @@ export function checksOf({ files }: CommandLook, { view }: OpenRun): string[] {
   ]);
 }
 
-function isShown(path: string, realPath: string, { seen, binds }: CommandMounts): boolean {
+function isShown(path: string, realPath: string, { seen, binds, isCopied }: CommandMounts): boolean {
+  if (isCopied(path) || isCopied(realPath)) return false;
   if (binds.has(path)) return true;
   const shows = (one: string) => isSystem(one) || seen.some((folder) => contains(folder, one));
   return shows(path) && shows(realPath);

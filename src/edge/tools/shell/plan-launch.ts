@@ -4,6 +4,7 @@ import type { CommandMounts } from './command-mounts.ts';
 import type { Program } from './find-program.ts';
 import { type CommandIsolation, userWords } from './isolation.ts';
 import { FIRST_DESCRIPTOR, LAUNCH, LAUNCH_AND_STAY } from './launcher.ts';
+import { IN_NAMESPACES, OVERLAY } from './preview/overlay-script.ts';
 import { scratch } from './system-view.ts';
 
 export interface Launch {
@@ -14,13 +15,25 @@ export interface Launch {
   readonly cwd: string;
   /** User of the first process; undefined: that of the edge. */
   readonly uid?: number | undefined;
+  /** Its group, where that is not called as the user. */
+  readonly gid?: number | undefined;
   /** From 4 on: descriptors of the edge that the command gets, or bytes that its launcher reads there. */
-  readonly descriptors: readonly (number | Uint8Array)[];
+  readonly descriptors: readonly (number | Uint8Array | typeof HELD)[];
   /** Whether a launcher tells how far it came. */
   readonly launcher: boolean;
   /** Processes between the one that is started and the command. */
-  readonly depth: 0 | 2;
+  readonly depth: 0 | 2 | 3;
   readonly home: string;
+}
+
+/** A descriptor that is closed when what a command has left was seen. */
+export const HELD = 'held';
+
+/** Folders that a command changes on a copy. */
+export interface OverlayLaunch {
+  /** An empty folder, in which the copies are made. */
+  readonly scratch: string;
+  readonly folders: readonly { readonly path: string; readonly check: string }[];
 }
 
 export interface LaunchParts {
@@ -35,6 +48,9 @@ export interface LaunchParts {
   /** Options of bubblewrap for the network; undefined where there shall be none. */
   readonly network: readonly string[] | undefined;
   readonly uid: number | undefined;
+  readonly gid?: number | undefined;
+  /** Undefined: it changes what it changes. Only in bubblewrap. */
+  readonly overlay?: OverlayLaunch | undefined;
   readonly memoryBytes: number;
   readonly processes: number;
   readonly diskBytes: number;
@@ -63,38 +79,46 @@ export function planLaunch(parts: LaunchParts): Launch {
 }
 
 function inBubblewrap(isolation: CommandIsolation & { kind: 'bubblewrap' }, parts: LaunchParts): Launch {
-  const { program, opened, view, network = [], uid, diskBytes } = parts;
-  const [, ...words] = opened.argv;
+  const { opened, network = [], view, uid, gid, overlay, diskBytes } = parts;
+  const words = [
+    ...isolation.options,
+    ...network,
+    ...[...scratch(diskBytes), '--dir', EMPTY_HOME, ...(view?.options ?? [])],
+    // The root is a file system in memory without a size: nothing may be written there.
+    ...['--remount-ro', '/', '--chdir', opened.cwd.realPath, '--', ...launched(parts)],
+  ];
+  const filter = isolation.filter ? [isolation.filter] : [];
+  const common = { cwd: '/', uid, gid, launcher: true, home: EMPTY_HOME };
+  if (!overlay) return { ...common, file: isolation.program, words, descriptors: filter, depth: 2 };
+  const [file = '', ...before] = IN_NAMESPACES;
+  const folders = overlay.folders.flatMap(({ check, path }) => [check, path]);
+  const made = ['/bin/sh', '-c', OVERLAY, 'sh', overlay.scratch, `${diskBytes}`, ...folders, '--'];
+  const whose = ['--uid', `${uid ?? process.getuid?.()}`, '--gid', `${gid ?? process.getgid?.()}`];
   return {
-    file: isolation.program,
-    words: [
-      ...isolation.options,
-      ...network,
-      ...[...scratch(diskBytes), '--dir', EMPTY_HOME, ...(view?.options ?? [])],
-      // The root is a file system in memory without a size: nothing may be written there.
-      ...['--remount-ro', '/', '--chdir', opened.cwd.realPath, '--'],
-      ...[
-        '/bin/sh',
-        '-c',
-        LAUNCH,
-        'sh',
-        ...limits(parts),
-        'unlimited',
-        ...(view?.checks ?? []),
-        ...parts.checks,
-        '--',
-        program.path,
-        ...words,
-      ],
-    ],
-    cwd: '/',
-    uid,
-    descriptors: isolation.filter ? [isolation.filter] : [],
-    launcher: true,
-    depth: 2,
-    home: EMPTY_HOME,
+    ...common,
+    file,
+    words: [...before, ...made, isolation.program, ...whose, ...words],
+    // The one that is held has a fixed number.
+    descriptors: [isolation.filter ?? new Uint8Array(), HELD],
+    depth: 3,
   };
 }
+
+/** The launcher of a command and what it becomes. */
+const launched = (parts: LaunchParts): string[] => [
+  ...[
+    '/bin/sh',
+    '-c',
+    LAUNCH,
+    'sh',
+    ...limits(parts),
+    'unlimited',
+    ...(parts.view?.checks ?? []),
+    ...parts.checks,
+    '--',
+  ],
+  ...[parts.program.path, ...parts.opened.argv.slice(1)],
+];
 
 const limits = ({ memoryBytes, processes }: LaunchParts): string[] => [
   `${Math.ceil(memoryBytes / 1024)}`,

@@ -1,28 +1,20 @@
 // shell.Run: one command that fits an entry of config.yaml, its output in pieces, its exit last.
 import { create } from '@bufbuild/protobuf';
-import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
+import { durationMs } from '@bufbuild/protobuf/wkt';
 import {
   type Effect as ApprovalEffect,
   EffectSchema as ApprovalEffectSchema,
+  type CommandEffect,
 } from '../../../../gen/bowline/approval/v1/approval_pb.ts';
-import {
-  ExitSchema,
-  OutputSchema,
-  OutputStream,
-  type RunRequest,
-  type RunResponse,
-  RunResponseSchema,
-  ShellService,
-} from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
-import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { type RunRequest, ShellService } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { OutputPieces } from '../../../base/output-pieces.ts';
 import type { AllowedCommand } from '../../allowlist/allowlist.ts';
-import { COMMAND_HINT, type CommandOrigin } from '../../egress/origins.ts';
+import type { Origins } from '../../egress/origins.ts';
 import { maskedOutput } from '../../secrets/masked-output.ts';
 import type { EdgeTool, Emit, ToolCallContext, ToolParts } from '../tool.ts';
-import { type ChildExit, GRACE_MS, LAST_WORDS_MS, runChild } from './child.ts';
-import { commandGrant, programName } from './command-grant.ts';
+import { GRACE_MS, LAST_WORDS_MS, runChild } from './child.ts';
+import { CommandAnswer } from './command-answer.ts';
 import { ContentHashes } from './content-hashes.ts';
 import type { CommandIsolation } from './isolation.ts';
 import {
@@ -36,6 +28,8 @@ import {
 } from './open-run.ts';
 import type { OwnUser } from './own-users.ts';
 import { planLaunch } from './plan-launch.ts';
+import { folderOwnerOf } from './preview/folder-owner.ts';
+import { tryCommand } from './preview/try-command.ts';
 import { networkView } from './system-view.ts';
 
 /** So long output waits for more. */
@@ -57,7 +51,7 @@ export function runTool(parts: ToolParts): EdgeTool {
         change: {
           entry: `execute ${entry.argv.join(' ')}`,
           confirm: entry.confirm,
-          show: () => show(run, call.signal),
+          show: () => show(run, { ...call, ends: undefined }),
         },
       };
     },
@@ -81,12 +75,23 @@ function isolationFor({ isolation }: ToolParts, { entry }: AllowedCommand): Comm
   return isolation;
 }
 
-const show = (run: JudgedRun, signal: AbortSignal): Promise<ApprovalEffect> =>
-  withOpenRun(run, signal, async (open) => {
-    const { effect, close } = await lookAtRun(run, open, signal);
-    await close();
-    return create(ApprovalEffectSchema, { effect: { case: 'command', value: effect } });
-  });
+/** What it would do; with `preview`, what it did on a copy. */
+async function show(run: JudgedRun, call: CommandCall): Promise<ApprovalEffect> {
+  const stop = stopSignal(run.parts, run.request, call);
+  try {
+    return await withOpenRun(run, stop.signal, async (open) => {
+      const look = await lookAtRun(run, open, stop.signal);
+      try {
+        const tried = run.command.entry.preview ? await tryCommand(run, open, look, stop.signal) : look.effect;
+        return create(ApprovalEffectSchema, { effect: { case: 'command', value: tried } });
+      } finally {
+        await look.close();
+      }
+    });
+  } finally {
+    stop.clear();
+  }
+}
 
 async function work(run: JudgedRun, call: CommandCall, emit: Emit, shown: ApprovalEffect | undefined): Promise<void> {
   // All that is done for a command is its time, also what is looked through before it begins.
@@ -117,8 +122,10 @@ async function runAsShown(
 ): Promise<void> {
   if (!shown) return runOpened(run, open, user, call, stop, emit, []);
   if (shown.effect.case !== 'command') throw new AppError('APPROVAL_CHANGED');
-  const looked = await mustBeAsShown(run, open, shown.effect.value, stop);
+  const effect = shown.effect.value;
+  const looked = await mustBeAsShown(run, open, effect, stop);
   try {
+    if (effect.preview) return await commitTried(run, open, effect, call.origins, emit);
     const checks = run.isolation ? checksOf(looked, open) : [];
     await mustBeUnchanged(looked);
     await runOpened(run, open, user, call, stop, emit, checks);
@@ -128,6 +135,21 @@ async function runAsShown(
   } finally {
     await looked.close();
   }
+}
+
+/** What it did on a copy is done to its folders; it does not run again. @throws APPROVAL_CHANGED, PREVIEW_UNCLEAR */
+async function commitTried(
+  { parts, command }: JudgedRun,
+  { opened }: OpenRun,
+  effect: CommandEffect,
+  origins: Origins,
+  emit: Emit,
+): Promise<void> {
+  const { tried } = await parts.preview.store.commit(effect);
+  const answer = new CommandAnswer(command.entry, opened.argv, origins, emit);
+  const printed = answer.shared ? tried.output : [];
+  for (const { stream, data } of printed) await answer.output(stream, Buffer.from(data, 'base64'), true);
+  await answer.exit(tried, tried.elapsedMs);
 }
 
 async function runOpened(
@@ -143,6 +165,7 @@ async function runOpened(
   const { entry } = command;
   const env = parts.secrets.given(entry.env);
   const stdin = typeof entry.stdin === 'string' ? parts.secrets.reveal(entry.stdin) : request.stdin;
+  const owner = await folderOwnerOf(entry.writes, isolation);
   const launch = planLaunch({
     program,
     opened,
@@ -150,35 +173,18 @@ async function runOpened(
     view,
     checks,
     network: entry.network ? await networkView() : undefined,
-    uid: user?.uid,
+    // What may change folders runs as the one they belong to.
+    uid: owner.uid ?? user?.uid,
+    gid: owner.gid,
     memoryBytes: limits.command_memory_bytes,
     processes: limits.command_processes,
     diskBytes: limits.command_disk_bytes,
   });
-  const shared = entry.output === 'share';
-  const origin: CommandOrigin = {
-    kind: 'command',
-    name: programName(opened.argv),
-    grant: shared ? commandGrant(entry) : undefined,
-  };
-  if (!shared) {
-    call.origins.note({
-      field: 'output.data',
-      why: 'NO_GRANT',
-      name: origin.name,
-      size: SizeClass.UNSPECIFIED,
-      hint: COMMAND_HINT,
-    });
-  }
+  const answer = new CommandAnswer(entry, opened.argv, call.origins, emit);
   let ended = false;
-  const send = async (event: RunResponse['event']) => {
-    if (event.value) call.origins.set(event.value, origin);
-    await emit(create(RunResponseSchema, { event }), ended ? 'soon' : undefined);
-  };
   const pieces = new OutputPieces(parts.clock, { waitMs: PIECE_MS, inOrder: true });
   const sent = (async () => {
-    for await (const { stream, data } of pieces)
-      await send({ case: 'output', value: create(OutputSchema, { stream: STREAMS[stream], data }) });
+    for await (const { stream, data } of pieces) await answer.output(stream, data, ended);
   })();
   // Awaited below; until then nobody waits for it.
   sent.catch(() => {});
@@ -192,7 +198,7 @@ async function runOpened(
       stdin,
       maxOutput: parts.limits.command_output_bytes,
       // Of a command whose output stays here not even the number of pieces is told.
-      onOutput: (stream, data) => shared && output.add(stream, data),
+      onOutput: (stream, data) => answer.shared && output.add(stream, data),
     },
     stop,
     parts.clock,
@@ -201,20 +207,10 @@ async function runOpened(
     output.end();
   });
   await sent;
-  const elapsed = parts.clock.monotonic() - began;
-  await send({ case: 'exit', value: create(ExitSchema, shared ? exitFields(exit, elapsed) : {}) });
+  await answer.exit(exit, parts.clock.monotonic() - began);
   // One that had ended by itself was not stopped, however late that was seen.
   if (exit.stopped) stop.throwIfAborted();
 }
-
-const STREAMS = { stdout: OutputStream.STDOUT, stderr: OutputStream.STDERR } as const;
-
-const exitFields = ({ code, signal, truncated }: ChildExit, elapsedMs: number) => ({
-  code,
-  signal,
-  truncated,
-  elapsed: durationFromMs(Math.round(elapsedMs)),
-});
 
 /** A command is stopped so long before its call ends that its last words and its exit still come back. */
 const BEFORE_DEADLINE_MS = GRACE_MS + LAST_WORDS_MS + 500;

@@ -1,0 +1,49 @@
+// One change of a preview, as it is kept between the preview and the commit. Pure.
+
+/** What has a name: a file, a folder, a symbolic link. */
+export interface PlannedState {
+  readonly kind: 'file' | 'folder' | 'link';
+  /** Permission bits; of a link 0. */
+  readonly mode: number;
+  /** SHA-256 in hex of what a file holds, or where a link leads; empty for a folder. */
+  readonly sha256: string;
+  readonly bytes: number;
+  /** Where a link leads. */
+  readonly target?: string;
+  /** Of what is there already: which one it is. */
+  readonly device?: string;
+  readonly inode?: string;
+  /** And whose. */
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export interface PlannedChange {
+  /** Which of the folders of the plan. */
+  readonly folder: number;
+  /** Below that folder. */
+  readonly path: string;
+  readonly before?: PlannedState;
+  readonly after?: PlannedState;
+}
+
+/** Whether what is there is what it should be. */
+export function isState(now: PlannedState | undefined, wanted: PlannedState | undefined): boolean {
+  if (!now || !wanted) return now === wanted;
+  const same = now.kind === wanted.kind && now.mode === wanted.mode && now.sha256 === wanted.sha256;
+  return same && (wanted.inode === undefined || (now.inode === wanted.inode && now.device === wanted.device));
+}
+
+/** The same without which one it is: what will be there is made anew. */
+export function stateToCome({ kind, mode, sha256, bytes, target }: PlannedState): PlannedState {
+  return { kind, mode, sha256, bytes, ...(target === undefined ? {} : { target }) };
+}
+
+/** The change that takes a change back. What it puts there again is another inode. */
+export function inverse({ folder, path, before, after }: PlannedChange): PlannedChange {
+  const again = before && {
+    ...stateToCome(before),
+    ...(before.uid === undefined ? {} : { uid: before.uid, gid: before.gid! }),
+  };
+  return { folder, path, ...(after ? { before: stateToCome(after) } : {}), ...(again ? { after: again } : {}) };
+}

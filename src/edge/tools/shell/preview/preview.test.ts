@@ -1,0 +1,252 @@
+// A command that is tried on a copy, in a real overlay and real bubblewrap: what is shown, that no leaves everything as it was, and that yes
+// does exactly what was shown.
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import {
+  type Effect as ApprovalEffect,
+  type CommandEffect,
+  FileAction,
+} from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
+import { RunRequestSchema, type RunResponse } from '../../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { type EdgeRig, edgeFolder, edgeRig } from '../../../../../test/support/edge-rig.ts';
+import { Origins } from '../../../egress/origins.ts';
+import { findBubblewrapIsolation } from '../isolation.ts';
+import { OwnUsers } from '../own-users.ts';
+import { runTool } from '../run.ts';
+import { findPreviewProblem } from './find-preview.ts';
+import { Previews, StepEnded } from './previews.ts';
+
+const root = process.getuid?.() === 0;
+const FIRST = 60_600 + (process.pid % 90);
+const OWNER = 61_234;
+const isolation = await findBubblewrapIsolation(root ? new OwnUsers(FIRST) : undefined);
+const problem = await findPreviewProblem(isolation);
+
+beforeEach((context) => {
+  if (problem !== '') context.skip(problem);
+});
+
+/** What is in a folder, byte for byte, with what the system says of each file but the time of its last read. */
+function tree(dir: string, below = ''): string[] {
+  return readdirSync(join(dir, below)).flatMap((name) => {
+    const path = join(below, name);
+    const { mode, mtimeMs, uid, ino } = lstatSync(join(dir, path));
+    const is = lstatSync(join(dir, path));
+    const held = is.isFile()
+      ? readFileSync(join(dir, path), 'base64')
+      : is.isSymbolicLink()
+        ? readlinkSync(join(dir, path))
+        : '';
+    return [
+      `${path} ${mode.toString(8)} ${uid} ${ino} ${mtimeMs} ${held}`,
+      ...(is.isDirectory() ? tree(dir, path) : []),
+    ];
+  });
+}
+
+function giveAway(path: string): void {
+  if (root) chownSync(path, OWNER, OWNER);
+  if (lstatSync(path).isDirectory()) for (const name of readdirSync(path)) giveAway(join(path, name));
+}
+
+const FILES = {
+  'work/a.txt': 'one\ntwo\n',
+  'work/你好.txt': '旧\n',
+  'work/gone.txt': 'away\n',
+  'work/old/x.txt': 'x\n',
+  'work/old/deep/y.txt': 'y\n',
+  'work/kept.txt': 'kept\n',
+  'work/.env': 'SECRET=1\n',
+};
+
+async function start(script: string, more = '') {
+  const dir = edgeFolder(FILES);
+  chmodSync(dir, 0o755);
+  const work = join(dir, 'work');
+  giveAway(work);
+  writeFileSync(join(dir, 'run.sh'), script);
+  const rig = await edgeRig(dir, {
+    config: `allow:\n  read: [${work}]\n  execute:\n    - {argv: [sh, ${dir}/run.sh], cwd: ${work}, writes: [${work}], preview: true, confirm: always, output: share${more}}\n`,
+    isolation: async () => isolation,
+  });
+  onTestFinished(() => rig.close());
+  return { dir, work, rig, ...prepared(rig, ['sh', join(dir, 'run.sh')]) };
+}
+
+function prepared(rig: EdgeRig, argv: string[]) {
+  const call = {
+    run: 'r',
+    recipient: '',
+    deadlineMs: undefined,
+    signal: new AbortController().signal,
+    origins: new Origins(),
+  };
+  const { change, work: act } = runTool(rig.parts).prepare(create(RunRequestSchema, { argv }), call);
+  const run = async (shown?: ApprovalEffect) => {
+    const messages: RunResponse[] = [];
+    const failure = await act(async (message) => void messages.push(message as RunResponse), shown).then(
+      () => '',
+      (error: { reason?: string }) => error.reason ?? String(error),
+    );
+    const exit = messages.flatMap(({ event }) => (event.case === 'exit' ? [event.value.code] : []))[0];
+    const out = messages.flatMap(({ event }) => (event.case === 'output' ? [event.value.data] : []));
+    return { failure, exit, out: Buffer.concat(out).toString() };
+  };
+  return { run, show: () => change!.show() };
+}
+
+const command = ({ effect }: ApprovalEffect): CommandEffect => {
+  if (effect.case !== 'command') throw new Error('another effect');
+  return effect.value;
+};
+
+const ACTIONS = new Map<number, string>(Object.entries(FileAction).map(([name, action]) => [Number(action), name]));
+
+const MIXED = `echo three >> a.txt; echo 新 > 你好.txt; rm gone.txt; rm -r old; mkdir old; echo z > old/z.txt; chmod 600 kept.txt
+mkdir new; echo made > new/made.txt; chmod 755 new/made.txt; ln -s made.txt new/link; cat .env; echo said; exit 3`;
+
+test('what it rewrites, deletes and makes is shown; no leaves the folder byte for byte; yes does exactly that', async () => {
+  const { work, show, run } = await start(MIXED);
+  const before = tree(work);
+  const shown = await show();
+  expect(tree(work)).toEqual(before);
+  const { preview, noPreview } = command(shown);
+  expect(noPreview).toBe('');
+  expect(preview).toMatchObject({ exitCode: 3, signal: '', output: 'said\n' });
+  const told = preview!.changes.map(({ action, path }) => `${ACTIONS.get(action)} ${path}`);
+  expect(told.sort()).toEqual(
+    [
+      ...['CHANGE work/a.txt', 'CHANGE work/kept.txt', 'CHANGE work/你好.txt', 'CREATE work/new/link'],
+      ...['CREATE work/new/made.txt', 'CREATE work/old/z.txt', 'DELETE work/gone.txt', 'DELETE work/old/deep'],
+      ...['DELETE work/old/deep/y.txt', 'DELETE work/old/x.txt', 'MAKE_FOLDER work/new'],
+    ].sort(),
+  );
+  const of = (path: string) => preview!.changes.find((change) => change.path === path)!;
+  expect(of('work/a.txt').diff).toBe('@@ -1,2 +1,3 @@\n one\n two\n+three\n');
+  expect(of('work/new/link').diff).toContain('+symbolic link to made.txt');
+  expect(of('work/kept.txt')).toMatchObject({ before: { mode: 0o644 }, after: { mode: 0o600 }, diff: '' });
+  expect(await run(shown)).toEqual({ failure: '', exit: 3, out: 'said\n' });
+  expect(readFileSync(join(work, 'a.txt'), 'utf8')).toBe('one\ntwo\nthree\n');
+  expect(readFileSync(join(work, 'new/link'), 'utf8')).toBe('made\n');
+  expect(readdirSync(join(work, 'old'))).toEqual(['z.txt']);
+  expect(existsSync(join(work, 'gone.txt'))).toBe(false);
+  expect(lstatSync(join(work, 'kept.txt')).mode & 0o777).toBe(0o600);
+  expect(readFileSync(join(work, '.env'), 'utf8')).toBe('SECRET=1\n');
+  if (root) expect(lstatSync(join(work, 'new/made.txt')).uid).toBe(OWNER);
+  // It does not run, and nothing is done, a second time for the same yes.
+  const after = tree(work);
+  expect((await run(shown)).failure).toBe('APPROVAL_CHANGED');
+  expect(tree(work)).toEqual(after);
+}, 30_000);
+
+test('a file that changed, came or went between preview and yes: nothing is done', async () => {
+  const { work, show, run } = await start('echo three >> a.txt; rm gone.txt; echo n > n.txt');
+  for (const change of [
+    () => writeFileSync(join(work, 'a.txt'), 'one\nTWO\n'),
+    () => writeFileSync(join(work, 'n.txt'), 'mine\n'),
+    () => {
+      writeFileSync(join(work, 'gone.txt'), 'else\n');
+    },
+  ]) {
+    const shown = await show();
+    change();
+    const before = tree(work);
+    expect((await run(shown)).failure).toBe('APPROVAL_CHANGED');
+    expect(tree(work)).toEqual(before);
+  }
+}, 30_000);
+
+test('what cannot be shown and done again is refused, and changes nothing', async () => {
+  for (const [script, what] of [
+    ['mkfifo pipe', 'a device, a pipe or a socket'],
+    ['ln -s /etc/passwd link', 'a link that leads out of its folder'],
+    ['ln -s ../../x link', 'a link that leads out of its folder'],
+    ['echo x > .netrc', 'a file that is out of reach'],
+    ['mkdir .git; echo x > .git/config', 'a file that is out of reach'],
+    ['echo x > run; chmod 4755 run', 'a program that runs as another user'],
+  ] as const) {
+    const { work, show } = await start(script);
+    const before = tree(work);
+    await expect(show()).rejects.toMatchObject({ reason: 'PREVIEW_REFUSED', message: expect.stringContaining(what) });
+    expect(tree(work)).toEqual(before);
+  }
+}, 60_000);
+
+test('what it writes on a copy has a bound', async () => {
+  const { work, show } = await start(
+    'head -c 9000000 /dev/zero > big 2> /dev/null; stat -c %s big',
+    '}\nlimits: {command_disk_bytes: 1048576',
+  );
+  const before = tree(work);
+  const { preview } = command(await show());
+  expect(tree(work)).toEqual(before);
+  expect(Number(preview?.output)).toBeGreaterThan(0);
+  expect(Number(preview?.output)).toBeLessThanOrEqual(1 << 20);
+}, 30_000);
+
+test('where there is no preview it is said why, and after the yes it changes its folders itself', async () => {
+  const { work, rig, show } = await start('echo three >> a.txt; echo x > ../outside; cat .env; echo over > .env');
+  const parts = { ...rig.parts, preview: { ...rig.parts.preview, problem: 'no overlays on the moon' } };
+  const shown = await show();
+  expect(command(shown).preview?.changes).toHaveLength(1);
+  const without = prepared({ ...rig, parts }, ['sh', join(work, '../run.sh')]);
+  const effect = command(await without.show());
+  expect([effect.noPreview, effect.preview]).toEqual(['no overlays on the moon', undefined]);
+  expect(effect.limits).toContain(`reads and changes ${work}`);
+  expect((await without.run(await without.show())).failure).toBe('');
+  expect(readFileSync(join(work, 'a.txt'), 'utf8')).toBe('one\ntwo\nthree\n');
+  expect(readFileSync(join(work, '.env'), 'utf8')).toBe('SECRET=1\n');
+  expect(existsSync(join(work, '../outside'))).toBe(false);
+}, 30_000);
+
+test('a commit that ends in the middle is finished at the next start, or taken back where a file changed since', async () => {
+  const { dir, work, rig, show } = await start(MIXED);
+  const before = tree(work).map(whatIsThere);
+  for (const [at, meddle] of [
+    [2, true],
+    [5, false],
+  ] as const) {
+    const shown = command(await show());
+    const ended = rig.parts.preview.store.commit(shown, (done) => {
+      if (done === at) throw new StepEnded();
+    });
+    await expect(ended).rejects.toBeInstanceOf(StepEnded);
+    expect(tree(work).map(whatIsThere)).not.toEqual(before);
+    if (meddle) {
+      mkdirSync(join(work, 'new'));
+      writeFileSync(join(work, 'new/mine'), '');
+    }
+    const again = new Previews(join(dir, 'home/previews'), 1 << 26);
+    const { finished, takenBack, unclear } = await again.recover(Date.now());
+    expect([finished, takenBack, unclear]).toEqual(meddle ? [0, 1, 0] : [1, 0, 0]);
+    if (meddle) {
+      expect(
+        tree(work)
+          .map(whatIsThere)
+          .filter((line) => !line.startsWith('new')),
+      ).toEqual(before);
+      rmSync(join(work, 'new'), { recursive: true });
+    }
+  }
+  expect(readFileSync(join(work, 'a.txt'), 'utf8')).toBe('one\ntwo\nthree\n');
+  expect(readdirSync(join(work, 'old'))).toEqual(['z.txt']);
+}, 30_000);
+
+/** Without inode and time: what was taken back is made anew. */
+const whatIsThere = (line: string): string => {
+  const [path, mode, uid, , , held] = line.split(' ');
+  return [path, mode, uid, held].join(' ');
+};

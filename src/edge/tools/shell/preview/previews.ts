@@ -1,0 +1,279 @@
+// What commands changed when they were tried, kept until the owner has answered: a folder for each with a plan and the bytes it needs. A
+// commit that a kill has cut off is finished at the next start, or taken back where it cannot be.
+import { createHash, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import {
+  copyFile,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { toBinary } from '@bufbuild/protobuf';
+import { type CommandEffect, CommandEffectSchema } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
+import { AppError } from '../../../../base/errors.ts';
+import { doChange, isNow, mustBeAsBefore } from './commit-plan.ts';
+import { openPlaceIn, stateAt } from './folder-place.ts';
+import { inverse, type PlannedChange } from './planned-change.ts';
+
+/** A folder of a plan, and which one it was. */
+export interface PlannedFolder {
+  readonly path: string;
+  readonly device: string;
+  readonly inode: string;
+}
+
+/** How the command ended that was tried, and what it printed. */
+export interface TriedCommand {
+  readonly code: number;
+  readonly signal: string;
+  readonly truncated: boolean;
+  readonly elapsedMs: number;
+  readonly output: readonly { readonly stream: 'stdout' | 'stderr'; readonly data: string }[];
+}
+
+export interface PreviewPlan {
+  readonly folders: readonly PlannedFolder[];
+  readonly changes: readonly PlannedChange[];
+  readonly tried: TriedCommand;
+}
+
+const PLAN = 'plan.json';
+/** Its presence says that the commit has begun; each line that one more change is done. */
+const PROGRESS = 'progress';
+const DRAFT = 'draft-';
+/** Longer than any question waits. */
+const MOST_AGE_MS = 8 * 86_400_000;
+
+export class Previews {
+  readonly #dir: string;
+  readonly #maxBytes: number;
+
+  /** @param maxBytes of what one plan keeps: what comes, and what it replaces */
+  constructor(dir: string, maxBytes: number) {
+    this.#dir = dir;
+    this.#maxBytes = maxBytes;
+  }
+
+  async draft(): Promise<PreviewDraft> {
+    const dir = join(this.#dir, `${DRAFT}${randomBytes(8).toString('hex')}`);
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    return new PreviewDraft(dir, this.#maxBytes, (effect) => join(this.#dir, keyOf(effect)));
+  }
+
+  /** Undefined when nothing was kept for this effect. */
+  async planOf(effect: CommandEffect): Promise<PreviewPlan | undefined> {
+    return readPlan(join(this.#dir, keyOf(effect)));
+  }
+
+  /**
+   * Does exactly what was shown, all or none as far as each change can be taken back.
+   * @throws APPROVAL_CHANGED when something is not as it was; nothing is changed then. PREVIEW_UNCLEAR when it could not be taken back
+   */
+  async commit(effect: CommandEffect, step: (done: number) => void = () => {}): Promise<PreviewPlan> {
+    const dir = join(this.#dir, keyOf(effect));
+    const plan = await readPlan(dir);
+    if (!plan) throw new AppError('APPROVAL_CHANGED');
+    const tops = await openTops(plan.folders);
+    try {
+      const paths = pathsOf(tops);
+      const gone = new Set<string>();
+      for (const change of plan.changes) {
+        const at = `${change.folder}/${change.path}`;
+        // Where something goes first, nothing is there by then.
+        if (!gone.has(at)) await mustBeAsBefore(paths, change);
+        if (!change.after) gone.add(at);
+        await this.#keepBefore(dir, paths, change);
+      }
+      const progress = await open(join(dir, PROGRESS), 'a', 0o600);
+      try {
+        await syncFolder(dir);
+        await this.#goOn(dir, paths, plan, 0, progress, step);
+      } finally {
+        await progress.close();
+      }
+    } finally {
+      await closeAll(tops);
+    }
+    await rm(dir, { recursive: true, force: true });
+    return plan;
+  }
+
+  async discard(effect: CommandEffect): Promise<void> {
+    await rm(join(this.#dir, keyOf(effect)), { recursive: true, force: true });
+  }
+
+  /** Ends what an earlier start has begun. @returns how many commits were finished and taken back; the rest is left to the owner */
+  async recover(now: number): Promise<{ finished: number; takenBack: number; unclear: number }> {
+    const told = { finished: 0, takenBack: 0, unclear: 0 };
+    for (const name of await readdir(this.#dir).catch(() => [])) {
+      const dir = join(this.#dir, name);
+      const done = await doneOf(dir);
+      if (done !== undefined) told[await this.#recoverOne(dir, done)]++;
+      else if (name.startsWith(DRAFT) || now - (await stat(dir)).mtimeMs > MOST_AGE_MS)
+        await rm(dir, { recursive: true, force: true });
+    }
+    return told;
+  }
+
+  async #recoverOne(dir: string, done: number): Promise<'finished' | 'takenBack' | 'unclear'> {
+    const plan = await readPlan(dir);
+    if (!plan) return 'unclear';
+    let tops: FileHandle[] = [];
+    try {
+      tops = await openTops(plan.folders);
+      const paths = pathsOf(tops);
+      const next = plan.changes[done];
+      const from = next && (await isNow(paths, next, next.after)) ? done + 1 : done;
+      const progress = await open(join(dir, PROGRESS), 'a', 0o600);
+      try {
+        await this.#goOn(dir, paths, plan, from, progress, () => {});
+      } finally {
+        await progress.close();
+      }
+      await rm(dir, { recursive: true, force: true });
+      return 'finished';
+    } catch (error) {
+      return error instanceof AppError && error.reason === 'APPROVAL_CHANGED' ? 'takenBack' : 'unclear';
+    } finally {
+      await closeAll(tops);
+    }
+  }
+
+  /** The changes from one on; where one cannot be done, all are taken back. */
+  async #goOn(
+    dir: string,
+    tops: readonly string[],
+    { changes }: PreviewPlan,
+    from: number,
+    progress: FileHandle,
+    step: (done: number) => void,
+  ): Promise<void> {
+    const content = (sha256: string) => join(dir, sha256);
+    let done = from;
+    try {
+      for (; done < changes.length; done++) {
+        step(done);
+        await doChange(tops, changes[done]!, content);
+        await progress.appendFile('.');
+        await progress.datasync();
+      }
+    } catch (cause) {
+      if (cause instanceof StepEnded) throw cause;
+      try {
+        for (const change of changes.slice(0, done).reverse()) await doChange(tops, inverse(change), content);
+      } catch (error) {
+        throw new AppError('PREVIEW_UNCLEAR', {}, { cause: error });
+      }
+      await rm(dir, { recursive: true, force: true });
+      throw new AppError('APPROVAL_CHANGED', {}, { cause });
+    }
+  }
+
+  /** What a change replaces or removes, so that it can be put back. */
+  async #keepBefore(dir: string, tops: readonly string[], { folder, path, before }: PlannedChange): Promise<void> {
+    if (before?.kind !== 'file') return;
+    const place = await openPlaceIn(tops[folder]!, path);
+    if (!place) throw new AppError('APPROVAL_CHANGED');
+    try {
+      await copyIn(dir, place.path, before.sha256);
+    } finally {
+      await place.folder.close();
+    }
+  }
+}
+
+/** Ends a commit as a kill would, in tests. */
+export class StepEnded extends Error {}
+
+/** A plan in the making. */
+export class PreviewDraft {
+  readonly #dir: string;
+  readonly #placeOf: (effect: CommandEffect) => string;
+  #left: number;
+
+  constructor(dir: string, maxBytes: number, placeFor: (effect: CommandEffect) => string) {
+    this.#dir = dir;
+    this.#left = maxBytes;
+    this.#placeOf = placeFor;
+  }
+
+  /** @param from a file that holds what comes. @throws PREVIEW_REFUSED when it is too much */
+  async keep({ before, after }: PlannedChange, from: string): Promise<void> {
+    for (const state of [before, after]) if (state?.kind === 'file') this.#left -= state.bytes;
+    if (this.#left < 0) throw new AppError('PREVIEW_REFUSED', { what: 'more bytes than limits.command_disk_bytes' });
+    if (after?.kind === 'file') await copyIn(this.#dir, from, after.sha256);
+  }
+
+  /** Keeps it for the answer. */
+  async finish(effect: CommandEffect, plan: PreviewPlan): Promise<void> {
+    await writeFile(join(this.#dir, PLAN), JSON.stringify(plan), { mode: 0o600, flush: true });
+    await syncFolder(this.#dir);
+    const place = this.#placeOf(effect);
+    await rm(place, { recursive: true, force: true });
+    await rename(this.#dir, place);
+  }
+
+  async close(): Promise<void> {
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
+
+const keyOf = (effect: CommandEffect): string =>
+  createHash('sha256').update(toBinary(CommandEffectSchema, effect)).digest('hex');
+
+async function readPlan(dir: string): Promise<PreviewPlan | undefined> {
+  const text = await readFile(join(dir, PLAN), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as PreviewPlan);
+}
+
+/** How many changes were done; undefined where no commit has begun. */
+const doneOf = (dir: string): Promise<number | undefined> =>
+  stat(join(dir, PROGRESS)).then(
+    ({ size }) => size,
+    () => undefined,
+  );
+
+/** @throws FILE_CHANGED when it holds something else by now */
+async function copyIn(dir: string, from: string, sha256: string): Promise<void> {
+  const to = join(dir, sha256);
+  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  const state = await stateAt(to);
+  if (state?.sha256 !== sha256) throw new AppError('FILE_CHANGED');
+  const file = await open(to, 'r+');
+  await file.sync().finally(() => file.close());
+}
+
+/** @throws APPROVAL_CHANGED when one is another folder by now */
+async function openTops(folders: readonly PlannedFolder[]): Promise<FileHandle[]> {
+  const tops: FileHandle[] = [];
+  for (const { path, device, inode } of folders) {
+    const top = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch(
+      () => undefined,
+    );
+    const found = await top?.stat({ bigint: true });
+    if (top) tops.push(top);
+    if (!found || `${found.dev}` !== device || `${found.ino}` !== inode) {
+      await closeAll(tops);
+      throw new AppError('APPROVAL_CHANGED');
+    }
+  }
+  return tops;
+}
+
+const pathsOf = (tops: readonly FileHandle[]): string[] => tops.map(({ fd }) => `/proc/self/fd/${fd}`);
+
+async function closeAll(tops: readonly FileHandle[]): Promise<void> {
+  await Promise.all(tops.map((top) => top.close()));
+}
+
+async function syncFolder(dir: string): Promise<void> {
+  const folder = await open(dir, constants.O_RDONLY | constants.O_DIRECTORY);
+  await folder.sync().finally(() => folder.close());
+}
