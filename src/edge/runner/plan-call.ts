@@ -1,6 +1,7 @@
 // What is to be done for a call, judged by its letters: its work, what the owner allowed of it, or why the owner must be asked first.
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { Approval } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import type { Approval, Effect as ApprovalEffect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { AppError } from '../../base/errors.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import type { ApprovalDesk, AskedCall } from '../approvals/approval-desk.ts';
 import { type Judgement, judgeCall } from '../approvals/judge-call.ts';
@@ -42,7 +43,7 @@ export function planCall(
 }
 
 /** Asks the owner, or waits in line for that. @param inPlace does something of the call in a place and a time of its own */
-export function askOwner(
+export async function askOwner(
   desk: AskingDesk,
   { call, digest: params, signal }: Execution,
   { change, reason, cover }: NonNullable<CallPlan['asks']>,
@@ -51,6 +52,18 @@ export function askOwner(
 ): Promise<AskedCall> {
   const { run, job, idempotencyKey: key, method, taints } = call;
   const { entry } = change;
-  const show = () => inPlace(() => change.show());
-  return desk.ask({ run, job, key, method, params, entry, taints, reason, cover, signal, show, waits });
+  let shown: ApprovalEffect | undefined;
+  const show = async () => {
+    shown = await inPlace(() => change.show());
+    return shown;
+  };
+  try {
+    return await desk.ask({ run, job, key, method, params, entry, taints, reason, cover, signal, show, waits });
+  } catch (error) {
+    if (shown && error instanceof AppError && NO.has(error.reason)) await change.discard?.(shown);
+    throw error;
+  }
 }
+
+/** After these no yes comes any more. */
+const NO: ReadonlySet<string> = new Set(['APPROVAL_DENIED', 'APPROVAL_EXPIRED', 'APPROVALS_OVER', 'CANCELED']);

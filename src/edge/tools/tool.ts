@@ -44,6 +44,8 @@ export interface Change {
    * @throws what the work would throw before it changes anything
    */
   readonly show: () => Promise<ApprovalEffect>;
+  /** Lets go of what was kept for a yes that will not come. */
+  readonly discard?: (shown: ApprovalEffect) => Promise<void>;
 }
 
 /** A request that was judged by its letters. */

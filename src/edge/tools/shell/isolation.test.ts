@@ -151,6 +151,19 @@ describe.each(KINDS)('%s', (name, isolation) => {
     await rig.close();
   }, 30_000);
 
+  test('stopped at whatever moment of its start, nothing of it stays', async () => {
+    const long = script('long', 'sleep 60');
+    const rig = await start();
+    for (let turns = 0; turns < 64; turns = turns * 2 + 1) {
+      const answer = rig.call(run, { argv: [long] }, { run: `r${turns}` });
+      for (let turn = 0; turn < turns * 8; turn++) await new Promise(setImmediate);
+      rig.runner.cancel(`r${turns}/0/0`, 1n);
+      expect((await answer).failure).toBe('CANCELED');
+    }
+    await vi.waitFor(() => expect(aliveWith(long)).toEqual([]), { timeout: 10_000 });
+    await rig.close();
+  }, 60_000);
+
   test('a command that handles SIGTERM may say its last words', async () => {
     const polite = script('polite', `trap 'echo bye; exit 7' TERM; echo hi; while :; do sleep 0.1; done`);
     const rig = await start();

@@ -52,6 +52,9 @@ export function runTool(parts: ToolParts): EdgeTool {
           entry: `execute ${entry.argv.join(' ')}`,
           confirm: entry.confirm,
           show: () => show(run, { ...call, ends: undefined }),
+          discard: async ({ effect }) => {
+            if (effect.case === 'command' && effect.value.preview) await parts.preview.store.discard(effect.value);
+          },
         },
       };
     },

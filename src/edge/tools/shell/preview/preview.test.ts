@@ -105,7 +105,7 @@ function prepared(rig: EdgeRig, argv: string[]) {
     const out = messages.flatMap(({ event }) => (event.case === 'output' ? [event.value.data] : []));
     return { failure, exit, out: Buffer.concat(out).toString() };
   };
-  return { run, show: () => change!.show() };
+  return { run, show: () => change!.show(), discard: (shown: ApprovalEffect) => change!.discard!(shown) };
 }
 
 const command = ({ effect }: ApprovalEffect): CommandEffect => {
@@ -150,6 +150,21 @@ test('what it rewrites, deletes and makes is shown; no leaves the folder byte fo
   const after = tree(work);
   expect((await run(shown)).failure).toBe('APPROVAL_CHANGED');
   expect(tree(work)).toEqual(after);
+}, 30_000);
+
+test('what is kept for a yes is gone after a no, and the oldest goes where there are too many', async () => {
+  const { dir, rig, show, discard, run } = await start('echo three >> a.txt; date +%N > n.txt');
+  const kept = () => readdirSync(join(dir, 'home/previews'));
+  const shown = await show();
+  expect(kept()).toHaveLength(1);
+  await discard(shown);
+  expect(kept()).toEqual([]);
+  expect((await run(shown)).failure).toBe('APPROVAL_CHANGED');
+  for (let n = 0; n < 40; n++) mkdirSync(join(dir, `home/previews/${n}`));
+  const last = await show();
+  expect(kept().length).toBeLessThanOrEqual(32);
+  expect((await run(last)).failure).toBe('');
+  expect(rig.fatal).toEqual([]);
 }, 30_000);
 
 test('a file that changed, came or went between preview and yes: nothing is done', async () => {

@@ -48,6 +48,9 @@ const PLAN = 'plan.json';
 /** Its presence says that the commit has begun; each line that one more change is done. */
 const PROGRESS = 'progress';
 const DRAFT = 'draft-';
+/** Plans that wait at most, and how many of the largest they may be together. The oldest goes, and is asked anew. */
+const MOST_PLANS = 32;
+const MOST_LARGEST = 8;
 /** Longer than any question waits. */
 const MOST_AGE_MS = 8 * 86_400_000;
 
@@ -62,6 +65,7 @@ export class Previews {
   }
 
   async draft(): Promise<PreviewDraft> {
+    await this.#makeRoom();
     const dir = join(this.#dir, `${DRAFT}${randomBytes(8).toString('hex')}`);
     await mkdir(dir, { recursive: true, mode: 0o700 });
     return new PreviewDraft(dir, this.#maxBytes, (effect) => join(this.#dir, keyOf(effect)));
@@ -105,6 +109,33 @@ export class Previews {
     return plan;
   }
 
+  async #makeRoom(): Promise<void> {
+    const plans: { dir: string; bytes: number; at: number }[] = [];
+    for (const name of await readdir(this.#dir).catch(() => [])) {
+      const dir = join(this.#dir, name);
+      if (name.startsWith(DRAFT) || (await doneOf(dir)) !== undefined) continue;
+      const sizes = await Promise.all((await readdir(dir).catch(() => [])).map((file) => sizeOf(join(dir, file))));
+      const bytes = sizes.reduce((sum, size) => sum + size, 0);
+      plans.push({
+        dir,
+        bytes,
+        at: await stat(dir).then(
+          ({ mtimeMs }) => mtimeMs,
+          () => 0,
+        ),
+      });
+    }
+    plans.sort((a, b) => a.at - b.at);
+    let bytes = plans.reduce((sum, plan) => sum + plan.bytes, 0);
+    while (plans.length >= MOST_PLANS || bytes > (MOST_LARGEST - 1) * this.#maxBytes) {
+      const oldest = plans.shift();
+      if (!oldest) return;
+      bytes -= oldest.bytes;
+      await rm(oldest.dir, { recursive: true, force: true });
+    }
+  }
+
+  /** What was kept for an effect that the owner does not want. */
   async discard(effect: CommandEffect): Promise<void> {
     await rm(join(this.#dir, keyOf(effect)), { recursive: true, force: true });
   }
@@ -232,6 +263,12 @@ async function readPlan(dir: string): Promise<PreviewPlan | undefined> {
   const text = await readFile(join(dir, PLAN), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as PreviewPlan);
 }
+
+const sizeOf = (file: string): Promise<number> =>
+  stat(file).then(
+    ({ size }) => size,
+    () => 0,
+  );
 
 /** How many changes were done; undefined where no commit has begun. */
 const doneOf = (dir: string): Promise<number | undefined> =>
