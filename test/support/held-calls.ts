@@ -31,6 +31,8 @@ export function sessionOf(rig: EdgeRig) {
   return {
     ...told,
     sink,
+    send: <D extends DescMethod>(method: D, request: MessageInitShape<D['input']>, how: CallOptions) =>
+      send(method, request, how, systemClock),
     /** Sends a write; resolves when it has its answer, or is held. */
     write: (
       path: string,

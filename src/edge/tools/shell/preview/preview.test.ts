@@ -14,14 +14,19 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import {
   type Effect as ApprovalEffect,
   type CommandEffect,
   FileAction,
 } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
-import { RunRequestSchema, type RunResponse } from '../../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import {
+  RunRequestSchema,
+  type RunResponse,
+  ShellService,
+} from '../../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { type EdgeRig, edgeFolder, edgeRig } from '../../../../../test/support/edge-rig.ts';
+import { answer, pendingOf, reasonOf, sessionOf } from '../../../../../test/support/held-calls.ts';
 import { Origins } from '../../../egress/origins.ts';
 import { findBubblewrapIsolation } from '../isolation.ts';
 import { OwnUsers } from '../own-users.ts';
@@ -78,12 +83,15 @@ async function start(script: string, more = '') {
   const work = join(dir, 'work');
   giveAway(work);
   writeFileSync(join(dir, 'run.sh'), script);
-  const rig = await edgeRig(dir, {
-    config: `allow:\n  read: [${work}]\n  execute:\n    - {argv: [sh, ${dir}/run.sh], cwd: ${work}, writes: [${work}], preview: true, confirm: always, output: share${more}}\n`,
-    isolation: async () => isolation,
-  });
-  onTestFinished(() => rig.close());
-  return { dir, work, rig, ...prepared(rig, ['sh', join(dir, 'run.sh')]) };
+  const config = `allow:\n  read: [${work}]\n  execute:\n    - {argv: [sh, ${dir}/run.sh], cwd: ${work}, writes: [${work}], preview: true, confirm: always, output: share${more}}\n`;
+  const rig = await edgeRig(dir, { config, isolation: async () => isolation });
+  let open = true;
+  const close = async () => {
+    if (open) await rig.close();
+    open = false;
+  };
+  onTestFinished(close);
+  return { dir, work, rig, config, close, ...prepared(rig, ['sh', join(dir, 'run.sh')]) };
 }
 
 function prepared(rig: EdgeRig, argv: string[]) {
@@ -165,6 +173,26 @@ test('what is kept for a yes is gone after a no, and the oldest goes where there
   expect(kept().length).toBeLessThanOrEqual(32);
   expect((await run(last)).failure).toBe('');
   expect(rig.fatal).toEqual([]);
+}, 30_000);
+
+test('a preview waits for its yes over a restart of the box, and nothing runs a second time', async () => {
+  const { dir, work, rig, config, close } = await start('date +%s%N > n.txt; cat n.txt');
+  const request = { argv: ['sh', join(dir, 'run.sh')] };
+  await sessionOf(rig).send(ShellService.method.run, request, { run: 'r', key: 'k' });
+  const [asked] = pendingOf(rig);
+  const { effect } = asked!.effect!;
+  const said = effect.case === 'command' ? effect.value.preview!.output : '';
+  expect(said).toMatch(/^[0-9]+\n$/);
+  await close();
+  const again = await edgeRig(dir, { config, isolation: async () => isolation });
+  onTestFinished(() => again.close());
+  const session = sessionOf(again);
+  await session.send(ShellService.method.run, request, { run: 'r', key: 'k', epoch: 2n });
+  expect(pendingOf(again)).toMatchObject([{ id: asked!.id }]);
+  expect(existsSync(join(work, 'n.txt'))).toBe(false);
+  await answer(again, true);
+  await vi.waitFor(() => expect(session.results.map(reasonOf)).toEqual(['done']), { timeout: 10_000 });
+  expect(readFileSync(join(work, 'n.txt'), 'utf8')).toBe(said);
 }, 30_000);
 
 test('a file that changed, came or went between preview and yes: nothing is done', async () => {
