@@ -16,18 +16,8 @@ const CONFIG = 'allow:\n  write: [{path: DIR/docs/a.txt, confirm: always}]\nlimi
 const HOUR = 3_600_000;
 const step = fc.record({
   kind: fc.constantFrom(
-    'send',
-    'send',
-    'send',
-    'allow',
-    'allow',
-    'deny',
-    'stale',
-    'edit',
-    'cancel',
-    'wait',
-    'kill',
-    'stop',
+    ...(['send', 'send', 'send', 'send', 'allow', 'allow', 'allow', 'edit', 'edit', 'edit'] as const),
+    ...(['deny', 'stale', 'cancel', 'wait', 'kill', 'stop'] as const),
   ),
   n: fc.nat(2),
 });
@@ -164,6 +154,9 @@ class Play {
   }
 }
 
+/** The file changes between the yes and what was shown; then it is asked anew. */
+const CHANGED = (['send', 'edit', 'allow', 'allow'] as const).map((kind) => ({ kind, n: 0 }));
+
 const runOf = (n: number) => `r${n % 2}`;
 const jobOf = (n: number) => `${runOf(n)}/0/${n}`;
 
@@ -176,6 +169,6 @@ test('whatever happens, only what the owner allowed is done, as it was shown, an
       for (const [n, { state }] of play.known) expect(play.approvalOf(n) !== undefined).toBe(state === 'asked');
       await play.rig.close();
     }),
-    { numRuns: Number(process.env.CRASH_RUNS ?? 40) },
+    { numRuns: Number(process.env.CRASH_RUNS ?? 20), examples: [[CHANGED]] },
   );
-});
+}, 60_000);
