@@ -1,7 +1,7 @@
 // What is said when a command leaves a run: what stayed on the box and how to share it, or how to find a run that goes on.
 import { type GetStatusResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { type Outcome, type Source, type Withheld, WithheldReason } from '../../gen/bowline/run/v1/run_pb.ts';
-import { effectTitle } from './approvals/effect-lines.ts';
+import { approvalTitle, typedId } from './approvals/approval-view.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import type { OfferedShares } from './offered-shares.ts';
@@ -93,8 +93,8 @@ export function leftOpen(err: Printer, { run, sent, approval, approvals, late, e
   const where = approval ? 'waits for your approval' : late ? 'had no answer in its time, which ends it' : open;
   err.line(`run ${run} ${where}`);
   for (const each of approvals.values()) {
-    err.quoted(`  to ${effectTitle(each.effect)}`);
-    err.line(`    bowline approvals show ${each.id}`);
+    err.quoted(`  to ${approvalTitle(each)}`);
+    err.line(`    bowline approvals show ${typedId(each)}`);
   }
   if (approval) err.line(`  bowline approvals ${approvals.size > 0 ? 'allow ID, or deny ID' : `ls --run ${run}`}`);
   err.line(sent ? `  bowline runs watch ${run}` : '  bowline queue ls');

@@ -22,8 +22,10 @@ beforeAll(async () => {
     'notes.md': `# Notes\n\nSome words first.\n${SENTENCE}\nNothing else.\n`,
     '笔记.md': `# 笔记\n\n${CHINESE}\n其他事情以后再说。\n`,
     'log.txt': '',
+    '计划.txt': '旧的一行\n',
   });
-  stack.write('home/config.yaml', `allow:\n  write:\n    - path: ${stack.docs}/log.txt\n      confirm: never\n`);
+  const entry = (name: string, confirm: string) => `    - { path: ${stack.docs}/${name}, confirm: ${confirm} }\n`;
+  stack.write('home/config.yaml', `allow:\n  write:\n${entry('log.txt', 'never')}${entry('计划.txt', 'always')}`);
   stack.env.OPENAI_API_KEY = 'a-secret-of-a-provider';
   const { ready, program } = await stack.up('--set', 'BOWLINE_WEB_BRAVE_KEY=a-secret-of-a-provider');
   expect(ready).toMatchObject({ control: stack.url, home: stack.home, model: 'rules' });
@@ -145,6 +147,38 @@ test('a write that config.yaml lists word for word happens, once for its key; ot
   expect(await stack.cli(['call', 'fs.Write', '--data', other])).toMatchObject({ code: 5 });
   expect(readdirSync(stack.docs)).not.toContain('other.txt');
   expect(await stack.cli(['call', 'shell.Run', '--data', '{"argv":["true"]}'])).toMatchObject({ code: 5 });
+});
+
+test('a write that asks waits for the owner: shown as it is, done once it is allowed, and not when it is denied', async () => {
+  const data = JSON.stringify({ path: 'docs/计划.txt', text: '新的一行\n', mode: 'WRITE_MODE_REPLACE' });
+  const waiting = async (): Promise<{ id: string; digest: string }> => {
+    const found = await vi.waitFor(
+      async () => {
+        const all = await json('approvals', 'ls');
+        expect(all).toHaveLength(1);
+        return all;
+      },
+      { timeout: 30_000, interval: 200 },
+    );
+    return found[0];
+  };
+  const denied = stack.spawnCli(['call', 'fs.Write', '--data', data]);
+  const first = await waiting();
+  expect((await stack.cli(['approvals', 'show', first.id])).stdout).toContain('    -旧的一行\n    +新的一行\n');
+  expect((await stack.cli(['status'])).stdout).toContain('1 call waits for your yes');
+  expect((await stack.cli(['approvals', 'allow', first.id])).code).toBe(2);
+  expect((await stack.cli(['approvals', 'deny', first.id.slice(-8)])).code).toBe(0);
+  expect((await denied.ended).code).toBe(5);
+  expect(stack.read('docs/计划.txt')).toBe('旧的一行\n');
+
+  const allowed = stack.spawnCli(['call', 'fs.Write', '--data', data]);
+  const second = await waiting();
+  const other = await stack.cli(['approvals', 'allow', second.id, '--digest', first.digest]);
+  expect(other.stderr).toContain('APPROVAL_CHANGED');
+  expect((await stack.cli(['approvals', 'allow', second.id, '--digest', second.digest.slice(0, 12)])).code).toBe(0);
+  expect((await allowed.ended).code).toBe(0);
+  expect(stack.read('docs/计划.txt')).toBe('新的一行\n');
+  expect((await stack.cli(['approvals', 'ls', '--all'])).stdout).toMatch(/denied[\s\S]*allowed/);
 });
 
 test('chat answers line by line from a pipe', async () => {

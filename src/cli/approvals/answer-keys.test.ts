@@ -112,7 +112,7 @@ const waiting = (n: number, more: Partial<Approval> = {}): Approval => ({
   }),
   ...more,
 });
-const step = (...all: Approval[]): AskedStep => ({ first: all[0]!, waiting: all, all: all.length });
+const step = (...all: Approval[]): AskedStep => ({ first: all[0]!, waiting: all, number: 1, all: all.length });
 
 test('only y, a and r are a yes, and only where what happens can be shown', () => {
   const two = step(waiting(1), waiting(2));

@@ -1,6 +1,7 @@
 // One approval on one screen: what will happen, for which run, since when and until when. Pure.
 import { type Approval, ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { isWhole } from '../short-id.ts';
 import { agoText, countText, timeText } from '../units.ts';
 import { effectRows, effectTitle, hashText, isShowable, RowMaker, type ViewRows } from './effect-lines.ts';
 import { hasUnseen, seenSentence, seenWord, UNSEEN_NOTE } from './seen-text.ts';
@@ -32,7 +33,7 @@ export function approvalView(approval: Approval, { columns, rows, now, number = 
   if (unseen || about.hasUnseen) note.words('', UNSEEN_NOTE, 'yellow');
   return {
     lines: [...lines, ...note.shown.lines, ...about.lines],
-    isCut: isCut || about.isCut,
+    isCut,
     hasUnseen: note.count > 0,
   };
 }
@@ -45,10 +46,11 @@ function aboutRows(approval: Approval, columns: number, now: number, whole: bool
     const words = TAINTS[taint];
     if (words !== undefined) rows.words('this run', words, taint === Taint.UNTRUSTED ? 'yellow' : undefined);
   }
-  if (reason) rows.row('asked since', seenSentence(reason));
+  if (reason) rows.row('because', seenSentence(reason));
   rows.row('for the ask', title ? `“${seenSentence(title)}”` : 'it was not asked on this box');
   rows.row('call', `${seenWord(method.slice(method.lastIndexOf('.') + 1))}, job ${seenWord(job || run)}`);
-  rows.words('state', approvalState(approval, now), STYLES[approval.state]);
+  const isPending = approval.state === ApprovalState.PENDING;
+  rows.words(isPending ? 'waits' : 'state', approvalState(approval, now), STYLES[approval.state]);
   rows.row('id', `${seenWord(id)}, digest ${hashText(digest)}`, 'dim');
   return { ...rows.shown, hasUnseen: hasUnseen(title + reason) };
 }
@@ -65,12 +67,12 @@ const STYLES: Readonly<Partial<Record<ApprovalState, 'yellow' | 'green' | 'red'>
   [ApprovalState.DENIED]: 'red',
 };
 
-/** `waits since 3 min ago; ends 2026-12-01 12:00:00 (in 23 h)`. */
+/** `asked 3 min ago; silence is a no in 23 h (2026-12-01 12:00:00)`. */
 export function approvalState(approval: Approval, now: number): string {
   const { state, createTime, expireTime, endTime } = approval;
   if (state === ApprovalState.PENDING) {
-    const end = expireTime ? `; ends ${timeText(expireTime)} (${agoText(expireTime, now)}) as a no` : '';
-    return `asked ${agoText(createTime, now)}, waits for your answer${end}`;
+    const end = expireTime ? `; silence is a no ${agoText(expireTime, now)} (${timeText(expireTime)})` : '';
+    return `asked ${agoText(createTime, now)}${end}`;
   }
   return `${approvalEnd(approval)}${endTime ? `, ${timeText(endTime)}` : ''}`;
 }
@@ -94,6 +96,13 @@ export function approvalEnd({ state, scope, answeredBy }: Approval): string {
   }
 }
 
+/** What it does in a few words; of one that is over only its method may be known. */
+export const approvalTitle = ({ effect, state, method }: Approval): string =>
+  effect || state === ApprovalState.PENDING ? effectTitle(effect) : seenWord(method.slice(method.lastIndexOf('.') + 1));
+
+/** What a person types of its id. */
+export const typedId = ({ id }: Approval): string => (isWhole(id) ? id.slice(-8) : id);
+
 /** How many wait, and where they are; empty for none. */
 export const waitingText = (count: number): string =>
   count === 0 ? '' : `${countText(count, 'call waits', 'calls wait')} for your yes: bowline approvals ls`;
@@ -104,6 +113,9 @@ export const isAllowable = (approval: Approval): boolean =>
 
 /** Whether a yes for the whole run would count: after foreign text each call asks. */
 export const mayAllowRun = ({ taints }: Approval): boolean => !taints.includes(Taint.UNTRUSTED);
+
+/** Where a call stands in its step. */
+export const placeInStep = ({ job }: Approval): number => Number(job.split('/')[2] ?? 0) || 0;
 
 /** The run and the step whose calls belong together. */
 export const stepOf = ({ run, job }: Approval): string => {

@@ -9,6 +9,8 @@ export interface AskedStep {
   readonly first: Approval;
   /** With the first one. */
   readonly waiting: readonly Approval[];
+  /** Which one the first is, from 1. */
+  readonly number: number;
   /** Of the step, also those that were answered. */
   readonly all: number;
 }
@@ -53,7 +55,7 @@ export function choiceOf(key: string, { first, waiting }: AskedStep): AnswerChoi
 }
 
 /** `allow 1 of 3, change docs/notes.md? [y/N/a/d/r/w/?] `. */
-export function questionLine({ first, waiting, all }: AskedStep, columns: number): string {
+export function questionLine({ first, waiting, number, all }: AskedStep, columns: number): string {
   const can = isAllowable(first);
   const several = waiting.length > 1;
   const letters = [
@@ -66,7 +68,7 @@ export function questionLine({ first, waiting, all }: AskedStep, columns: number
     '?',
   ];
   const end = `? [${letters.join('/')}] `;
-  const what = all > 1 ? `${all - waiting.length + 1} of ${all}, ` : '';
+  const what = all > 1 ? `${number} of ${all}, ` : '';
   return `${cutToWidth(`allow ${what}${effectTitle(first.effect)}`, Math.max(columns - end.length - 1, 20))}${end}`;
 }
 

@@ -6,7 +6,7 @@ import type { Side } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { pages } from '../listing.ts';
 import { wholeId } from '../short-id.ts';
-import { effectTitle } from './effect-lines.ts';
+import { approvalTitle } from './approval-view.ts';
 
 /** Among so many a part of an id is looked up. */
 const MOST = 5_000;
@@ -41,9 +41,9 @@ export async function listApprovals(edge: Side, wish: ApprovalsWish, io?: CliIo)
 /** Throws NOT_FOUND, and USAGE when several are meant. */
 export async function foundApproval(edge: Side, typed: string): Promise<Approval> {
   const id = await wholeId(typed, 'approval', async () =>
-    (await listApprovals(edge, { limit: MOST, all: true, run: '' })).map(({ id, effect }) => ({
-      id,
-      about: effectTitle(effect).slice(0, 60),
+    (await listApprovals(edge, { limit: MOST, all: true, run: '' })).map((each) => ({
+      id: each.id,
+      about: approvalTitle(each).slice(0, 60),
     })),
   );
   const { approval } = await edge.client(LocalService).getApproval({ id });

@@ -1,14 +1,17 @@
 // Asks the owner at the terminal, step by step: shows what waits, takes keys, sends the answers. What is answered elsewhere, ends or comes
 // anew meanwhile changes the question that stands there.
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Approval, type ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { toAppError } from '../../contract/errors.ts';
 import type { CliIo } from '../io.ts';
 import { canRedraw } from '../live-line.ts';
 import { Printer } from '../output.ts';
 import { AnswerKeys } from './answer-keys.ts';
-import { approvalEnd, approvalView, stepOf } from './approval-view.ts';
+import { approvalEnd, approvalTitle, approvalView, placeInStep, stepOf, typedId } from './approval-view.ts';
 import { type AskedStep, choiceOf, keyWords, questionLine } from './choice.ts';
-import { effectTitle } from './effect-lines.ts';
+
+/** How long it is waited for other calls of a step before it is shown. */
+const GATHER_MS = 400;
 
 export interface QuestionParts {
   readonly io: CliIo;
@@ -36,6 +39,8 @@ export class ApprovalQuestions {
   #changed = new AbortController();
   #asking: Promise<void> | undefined;
   #over = false;
+  /** Whether it was waited for the others of a step. */
+  #gathered = false;
 
   constructor(parts: QuestionParts) {
     this.#parts = parts;
@@ -55,8 +60,11 @@ export class ApprovalQuestions {
       this.#waiting.set(approval.id, approval);
       for (const ids of before ? this.#shown.values() : []) ids.delete(approval.id);
     } else {
-      if (!this.#waiting.delete(approval.id)) return;
-      if (!this.#answered.has(approval.id)) this.#ended.push(approval);
+      if (!before) return;
+      this.#waiting.delete(approval.id);
+      // Of what is over the edge need not tell again what it would have done.
+      const effect = approval.effect ?? before.effect;
+      if (!this.#answered.has(approval.id)) this.#ended.push(effect ? { ...approval, effect } : approval);
     }
     this.#changed.abort();
     if (this.#waiting.size > 0) this.#asking ??= this.#ask();
@@ -102,6 +110,13 @@ export class ApprovalQuestions {
     this.#tellEnded();
     const step = this.#over ? undefined : this.#step();
     if (!step) return false;
+    if (step.fresh.length > 0 && !this.#gathered) {
+      // Calls of one step come one after the other.
+      await pause(GATHER_MS);
+      this.#gathered = !signal.aborted;
+      return true;
+    }
+    this.#gathered = false;
     this.#showNew(step);
     const quiet = await keys.silence(signal);
     if (quiet === 'leave') return this.#leave();
@@ -115,25 +130,30 @@ export class ApprovalQuestions {
     return true;
   }
 
-  /** The calls of the step that is asked about; undefined when nothing waits. */
-  #step(): AskedStep | undefined {
-    const [first] = this.#waiting.values();
-    if (!first) return undefined;
-    const step = stepOf(first);
-    const rest = [...this.#waiting.values()].filter((each) => each !== first && stepOf(each) === step);
-    const shown = this.#shown.get(step) ?? new Set();
-    const fresh = [first, ...rest].filter(({ id }) => !shown.has(id)).length;
-    return { first, waiting: [first, ...rest], all: shown.size + fresh };
+  /** The calls of the step that is asked about: as they were shown, then the new ones as the step has them; undefined when nothing waits. */
+  #step(): (AskedStep & { readonly fresh: readonly Approval[] }) | undefined {
+    const [some] = this.#waiting.values();
+    if (!some) return undefined;
+    const shown = this.#shownOf(some);
+    const all = [...this.#waiting.values()].filter((each) => stepOf(each) === stepOf(some));
+    const old = [...shown].flatMap((id) => all.find((each) => each.id === id) ?? []);
+    const fresh = all.filter(({ id }) => !shown.has(id)).sort((one, other) => placeInStep(one) - placeInStep(other));
+    const waiting = [...old, ...fresh];
+    const first = waiting[0] ?? some;
+    const number = old[0] ? [...shown].indexOf(first.id) + 1 : shown.size + 1;
+    return { first, waiting, fresh, number, all: shown.size + fresh.length };
   }
 
-  #showNew({ first, waiting }: AskedStep): void {
-    const step = stepOf(first);
-    const shown = this.#shown.get(step) ?? new Set();
-    this.#shown.set(step, shown);
-    for (const approval of waiting) {
-      if (shown.has(approval.id)) continue;
-      shown.add(approval.id);
-      this.#show(approval, this.#parts.io.stderr.rows ?? 24, shown.size > 1 ? `${shown.size}: ` : '');
+  #shownOf(approval: Approval): Set<string> {
+    const shown = this.#shown.get(stepOf(approval)) ?? new Set();
+    this.#shown.set(stepOf(approval), shown);
+    return shown;
+  }
+
+  #showNew({ fresh, all }: AskedStep & { readonly fresh: readonly Approval[] }): void {
+    for (const approval of fresh) {
+      const shown = this.#shownOf(approval).add(approval.id);
+      this.#show(approval, this.#parts.io.stderr.rows ?? 24, all > 1 ? `${shown.size}: ` : '');
     }
   }
 
@@ -169,7 +189,7 @@ export class ApprovalQuestions {
       for (const now of await this.#parts.send(which, allow, scope)) {
         this.#waiting.delete(now.id);
         this.#err.quoted(
-          `${approvalEnd(now)}: ${effectTitle(now.effect)}`,
+          `${approvalEnd(now)}: ${approvalTitle(now)}`,
           now.state === ApprovalState.ALLOWED ? 'green' : 'yellow',
         );
       }
@@ -177,24 +197,27 @@ export class ApprovalQuestions {
       const { message, reason } = toAppError(error);
       this.#err.line(`it was not answered: ${message} (${reason})`, 'red');
       // What still waits is told anew by the edge, or stays in the list.
-      for (const { id } of which) {
-        this.#waiting.delete(id);
-        this.#answered.delete(id);
-        this.#err.line(`  see: bowline approvals show ${id}`);
+      for (const each of which) {
+        this.#waiting.delete(each.id);
+        this.#answered.delete(each.id);
+        this.#err.line(`  see: bowline approvals show ${typedId(each)}`);
       }
     }
   }
 
   #tellEnded(): void {
     for (const each of this.#ended.splice(0))
-      this.#err.quoted(`${approvalEnd(each)}, so it is not asked any more: ${effectTitle(each.effect)}`, 'yellow');
+      this.#err.quoted(`${approvalEnd(each)}, so it is not asked any more: ${approvalTitle(each)}`, 'yellow');
   }
 
   #leave(begin = ''): false {
     this.#over = true;
     this.#parts.io.stderr.write(begin);
-    const [one] = this.#waiting.keys();
-    this.#err.line(`left open; answer it with: bowline approvals allow ${one ?? 'ID'}, or deny`, 'yellow');
+    const [one] = this.#waiting.values();
+    this.#err.line(
+      `left open; answer it with: bowline approvals allow ${one ? typedId(one) : 'ID'}, or deny`,
+      'yellow',
+    );
     this.#parts.left();
     return false;
   }

@@ -9,8 +9,7 @@ import { plain } from '../plain.ts';
 import { resumed } from '../resumed.ts';
 import { timeText } from '../units.ts';
 import { canBeAsked } from './answer-keys.ts';
-import { approvalEnd } from './approval-view.ts';
-import { effectTitle } from './effect-lines.ts';
+import { approvalEnd, approvalTitle } from './approval-view.ts';
 import { ApprovalQuestions } from './questions.ts';
 import { sendAnswers } from './send-answers.ts';
 
@@ -63,6 +62,6 @@ function lines({ stdout, env }: CliIo, { json }: { readonly json?: boolean }): (
   return (each) => {
     if (json) return out.json(plain(ApprovalSchema, each));
     const time = each.state === ApprovalState.PENDING ? each.createTime : each.endTime;
-    out.quoted(`${timeText(time)}  ${each.id}  ${approvalEnd(each)}: ${effectTitle(each.effect)}`);
+    out.quoted(`${timeText(time)}  ${each.id}  ${approvalEnd(each)}: ${approvalTitle(each)}`);
   };
 }

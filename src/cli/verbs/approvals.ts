@@ -11,8 +11,14 @@ import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { AnswerKeys, canBeAsked } from '../approvals/answer-keys.ts';
-import { approvalEnd, approvalView, isAllowable, mayAllowRun } from '../approvals/approval-view.ts';
-import { effectTitle } from '../approvals/effect-lines.ts';
+import {
+  approvalEnd,
+  approvalTitle,
+  approvalView,
+  isAllowable,
+  mayAllowRun,
+  typedId,
+} from '../approvals/approval-view.ts';
 import { foundApproval, listApprovals } from '../approvals/find-approval.ts';
 import { seenSentence } from '../approvals/seen-text.ts';
 import { sendAnswers } from '../approvals/send-answers.ts';
@@ -115,7 +121,7 @@ async function list(io: CliIo, options: LsOptions): Promise<void> {
     idColumn('id', ({ id }) => id, found),
     timeColumn('asked', ({ createTime }) => createTime),
     ...(all ? [STATE] : [timeColumn<Approval>('ends', ({ expireTime }) => expireTime, { leaves: 2 })]),
-    { heading: 'what', text: ({ effect }) => effectTitle(effect), least: 24 },
+    { heading: 'what', text: approvalTitle, least: 24 },
     { heading: 'for the ask', text: ({ title }) => seenSentence(title) || '-', least: 10, leaves: 1 },
     { heading: 'run', text: ({ run }) => run, onlyWide: true },
   ];
@@ -139,7 +145,7 @@ async function show(io: CliIo, typed: string, options: ShowOptions): Promise<voi
   if (options.json) return out.json(plain(ApprovalSchema, approval));
   printApproval(io, out, approval, options.whole);
   if (approval.state !== ApprovalState.PENDING) return;
-  out.line(`  to answer:  bowline approvals allow ${approval.id}, or deny`);
+  out.line(`  to answer:  bowline approvals allow ${typedId(approval)}, or deny`);
 }
 
 /** Where there is no terminal nothing is cut. */
@@ -147,7 +153,7 @@ function printApproval(io: CliIo, out: Printer, approval: Approval, whole = !out
   const { columns = 80, rows = 24 } = io.stdout;
   const view = approvalView(approval, { columns, rows: whole ? undefined : rows - 2, now: Date.now() });
   for (const { text, style } of view.lines) out.quoted(text, style);
-  if (view.isCut && !whole) out.line(`  all of it:  bowline approvals show ${approval.id} --whole`, 'yellow');
+  if (view.isCut && !whole) out.line(`  all of it:  bowline approvals show ${typedId(approval)} --whole`, 'yellow');
 }
 
 async function allow(io: CliIo, typed: readonly string[], options: AnswerOptions): Promise<void> {
@@ -189,7 +195,7 @@ async function foundApprovals(edge: Side, typed: readonly string[]): Promise<App
 function told(io: CliIo, now: readonly Approval[], { json }: AnswerOptions): void {
   const out = new Printer(io.stdout, io.env);
   if (json) out.json(now.map((each) => plain(ApprovalSchema, each)));
-  else for (const each of now) out.quoted(`${approvalEnd(each)}: ${effectTitle(each.effect)}`);
+  else for (const each of now) out.quoted(`${approvalEnd(each)}: ${approvalTitle(each)}`);
 }
 
 function mustBeDigest(digest: string, typed: readonly string[]): void {

@@ -1,0 +1,102 @@
+// Takes what docs/approvals.md shows: real programs in a real terminal, in 80 and 120 columns, with a model that asks to write. It writes the
+// part of the page between its marks. Needs util-linux (`script`, `stty`).
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { chunk, events, FakeProvider, type Reply } from '../test/support/fake-provider.ts';
+import { Program } from '../test/support/program.ts';
+import { APPROVAL_CAPTURES, approvalPart, MARKS, SAID, WRITES } from './approval-page.ts';
+import { fiveDigits, LIMIT_MS, newFolder, type Place, ROOT, take } from './take-capture.ts';
+import { SIZES } from './tour-captures.ts';
+
+const PAGE = join(ROOT, 'docs/approvals.md');
+const PLAN = '# Plan\n\nThe launch is on 14 May.\nThe budget is 52000 EUR.\n';
+
+const modelsText = (url: string): string =>
+  `default: scripted\nmodels:\n  scripted:\n    provider: openai-compatible\n    model: for-this-page\n    base_url: ${url}\n`;
+
+/** The model of these pictures: it wants the same writes each time, and says what became of them. */
+const wants: Reply = (response, { body }) => {
+  const results = body.messages.filter(({ role }: { role: string }) => role === 'tool').length;
+  const calls = WRITES.map((write, index) => ({
+    index,
+    id: `call-${index}`,
+    type: 'function',
+    function: { name: 'fs_write', arguments: JSON.stringify(write) },
+  }));
+  const usage = { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 };
+  const said = results === 0 ? { role: 'assistant', tool_calls: calls } : { role: 'assistant', content: SAID };
+  events(response, [chunk(said), chunk({}, results === 0 ? 'tool_calls' : 'stop', usage), '[DONE]']);
+  response.end();
+};
+
+async function json(place: Place, ...words: string[]): Promise<unknown> {
+  const program = new Program(words[0] ?? '', ['./bowline', ...words, '--json'], { cwd: ROOT, env: place.env });
+  program.child.stdin.end();
+  await program.ended;
+  return JSON.parse(program.stdout);
+}
+
+interface Waiting {
+  readonly id: string;
+  readonly effect: { readonly file: { readonly path: string } };
+}
+
+const waiting = async (place: Place): Promise<Waiting[]> => (await json(place, 'approvals', 'ls')) as Waiting[];
+
+/** The id of the first of the writes, once all of them wait. */
+async function firstWaiting(place: Place): Promise<string> {
+  for (let end = Date.now() + LIMIT_MS; Date.now() < end; await pause(200)) {
+    const all = await waiting(place);
+    const first = all.find(({ effect }) => effect.file.path === WRITES[0].path);
+    if (first && all.length === WRITES.length) return first.id;
+  }
+  throw new Error('nothing waits for a yes');
+}
+
+async function main(): Promise<void> {
+  const dir = newFolder();
+  const { PATH = '' } = process.env;
+  const place: Place = {
+    dir,
+    port: await fiveDigits(),
+    env: { PATH, HOME: dir, TMPDIR: dir, LANG: 'C.UTF-8', TERM: 'xterm-256color' },
+  };
+  const model = new FakeProvider();
+  model.reply = wants;
+  const url = await model.listen();
+  const plan = join(dir, 'notes/plan.md');
+  mkdirSync(join(dir, 'notes'));
+  mkdirSync(join(dir, '.bowline'), { mode: 0o700 });
+  const entry = `allow:\n  read: [~/notes]\n  write:\n    - { path: ~/notes, confirm: always }\n`;
+  writeFileSync(join(dir, '.bowline/config.yaml'), `name: kitchen\n${entry}`);
+  writeFileSync(join(dir, '.bowline/models.yaml'), modelsText(url), { mode: 0o600 });
+  const up = new Program('up', ['./bowline', 'up', '--port', String(place.port)], { cwd: ROOT, env: place.env });
+  try {
+    await up.ready(LIMIT_MS);
+    const texts = new Map<string, string>();
+    for (const capture of APPROVAL_CAPTURES) {
+      for (const size of SIZES) {
+        writeFileSync(plan, PLAN);
+        rmSync(join(dir, 'notes/港口.md'), { force: true });
+        let id = '';
+        if (capture.needsOne) {
+          await json(place, 'ask', '--no-wait', capture.needsOne);
+          id = await firstWaiting(place);
+        }
+        texts.set(`${capture.name}-${size.columns}`, (await take(capture, size, place, id)).text);
+        if (id) await json(place, 'approvals', 'deny', ...(await waiting(place)).map((each) => each.id));
+      }
+    }
+    const [before = '', rest = ''] = readFileSync(PAGE, 'utf8').split(MARKS.begin);
+    writeFileSync(PAGE, `${before}${approvalPart(texts)}${rest.split(MARKS.end)[1] ?? ''}`);
+  } finally {
+    await up.stop();
+    await model.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+// What was started ends with this process: at its `exit`, which a signal alone does not bring.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+await main();
