@@ -320,3 +320,11 @@ test('roots with one name get different names; a missing root is an error', () =
     /config\.yaml:2:3: unknown key `parralel`; did you mean `parallel`\?/,
   );
 });
+
+test('the command that tells of approvals is no file that may be written, and takes no secret', () => {
+  const notify = (program: string) =>
+    `allow:\n  write:\n    - { path: DIR/docs, confirm: always }\nnotify:\n  command: ['${program}', '{title}']\n`;
+  expect(refusal(() => setup(notify('/usr/bin/notify-send')))).toBe('no error');
+  expect(refusal(() => setup(notify('DIR/docs/tell')))).toMatch(/may be written/);
+  expect(refusal(() => setup(notify('secret://phone')))).toMatch(/CONFIG_INVALID/);
+});

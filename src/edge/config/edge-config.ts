@@ -114,6 +114,14 @@ const schema = v.strictObject({
     ),
     {},
   ),
+  /** A command that tells you that something waits for your yes; `{title}` among its words stands for the title of the run. */
+  notify: v.optional(
+    v.strictObject({
+      command: v.pipe(v.array(v.pipe(openWord, v.minLength(1))), v.minLength(1), v.maxLength(64)),
+      /** Whether the title is told. */
+      title: v.optional(v.boolean(), false),
+    }),
+  ),
   // Judged with all other settings (edge-settings.ts); here only that a number is one.
   ...Object.fromEntries(Object.values(EDGE_TABLE.rows).flatMap((row) => (isInside(row) ? [] : [[row.key, raw(row)]]))),
   limits: v.optional(
@@ -138,6 +146,14 @@ export interface WriteEntry {
   readonly realPath: string;
   readonly folder: boolean;
   readonly confirm: Confirm;
+}
+
+/** What tells the owner that something waits. */
+export interface NoticeEntry {
+  /** Words; `{title}` stands for the title of the run. Never handed to a shell. */
+  readonly command: readonly string[];
+  /** Whether the title is told; else it is `a run`. */
+  readonly title: boolean;
 }
 
 /** A command that may be run. */
@@ -171,6 +187,8 @@ export interface EdgeConfig {
   readonly execute: readonly ExecuteEntry[];
   /** Files of secrets that do not lie in the home, by name. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** What is run when a call begins to wait for the owner. */
+  readonly notify: NoticeEntry | undefined;
   readonly commandUid: number;
   /** What keeps the process that reads documents apart. */
   readonly documentIsolation: 'bubblewrap' | 'process';
@@ -244,6 +262,9 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     if (wrong) config.fail(at, wrong);
     return { ...entry, argv, cwd, read, writes };
   });
+  const { notify } = config.value;
+  const unsafe = notify && conflictOf({ argv: notify.command, cwd: undefined }, write);
+  if (unsafe) config.fail(['notify', 'command'], unsafe);
   const roots = nameRoots([
     ...readable.map((place) => ({ ...place, readable: true })),
     ...write
@@ -261,6 +282,7 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     secrets: Object.fromEntries(
       Object.entries(secrets).map(([key, { file: path }]) => [key, absolute(config, path, ['secrets', key, 'file'])]),
     ),
+    notify,
     commandUid,
     documentIsolation,
     limits: Object.freeze(limits),

@@ -6,6 +6,8 @@ import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
 import { Allowlist } from '../../edge/allowlist/allowlist.ts';
 import { ApprovalDesk } from '../../edge/approvals/approval-desk.ts';
+import { ApprovalNotice } from '../../edge/approvals/notice.ts';
+import type { NoticeEntry } from '../../edge/config/edge-config.ts';
 import { Gate } from '../../edge/egress/gate.ts';
 import { FileTexts } from '../../edge/files/file-text.ts';
 import { Grants } from '../../edge/grants/grants.ts';
@@ -63,6 +65,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   const titleOf = (run: string) => journaled.open.get(run)?.record.ask?.text;
   const desk = new ApprovalDesk({ journal, titleOf, limits, clock, log });
   ground.life.onStop('approvals', async () => desk.stop());
+  if (config.notify) giveNotices(ground, journaled, config.notify);
   const inHand = openInHand(ground);
   const runner = new ToolRunner({
     journal,
@@ -82,6 +85,16 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   await recoverCalls(runner, log);
   desk.start();
   return { grants, piped, gate, allow, texts, tools, runner, desk };
+}
+
+/** Of what waited before the start the owner was told then. */
+function giveNotices({ life, log }: EdgeGround, { journal }: Journaled, entry: NoticeEntry): void {
+  const notice = new ApprovalNotice(entry, log);
+  const leave = journal.approvals.onChange((approval) => notice.changed(approval));
+  life.onStop('notices', async () => {
+    leave();
+    notice.stop();
+  });
 }
 
 /** Which calls are at work; what an earlier start left of it is read first. */
