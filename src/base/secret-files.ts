@@ -16,7 +16,7 @@ export const SECRET_SCHEME = 'secret://';
 /** Secrets of one home at most: every text that leaves is searched for all of them. */
 export const MAX_SECRETS = 64;
 /** Longest value in bytes: a private key fits. */
-export const MAX_SECRET_BYTES = 8192;
+export const MAX_SECRET_BYTES = 4096;
 
 /** The name in a handle `secret://NAME`; undefined for any other text. */
 export const secretNamed = (text: string): string | undefined => HANDLE.exec(text)?.[1];

@@ -18,6 +18,8 @@ import { toAppError } from '../contract/errors.ts';
 import { edgeSettings } from '../edge/config/edge-config.ts';
 import { type JoinLine, parseJoinLine, readJoinLine } from '../edge/identity/join.ts';
 import { type EdgeOptions, edgeHelp, parseEdgeArgs, REFUSED, TOLD } from '../edge/program/commands.ts';
+import { MaskedLog } from '../edge/secrets/masked-log.ts';
+import type { SecretBook } from '../edge/secrets/secret-book.ts';
 import { isRefusal } from '../edge/session/edge-session.ts';
 import { spareMemory } from './edge-engine.ts';
 import { type RunningEdge, startEdge } from './start-edge.ts';
@@ -63,7 +65,8 @@ async function main(): Promise<void> {
 async function run(options: EdgeOptions): Promise<number> {
   const told = await toldWhere(options);
   const stop = stopAsked(options);
-  const log = openLog(options);
+  const sink = openSink(options);
+  const log = createLogger('edge', sink, options.logLevel);
   watchStrayErrors(log);
   try {
     const say = (text: string) => {
@@ -74,7 +77,9 @@ async function run(options: EdgeOptions): Promise<number> {
       if (options.withParent) process.stdout.write(`${REFUSED}${inertLine(error.message)}\n`);
       else if (!DEAD.has(error.reason)) say(`refused by the control plane: ${error.message}`);
     };
-    const edge = await startEdge({ ...options, ...told, clock: systemClock, log, onFatal: die, onRefused, say });
+    const onSecrets = (secrets: Pick<SecretBook, 'masker'>) => sink.use(secrets);
+    const all = { ...options, ...told, clock: systemClock, log, onFatal: die, onRefused, onSecrets, say };
+    const edge = await startEdge(all);
     const { device, home, socket } = edge;
     const { connection, problem } = await edge.first();
     if (problem && DEAD.has(problem.reason) && !options.withParent) {
@@ -134,10 +139,10 @@ function collectStart(): void {
   spareMemory();
 }
 
-function openLog({ home, logLevel }: EdgeOptions) {
+function openSink({ home }: EdgeOptions): MaskedLog {
   try {
     makeFolder(home);
-    return createLogger('edge', logFile(join(homePaths(home).logs, 'edge.log')), logLevel);
+    return new MaskedLog(logFile(join(homePaths(home).logs, 'edge.log')));
   } catch (cause) {
     const problem = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
     throw new AppError('HOME_UNUSABLE', { home, problem }, { cause });

@@ -83,7 +83,7 @@ test.each([
   ['a b c d e', 'shorter than 8 letters'],
   ['', 'it is empty'],
   ['with\0nul-in-it', 'NUL'],
-  ['x'.repeat(9000), 'longer than 8192 bytes'],
+  ['x'.repeat(9000), 'longer than 4096 bytes'],
 ])('a value that could not be kept or masked is refused: %j', async (value, why) => {
   const home = homeWith();
   await expect(secrets(home, ['set', 'a'], piped(value))).rejects.toThrow(why);

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FormMatcher } from './form-matcher.ts';
+import { MaskedLog } from './masked-log.ts';
 import { Masker } from './masker.ts';
 import { secretForms } from './secret-forms.ts';
 
@@ -77,6 +78,13 @@ test('a long value is masked as one, in each encoding, and a part of it that is 
   const lines = Buffer.from(PEM).toString('base64').replaceAll(/.{76}/g, '$&\n');
   expect(masker.text(`<${lines}>`)).toBe('<***pem***==>');
   expect(masker.text(`<${Buffer.from(`a${PEM}`).toString('base64')}>`)).toMatch(/^<.{2}\*\*\*pem\*\*\*.{0,2}>$/);
+  const diff = PEM.replaceAll(/^/gm, '+');
+  expect(
+    masker
+      .text(diff)
+      .replaceAll(/[^A-Za-z0-9]/g, '')
+      .replaceAll('pem', ''),
+  ).toMatch(/^BEGINPRIVATEKEY[A-Za-z0-9]{0,23}ENDPRIVATEKEY$/);
   expect(masker.text(PEM.slice(100, 260))).toContain('***pem***');
 });
 
@@ -118,6 +126,22 @@ test('wherever a stream is cut, it is masked as the whole is; little is held bac
   );
   const stream = masker.stream();
   expect(stream.push(Buffer.from('What is your name? ')).length).toBe(19);
+});
+
+test('what is logged is masked from the moment that secrets are known', () => {
+  const lines: string[] = [];
+  const log = new MaskedLog({ write: (line) => lines.push(line) });
+  log.write('before');
+  const masker = maskerOf({ token: VALUE });
+  log.use({
+    get masker() {
+      // It says itself what is wrong with a secret.
+      log.write('looking');
+      return masker;
+    },
+  });
+  log.write(JSON.stringify({ problem: `no ${VALUE} here` }));
+  expect(lines).toEqual(['before', 'looking', '{"problem":"no ***token*** here"}']);
 });
 
 test('time is linear, also where every byte may begin a secret', () => {

@@ -6,10 +6,16 @@ const PART_BYTES = 48;
 /** Letters that two parts share: what an encoding mixes at the border of one stands whole in the other. */
 const SHARED = 5;
 
+/** A line of a key in letters: others may stand in any text. */
+const KEY_LINE = /^[A-Za-z0-9+/=_-]{24,128}$/;
+
 /** All forms of a value, each once. */
 export function secretForms(value: string): Buffer[] {
   const forms = new Map<string, Buffer>();
-  for (const part of partsOf(value)) for (const form of partForms(part)) forms.set(form.toString('latin1'), form);
+  const add = (form: Buffer) => void forms.set(form.toString('latin1'), form);
+  for (const part of partsOf(value)) for (const form of partForms(part)) add(form);
+  // A line of a key, as a diff or a search shows it, has no other line beside it.
+  for (const line of value.split(/\r?\n/)) if (KEY_LINE.test(line)) add(Buffer.from(line));
   return [...forms.values()];
 }
 

@@ -7,6 +7,7 @@ import type { EdgeConfig } from '../../edge/config/edge-config.ts';
 import type { Identity } from '../../edge/identity/identity.ts';
 import type { JoinLine } from '../../edge/identity/join.ts';
 import type { EdgeOptions } from '../../edge/program/commands.ts';
+import type { SecretBook } from '../../edge/secrets/secret-book.ts';
 import type { EdgeSessionDeps } from '../../edge/session/edge-session.ts';
 
 export interface StartEdge
@@ -24,6 +25,8 @@ export interface StartEdge
   readonly waits?: Pick<NonNullable<EdgeSessionDeps['options']>, 'backoffBaseMs' | 'backoffCapMs' | 'refusedMs'>;
   /** The process must end at once: what is in memory may not be on the disk. */
   readonly onFatal: (error: AppError) => void;
+  /** Told of the secrets of this home, for the log. */
+  readonly onSecrets?: (secrets: Pick<SecretBook, 'masker'>) => void;
   /** Told in words what became of the home by this start. */
   readonly say?: (line: string) => void;
   /** Told what the owner must mend before it can connect. */

@@ -1,6 +1,7 @@
 // What may be read and run for the control plane: the grants, the gate that judges all that leaves, and the runner with its tools.
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { causeText } from '../../base/cause-text.ts';
 import { homePaths } from '../../base/home.ts';
 import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
@@ -37,6 +38,8 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   const grants = new Grants({ clock, log, journal, lifeMs: limits.share_minutes * 60_000 });
   const piped = await openEarlierShares(ground, journaled, grants);
   const secrets = new SecretBook({ folder: paths.secrets, files: config.secrets }, log);
+  ground.onSecrets?.(secrets);
+  warnOfSecrets(ground, secrets);
   const gate = new Gate(grants, () => secrets.masker);
   const allow = new Allowlist(config, [
     ...denied(paths.home, paths.socket),
@@ -117,6 +120,22 @@ async function recoverCalls(runner: ToolRunner, log: Logger): Promise<void> {
     log.warn('the start before ended with these calls in hand; nothing was changed, and they may run again', {
       calls: free,
     });
+}
+
+/** Tells at the start which commands will be refused for want of a secret. */
+function warnOfSecrets({ config, log }: EdgeGround, secrets: SecretBook): void {
+  for (const { argv, env, stdin } of config.execute) {
+    for (const text of [...Object.values(env), String(stdin)]) {
+      try {
+        secrets.reveal(text);
+      } catch (error) {
+        log.warn('a command is refused until its secret can be used', {
+          command: argv[0] ?? '',
+          problem: causeText(error),
+        });
+      }
+    }
+  }
 }
 
 /** What keeps commands apart, where some command needs it; undefined where nothing does. */

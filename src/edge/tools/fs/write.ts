@@ -64,7 +64,8 @@ export function writeTool(parts: ToolParts): EdgeTool {
           const effect = await effectOf(target, request, text, signal, old.receive);
           if (appends) added.judge(judged.path, text.length);
           const { diff, linesCut } = await (appends ? old.followedBy(text) : old.replacedBy(text));
-          return asEffect(create(FileEffectSchema, { ...effect, diff, diffLinesCut: BigInt(linesCut) }));
+          const told = parts.secrets.masker?.text(diff) ?? diff;
+          return asEffect(create(FileEffectSchema, { ...effect, diff: told, diffLinesCut: BigInt(linesCut) }));
         } finally {
           await target.close();
         }
