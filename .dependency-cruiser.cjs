@@ -57,11 +57,12 @@ const ROOMS = {
     grants: ['config', 'journal', 'allowlist', 'files'],
     egress: ['secrets', 'files', 'grants'],
     tools: ['config', 'facts', 'allowlist', 'secrets', 'files', 'grants', 'egress'],
+    changes: ['config', 'journal', 'allowlist', 'files', 'tools'],
     approvals: ['config', 'journal'],
     runner: ['config', 'journal', 'egress', 'tools', 'approvals'],
     asks: ['journal', 'facts', 'grants', 'egress'],
     session: ['config', 'identity', 'journal', 'runner', 'asks'],
-    local: ['time', 'journal', 'facts', 'grants', 'approvals', 'runner', 'asks', 'session'],
+    local: ['time', 'journal', 'changes', 'facts', 'grants', 'approvals', 'runner', 'asks', 'session'],
     program: ['config', 'identity'],
   },
 };

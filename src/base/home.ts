@@ -44,6 +44,7 @@ export function homePaths(home: string) {
     blobs: join(home, 'blobs'),
     previews: join(home, 'previews'),
     piped: join(home, 'piped'),
+    changes: join(home, 'changes'),
     /** Calls that are at work now. */
     inHand: join(home, 'in-hand'),
     index: join(home, 'state.db'),

@@ -151,6 +151,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/secrets.ts')).secretsVerb),
   },
   {
+    name: 'undo',
+    summary: 'take back what a run changed in files of this box',
+    load: cli(async () => (await import('../cli/verbs/undo.ts')).undoVerb),
+  },
+  {
     name: 'status',
     summary: 'show how the edge and the control plane are',
     load: cli(async () => (await import('../cli/verbs/status.ts')).statusVerb),

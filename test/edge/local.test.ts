@@ -92,6 +92,7 @@ async function listen(clients = 64): Promise<LocalServer> {
       ),
     // What it does stands in src/edge/runner/held.test.ts, over a real journal.
     desk: { answer: async () => [], pending: 0 },
+    undoing: { preview: async () => ({ run: '', steps: [] }), undo: async () => ({ id: '', steps: [] }) },
     approvals: new ApprovalList({ approvals: new ApprovalBook(), entry: async () => undefined }),
     roots: [{ name: 'docs', path: '/docs' }],
     refusals: () => [],

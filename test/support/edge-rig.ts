@@ -31,6 +31,8 @@ import { rawPublicKey, signToolCall } from '../../src/contract/tool-call.ts';
 import { Allowlist } from '../../src/edge/allowlist/allowlist.ts';
 import { ApprovalDesk } from '../../src/edge/approvals/approval-desk.ts';
 import { ApprovalList } from '../../src/edge/approvals/approval-list.ts';
+import { KeptChanges } from '../../src/edge/changes/kept-changes.ts';
+import { Undoing } from '../../src/edge/changes/undo.ts';
 import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
 import { Gate } from '../../src/edge/egress/gate.ts';
 import { askEgress } from '../../src/edge/egress/ledger.ts';
@@ -141,6 +143,18 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const previews = new Previews(join(home, 'previews'), config.limits.command_disk_bytes);
   await previews.recover(clock.now());
   const problem = config.execute.some(({ preview }) => preview) ? await findPreviewProblem(isolation) : '';
+  const changesDir = join(home, 'changes');
+  const keptBytes = config.limits.changes_bytes;
+  const keptBlobs = await openBlobs(changesDir, undefined, { maxBytes: keptBytes });
+  const changes = new KeptChanges({
+    journal,
+    blobs: keptBlobs,
+    maxBytes: keptBytes,
+    days: config.limits.changes_days,
+  });
+  await changes.start();
+  const undoParts = { allow, book: journal.changes, changes, blobs: keptBlobs, log: silentLogger };
+  const undoing = new Undoing(undoParts);
   const parts: ToolParts = {
     allow,
     grants,
@@ -149,6 +163,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     facts,
     limits: config.limits,
     texts,
+    changes,
     clock,
     now: () => journal.now(),
     secrets,
@@ -261,6 +276,10 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     allow,
     shares,
     parts,
+    changes,
+    keptBlobs,
+    undoing,
+    undoParts,
     runner,
     desk,
     approvals: new ApprovalList(journal),

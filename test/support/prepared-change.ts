@@ -12,7 +12,14 @@ import type { EdgeTool } from '../../src/edge/tools/tool.ts';
 
 /** Both steps give the reason of what they throw instead. */
 export function preparedChange(tool: EdgeTool, request: Message, run = 'run') {
-  const call = { run, recipient: 'rules', deadlineMs: undefined, signal: new AbortController().signal };
+  const call = {
+    run,
+    job: `${run}/0/0`,
+    key: 'key',
+    recipient: 'rules',
+    deadlineMs: undefined,
+    signal: new AbortController().signal,
+  };
   const { change, work } = tool.prepare(request, { ...call, origins: new Origins() });
   const responses: Message[] = [];
   return {

@@ -158,6 +158,7 @@ const WRONG: Readonly<Record<string, string>> = {
   'src/edge/grants': 'src/edge/tools',
   'src/edge/egress': 'src/edge/tools',
   'src/edge/tools': 'src/edge/runner',
+  'src/edge/changes': 'src/edge/runner',
   'src/edge/approvals': 'src/edge/runner',
   'src/edge/runner': 'src/edge/grants',
   'src/edge/asks': 'src/edge/runner',

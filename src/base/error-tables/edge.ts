@@ -169,6 +169,38 @@ export const EDGE_ERRORS = {
     },
   ),
   FILE_EXISTS: row('already_exists', 'the file exists already; use mode REPLACE to replace it'),
+  PLACE_TAKEN: row(
+    'already_exists',
+    'there is something of this name already; choose another name, or delete it first',
+  ),
+  FOLDER_NOT_EMPTY: row('failed_precondition', 'the folder is not empty; only an empty one is deleted'),
+  MOVE_ACROSS: row(
+    'failed_precondition',
+    'the new place is on another file system; write the file there, and delete this one',
+  ),
+  CHANGES_UNKNOWN: row(
+    'not_found',
+    'nothing that this box changed is known under {id}; it changed nothing, or what it replaced is not kept any more',
+  ),
+  CHANGES_AMBIGUOUS: row('invalid_argument', 'several runs begin with {id}: {runs}; give more of the id', {
+    exit: EXIT.usage,
+  }),
+  EDIT_NEEDS_GRANT: row(
+    'permission_denied',
+    'a file can be edited only if all of it is shared for this run, or this run wrote it; otherwise write the whole file, or append to it',
+  ),
+  EDIT_NO_MATCH: row(
+    'failed_precondition',
+    'the old text of edit {edit} does not stand in the file; nothing was changed. Give it exactly as it is there, with its spaces and line ends',
+    { bare: 'the old text of an edit does not stand in the file; nothing was changed. Give it exactly as it is there' },
+  ),
+  EDIT_SEVERAL_MATCHES: row(
+    'failed_precondition',
+    'the old text of edit {edit} stands in the file {count} times; nothing was changed. Give more of what is around it, or set `all`',
+    {
+      bare: 'the old text of an edit stands in the file several times; nothing was changed. Give more of what is around it, or set `all`',
+    },
+  ),
   FILE_CHANGED: row('aborted', 'the file changed while it was being read or written; try again'),
   NOT_A_FILE: row('failed_precondition', 'this is not a regular file'),
   NOT_A_FOLDER: row('failed_precondition', 'this is not a folder'),

@@ -233,7 +233,7 @@ async function agrees(io: CliIo, all: readonly Approval[], scope: ApprovalScope)
     const pressed = quiet === 'leave' ? quiet : await keys.next(never);
     const isYes = typeof pressed === 'object' && pressed.key === 'y';
     err.line(isYes ? 'yes' : 'no');
-    if (!isYes) err.line('nothing was answered; it still waits. To refuse it: bowline approvals deny', 'yellow');
+    if (!isYes) err.line('nothing was answered; it still waits. To refuse it: bowline approvals deny ID', 'yellow');
     return isYes;
   } finally {
     keys.giveBack();

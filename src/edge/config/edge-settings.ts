@@ -91,6 +91,22 @@ export const LIMITS = {
     2 ** 36,
     1 << 20,
   ),
+  changes_days: limit(
+    'changes_days',
+    'days for which what changes replaced is kept, so that they can be undone',
+    30,
+    3650,
+    {
+      unit: 'days',
+    },
+  ),
+  changes_bytes: bytes(
+    'changes_bytes',
+    'bytes of what changes replaced; the oldest goes first, and a change that replaces more is refused; 0: nothing is kept, and nothing can be undone',
+    256 << 20,
+    2 ** 36,
+    0,
+  ),
   share_files: limit('share_files', 'files of one share', 2_000, 2_000),
   share_bytes: bytes(
     'share_bytes',

@@ -28,6 +28,7 @@ export interface BlobOptions {
 }
 
 const MAX_BYTES = 64 << 20;
+const PIECE_BYTES = 64 << 10;
 const RESULTS: BlobWords = {
   store: 'the store of long results',
   one: 'a long result',
@@ -67,18 +68,28 @@ export class Blobs {
   }
 
   /** Resolves with the blob's name when it is on the disk. @throws LIMIT_EXCEEDED, DISK_FULL, JOURNAL_WRITE: nothing was kept */
-  async put(bytes: Uint8Array): Promise<string> {
-    if (this.#used + bytes.length > this.#maxBytes) {
+  put(bytes: Uint8Array): Promise<string> {
+    return this.putPieces(bytes.length, [bytes]);
+  }
+
+  /** The same of pieces, which are `size` bytes together. @throws FILE_CHANGED when they are not; what `put` throws */
+  async putPieces(size: number, pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
+    if (this.#used + size > this.#maxBytes) {
       throw fixedLimit(this.#words.store, `${this.#maxBytes} bytes`, this.#words.remedy);
     }
     const name = randomUUID();
     const path = join(this.#dir, name);
-    this.#used += bytes.length;
+    this.#used += size;
     try {
       const file = await this.#fs.open(path + TEMPORARY, 'create');
       try {
         let written = 0;
-        while (written < bytes.length) written += await file.write(bytes.subarray(written), written);
+        for await (const bytes of pieces) {
+          const end = written + bytes.length;
+          if (end > size) break;
+          while (written < end) written += await file.write(bytes.subarray(bytes.length - (end - written)), written);
+        }
+        if (written !== size) throw new AppError('FILE_CHANGED');
         await file.datasync();
       } finally {
         await file.close();
@@ -86,12 +97,13 @@ export class Blobs {
       await this.#fs.rename(path + TEMPORARY, path);
       await this.#fs.syncDir(this.#dir);
     } catch (error) {
-      this.#used -= bytes.length;
+      this.#used -= size;
       await this.#fs.unlink(path + TEMPORARY).catch(() => {});
+      if (error instanceof AppError) throw error;
       if (isDiskFull(error)) throw new AppError('DISK_FULL', { what: this.#words.one }, { cause: error });
       throw new AppError('JOURNAL_WRITE', { problem: systemCode(error) }, { cause: error });
     }
-    this.#sizes.set(name, bytes.length);
+    this.#sizes.set(name, size);
     return name;
   }
 
@@ -103,6 +115,24 @@ export class Blobs {
     try {
       const bytes = new Uint8Array(size);
       return (await file.read(bytes, 0)) === size ? bytes : undefined;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** The bytes of a blob in pieces. @throws FILE_NOT_FOUND when there is none of that name */
+  async *pieces(name: string): AsyncGenerator<Uint8Array> {
+    const size = this.#sizes.get(name);
+    if (size === undefined) throw new AppError('FILE_NOT_FOUND');
+    const file = await this.#fs.open(join(this.#dir, name), 'read');
+    try {
+      const buffer = new Uint8Array(Math.min(size, PIECE_BYTES));
+      for (let at = 0; at < size; ) {
+        const read = await file.read(buffer, at);
+        if (read === 0) throw new AppError('FILE_CHANGED');
+        at += read;
+        yield buffer.subarray(0, read);
+      }
     } finally {
       await file.close();
     }

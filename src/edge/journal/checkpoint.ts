@@ -4,6 +4,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
+  type ChangeKept,
   type Checkpoint,
   CheckpointSchema,
   type GrantMinted,
@@ -19,6 +20,7 @@ import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { ApprovalBook } from './approval-book.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
+import type { ChangeBook } from './change-book.ts';
 import { type ChainHead, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
 import type { Entry } from './records.ts';
 import type { StandingBook } from './standing-book.ts';
@@ -30,6 +32,7 @@ export interface CheckpointSource {
   readonly asks: AskBook;
   readonly standing: StandingBook;
   readonly approvals: ApprovalBook;
+  readonly changes: Pick<ChangeBook, 'upTo'>;
   entries(from?: number): AsyncIterable<Entry>;
 }
 
@@ -88,6 +91,7 @@ export async function checkpointRecords(
     ...[...last.values()].map((value) => ({ list: 'asks' as const, value })),
     ...source.standing.list().map((value) => ({ list: 'standing' as const, value })),
     ...source.approvals.kept().map((value) => ({ list: 'approvals' as const, value })),
+    ...source.changes.upTo(cut.sequence).map((value) => ({ list: 'changes' as const, value })),
   ]);
 }
 
@@ -103,7 +107,8 @@ type Item =
   | { readonly list: 'intents'; readonly value: Intent }
   | { readonly list: 'asks'; readonly value: OpenAsk }
   | { readonly list: 'standing'; readonly value: GrantMinted }
-  | { readonly list: 'approvals'; readonly value: KeptApproval };
+  | { readonly list: 'approvals'; readonly value: KeptApproval }
+  | { readonly list: 'changes'; readonly value: ChangeKept };
 
 function pack(
   id: string,
@@ -155,5 +160,6 @@ function put(checkpoint: Checkpoint, item: Item): void {
   else if (item.list === 'intents') checkpoint.intents.push(item.value);
   else if (item.list === 'asks') checkpoint.asks.push(item.value);
   else if (item.list === 'standing') checkpoint.standing.push(item.value);
+  else if (item.list === 'changes') checkpoint.changes.push(item.value);
   else checkpoint.approvals.push(item.value);
 }

@@ -10,6 +10,7 @@ import type { EdgeTime } from '../time/edge-time.ts';
 import type { ApprovalBook } from './approval-book.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
+import type { ChangeBook } from './change-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
 import type { Journal } from './journal.ts';
 import { JournalSpace } from './journal-space.ts';
@@ -113,6 +114,11 @@ export class EdgeJournal {
   /** Standing grants that are live. */
   get standing(): StandingBook {
     return this.#view.standing;
+  }
+
+  /** Changes that can be taken back. */
+  get changes(): ChangeBook {
+    return this.#view.changes;
   }
 
   /** How many refusals are written down. */

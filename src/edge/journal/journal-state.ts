@@ -7,6 +7,7 @@ import { EdgeTime } from '../time/edge-time.ts';
 import { ApprovalBook } from './approval-book.ts';
 import { AskBook } from './ask-book.ts';
 import { CallBook, type CallBookOptions } from './call-book.ts';
+import { ChangeBook } from './change-book.ts';
 import type { ChainHead, LastSession } from './journal-types.ts';
 import { RecentHeads } from './recent-heads.ts';
 import { decodeRecord, type Fold, type KnownRecord } from './records.ts';
@@ -28,6 +29,7 @@ export class JournalState {
   readonly approvals = new ApprovalBook();
   readonly standing = new StandingBook();
   readonly refusals = new RefusalBook();
+  readonly changes = new ChangeBook();
   readonly folds: Fold[];
   /** Messages of records that are being appended, so that they need not be parsed again. */
   readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
@@ -44,7 +46,15 @@ export class JournalState {
   constructor(options: JournalStateOptions) {
     this.time = new EdgeTime(options.clock);
     this.calls = new CallBook(options.calls);
-    this.folds = [this.calls, this.asks, this.approvals, this.standing, this.refusals, ...(options.folds ?? [])];
+    this.folds = [
+      this.calls,
+      this.asks,
+      this.approvals,
+      this.standing,
+      this.refusals,
+      this.changes,
+      ...(options.folds ?? []),
+    ];
   }
 
   see({ sequence, bytes, head }: StoredRecord): void {

@@ -42,8 +42,9 @@ import type { EdgeTime } from '../time/edge-time.ts';
 import { type ApprovalMethodsDeps, approvalMethods } from './approval-methods.ts';
 import { clockDoubt, clockView } from './clock-view.ts';
 import { edgeConditions, freeOf } from './conditions.ts';
+import { type UndoMethodsDeps, undoMethods } from './undo-methods.ts';
 
-export interface LocalDeps extends ApprovalMethodsDeps {
+export interface LocalDeps extends ApprovalMethodsDeps, UndoMethodsDeps {
   readonly device: string;
   readonly control: string;
   readonly asks: AskService;
@@ -228,6 +229,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       return { facts: [...facts].map(([mark, text]) => ({ mark, text })) };
     },
     ...approvalMethods(deps),
+    ...undoMethods(deps),
     getStatus: () => statusOf(deps),
     getClock: () => ({ clock: clockView(journal.time) }),
     async resetClock() {

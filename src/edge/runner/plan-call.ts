@@ -33,7 +33,7 @@ export function planCall(
   const origins = new Origins();
   const { run, job, recipient, timeout, idempotencyKey: key, confirmation, taints } = call;
   const deadlineMs = timeout && durationMs(timeout);
-  const { change, work } = tool.prepare(request, { run, recipient, deadlineMs, signal, origins });
+  const { change, work } = tool.prepare(request, { run, job, key, recipient, deadlineMs, signal, origins });
   const shown = change && desk.allowedFor({ key, params: digest, run, job });
   if (shown) return { method, origins, work, shown, asks: undefined };
   const judged = judgeCall({ change, confirmation, taints, allowed: change && desk.allowedIn(run, change.entry) });

@@ -1,6 +1,6 @@
 // What a tool of the edge is: it judges a request by letters, and does the work only when told to. It never sends.
 import type { DescMethod, Message } from '@bufbuild/protobuf';
-import type { Effect as ApprovalEffect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import type { Effect as ApprovalEffect, FileEffect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import type { Confirm } from '../config/edge-config.ts';
@@ -18,6 +18,10 @@ import type { Previews } from './shell/preview/previews.ts';
 /** One call of a tool. */
 export interface ToolCallContext {
   readonly run: string;
+  /** Id of the job, `run/step/index`. */
+  readonly job: string;
+  /** The idempotency key. */
+  readonly key: string;
   /** Provider that will see the result; empty when only the caller does. */
   readonly recipient: string;
   /** Time that the call had when it came, in milliseconds; undefined: none was said. */
@@ -46,6 +50,28 @@ export interface Change {
   readonly show: () => Promise<ApprovalEffect>;
   /** Lets go of what was kept for a yes that will not come. */
   readonly discard?: (shown: ApprovalEffect) => Promise<void>;
+}
+
+/** Keeps what changes replace, so that they can be taken back. */
+export interface ChangeKeeper {
+  /** Acts when every earlier change of these paths has ended. */
+  inLine<T>(paths: readonly string[], act: () => Promise<T>): Promise<T>;
+  /**
+   * Resolves when what is replaced is on the disk, and written down. @param content what is there before; undefined: nothing that has
+   * to be kept. @throws LIMIT_EXCEEDED, DISK_FULL, JOURNAL_WRITE: then nothing may be changed
+   */
+  keep(call: KeptCall, effect: FileEffect, content: KeptContent | undefined): Promise<void>;
+}
+
+export interface KeptCall {
+  readonly key: string;
+  readonly run: string;
+  readonly job: string;
+}
+
+export interface KeptContent {
+  readonly bytes: number;
+  readonly pieces: () => AsyncIterable<Uint8Array>;
 }
 
 /** A request that was judged by its letters. */
@@ -79,6 +105,7 @@ export interface ToolParts {
   readonly limits: EdgeLimits;
   /** What files say, documents too. */
   readonly texts: FileTexts;
+  readonly changes: ChangeKeeper;
   readonly clock: Clock;
   /** The journal's time in milliseconds since 1970. */
   readonly now: () => number;

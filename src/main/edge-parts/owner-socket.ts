@@ -33,7 +33,7 @@ export interface OwnerSocketParts {
 export async function openOwnerSocket(
   { home, identity, config, clock, life, log }: EdgeGround,
   { journal, open, index }: Journaled,
-  { grants, allow, runner, desk }: Tools,
+  { grants, allow, runner, desk, undoing }: Tools,
   { ownerKey, asks, session, shareResolver, conversations }: OwnerSocketParts,
 ): Promise<void> {
   const paths = homePaths(home);
@@ -63,6 +63,7 @@ export async function openOwnerSocket(
     ledger: wholeLedger(index, journal),
     journal,
     desk,
+    undoing,
     approvals: new ApprovalList(journal),
     folder: paths.journal,
     roots: allow.readable,

@@ -8,6 +8,8 @@ import { makeFolder } from '../../base/make-folder.ts';
 import { Allowlist } from '../../edge/allowlist/allowlist.ts';
 import { ApprovalDesk } from '../../edge/approvals/approval-desk.ts';
 import { ApprovalNotice } from '../../edge/approvals/notice.ts';
+import { KeptChanges } from '../../edge/changes/kept-changes.ts';
+import { Undoing } from '../../edge/changes/undo.ts';
 import type { NoticeEntry } from '../../edge/config/edge-config.ts';
 import { Gate } from '../../edge/egress/gate.ts';
 import { FileTexts } from '../../edge/files/file-text.ts';
@@ -50,6 +52,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   const reader = openReader(config, clock);
   ground.life.onStop('reader of documents', () => reader.close());
   const texts = new FileTexts(reader);
+  const { changes, undoing } = await openChanges(ground, journaled, allow);
   const tools = toolset({
     allow,
     grants,
@@ -58,6 +61,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     facts,
     limits,
     texts,
+    changes,
     clock,
     now: () => journal.now(),
     isolation,
@@ -87,7 +91,23 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   });
   await recoverCalls(runner, log);
   desk.start();
-  return { grants, piped, gate, allow, texts, tools, runner, desk };
+  return { grants, piped, gate, allow, texts, tools, runner, desk, undoing };
+}
+
+/** What changes replaced, so that they can be taken back. */
+async function openChanges({ home, config, log }: EdgeGround, { journal }: Journaled, allow: Allowlist) {
+  const dir = homePaths(home).changes;
+  makeFolder(dir);
+  const { changes_bytes: maxBytes, changes_days: days } = config.limits;
+  const words = {
+    store: 'the store of what changes replaced',
+    one: 'what a change replaces',
+    remedy: 'raise limits.changes_bytes in config.yaml',
+  };
+  const blobs = await openBlobs(dir, undefined, { maxBytes, words });
+  const changes = new KeptChanges({ journal, blobs, maxBytes, days });
+  await changes.start();
+  return { changes, undoing: new Undoing({ allow, book: journal.changes, changes, blobs, log }) };
 }
 
 /** Of what waited before the start the owner was told then. */

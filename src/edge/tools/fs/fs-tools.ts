@@ -1,6 +1,11 @@
 // The tools of `bowline.capability.fs.v1`.
 import type { EdgeTool, ToolParts } from '../tool.ts';
+import { OwnTexts } from './change/own-texts.ts';
+import { deleteTool } from './delete.ts';
+import { editTool } from './edit.ts';
 import { listTool } from './list.ts';
+import { makeFolderTool } from './make-folder.ts';
+import { moveTool } from './move.ts';
 import { queryTool } from './query.ts';
 import { readTool } from './read.ts';
 import { searchTool } from './search.ts';
@@ -8,5 +13,8 @@ import { statTool } from './stat.ts';
 import { writeTool } from './write.ts';
 
 export function fsTools(parts: ToolParts): EdgeTool[] {
-  return [readTool(parts), writeTool(parts), listTool(parts), statTool(parts), searchTool(parts), queryTool(parts)];
+  const own = new OwnTexts();
+  const reading = [readTool, listTool, statTool, searchTool, queryTool].map((tool) => tool(parts));
+  const changing = [deleteTool, moveTool, makeFolderTool].map((tool) => tool(parts));
+  return [...reading, writeTool(parts, own), editTool(parts, own), ...changing];
 }

@@ -1,4 +1,4 @@
-// fs.Write: one file becomes another text, atomically. What the owner is shown and what is done are worked out by the same function.
+// fs.Write: one file becomes another text, atomically.
 import { createHash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { FileAction, type FileEffect, FileEffectSchema } from '../../../../gen/bowline/approval/v1/approval_pb.ts';
@@ -9,75 +9,81 @@ import {
   WriteResponseSchema,
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import type { AllowedWrite } from '../../allowlist/allowlist.ts';
 import { readPieces } from '../../files/content.ts';
-import type { EdgeTool, PreparedCall, ToolParts } from '../tool.ts';
-import { ChangeLines } from './change/change-lines.ts';
-import { asEffect, requireShown, stateOf } from './change/file-effect.ts';
-import { copyAll, modeAfter, putFile } from './change/new-file.ts';
+import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
+import { stateOf } from './change/file-effect.ts';
+import { contentOf, copyAll, modeAfter, putFile } from './change/new-file.ts';
 import { OldText } from './change/old-text.ts';
+import { changeOf, type OpenChange } from './change/open-change.ts';
+import type { OwnTexts } from './change/own-texts.ts';
 import { type ChangeTarget, openTarget } from './change/target.ts';
 import { fileInfo } from './file-info.ts';
 
-export function writeTool(parts: ToolParts): EdgeTool {
-  const turns = new ChangeLines();
+export function writeTool(parts: ToolParts, own: OwnTexts): EdgeTool {
   const added = new Added(parts.limits.file_bytes);
   return {
     method: FsService.method.write,
     prepare(message, call) {
       const request = message as WriteRequest;
       const judged = parts.allow.judgeWrite(request.path);
-      const { signal } = call;
-      const text = Buffer.from(request.text);
-      const appends = request.mode === WriteMode.APPEND;
-      const work: PreparedCall['work'] = async (emit, shown) => {
-        const { stat, target } = await turns.inLine(judged.path, async () => {
-          const target = await openTarget(parts.allow, judged);
-          try {
-            const effect = await effectOf(target, request, text, signal);
-            requireShown(effect, shown);
-            if (appends) added.count(judged.path, text.length);
-            else added.forget(judged.path);
-            const { before } = target;
-            const stat = await putFile(target, {
-              fill: async (file) => {
-                if (before && appends) await copyAll(before.handle, file, signal);
-                await file.writeFile(text);
-              },
-              sha256: effect.after!.sha256,
-              mode: effect.after!.mode,
-              signal,
-            });
-            return { stat, target };
-          } catch (error) {
-            throw shown && isMeanwhile(error) ? new AppError('APPROVAL_CHANGED', {}, { cause: error }) : error;
-          } finally {
-            await target.close();
-          }
-        });
-        const file = fileInfo(parts.allow, target.named.name, target.named.path, stat);
-        await emit(create(WriteResponseSchema, { file, created: target.before === undefined }));
-      };
-      const show = async () => {
-        const target = await openTarget(parts.allow, judged);
-        try {
-          const old = new OldText();
-          const effect = await effectOf(target, request, text, signal, old.receive);
-          if (appends) added.judge(judged.path, text.length);
-          const { diff, linesCut } = await (appends ? old.followedBy(text) : old.replacedBy(text));
-          const told = parts.secrets.masker?.text(diff) ?? diff;
-          return asEffect(create(FileEffectSchema, { ...effect, diff: told, diffLinesCut: BigInt(linesCut) }));
-        } finally {
-          await target.close();
-        }
-      };
-      return { work, change: { entry: judged.entryName, confirm: judged.entry.confirm, show } };
+      const open = (purpose: 'show' | 'work') => openWrite(parts, request, judged, call, { added, own, purpose });
+      return changeOf(parts, call, [judged], open);
     },
   };
 }
 
-/** Something else came into the place of what was looked at. */
-const isMeanwhile = (error: unknown): boolean =>
-  error instanceof AppError && (error.reason === 'FILE_CHANGED' || error.reason === 'FILE_EXISTS');
+interface WriteParts {
+  readonly added: Added;
+  readonly own: OwnTexts;
+  readonly purpose: 'show' | 'work';
+}
+
+async function openWrite(
+  parts: ToolParts,
+  request: WriteRequest,
+  judged: AllowedWrite,
+  call: ToolCallContext,
+  { added, own, purpose }: WriteParts,
+): Promise<OpenChange> {
+  const { signal } = call;
+  const text = Buffer.from(request.text);
+  const appends = request.mode === WriteMode.APPEND;
+  const target = await openTarget(parts.allow, judged);
+  try {
+    const { before, named } = target;
+    const old = new OldText();
+    const effect = await effectOf(target, request, text, signal, purpose === 'show' ? old.receive : () => {});
+    if (appends) added.judge(judged.path, text.length);
+    return {
+      effect,
+      diff: () => (appends ? old.followedBy(text) : old.replacedBy(text)),
+      // What is added to is still there.
+      content: before && !appends ? contentOf(before, signal) : undefined,
+      act: async (ready) => {
+        if (appends) added.count(judged.path, text.length);
+        else added.forget(judged.path);
+        const stat = await putFile(target, {
+          fill: async (file) => {
+            if (before && appends) await copyAll(before.handle, file, signal);
+            await file.writeFile(text);
+          },
+          sha256: effect.after!.sha256,
+          mode: effect.after!.mode,
+          signal,
+          ready,
+        });
+        if (!appends) own.wrote(call, target.realPath, effect.after!.sha256);
+        const file = fileInfo(parts.allow, named.name, named.path, stat);
+        return create(WriteResponseSchema, { file, created: before === undefined });
+      },
+      close: target.close,
+    };
+  } catch (error) {
+    await target.close();
+    throw error;
+  }
+}
 
 /** @param receive gets what is there now, in pieces. @throws FILE_EXISTS */
 async function effectOf(
@@ -85,7 +91,7 @@ async function effectOf(
   { mode }: WriteRequest,
   text: Uint8Array,
   signal: AbortSignal,
-  receive: (piece: Uint8Array) => void = () => {},
+  receive: (piece: Uint8Array) => void,
 ): Promise<FileEffect> {
   if (before && (mode === WriteMode.CREATE || mode === WriteMode.UNSPECIFIED)) throw new AppError('FILE_EXISTS');
   const after = createHash('sha256');

@@ -24,7 +24,15 @@ const sha256 = (text: string | Uint8Array) => createHash('sha256').update(text).
 /** The tool itself: holding a call for the owner is up to the runner. */
 const prepared = (rig: EdgeRig, request: { argv: string[]; cwd?: string; stdin?: string }) => {
   const signal = new AbortController().signal;
-  const call = { run: 'r', recipient: '', deadlineMs: undefined, signal, origins: new Origins() };
+  const call = {
+    run: 'r',
+    job: 'r/0/0',
+    key: 'k',
+    recipient: '',
+    deadlineMs: undefined,
+    signal,
+    origins: new Origins(),
+  };
   const { change, work } = runTool(rig.parts).prepare(create(RunRequestSchema, request), call);
   const run = async (shown?: Effect) => {
     const messages: RunResponse[] = [];

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/capability/fs/v1/fs.proto.
  */
 export const file_bowline_capability_fs_v1_fs: GenFile = /*@__PURE__*/
-  fileDesc("CiFib3dsaW5lL2NhcGFiaWxpdHkvZnMvdjEvZnMucHJvdG8SGGJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MSJxCgZMb29rZWQSDQoFZmlsZXMYASABKA0SDQoFdG90YWwYAiABKA0SDAoEbW9yZRgDIAEoCBI7Cgdza2lwcGVkGAQgAygLMiAuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlVuc2VlbkIIukgFkgECEBAiiwEKBlVuc2VlbhIzCgN3aHkYASABKA4yJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuVW5zZWVuUmVhc29uEg0KBWNvdW50GAIgASgNEj0KBWZpbGVzGAMgAygLMiQuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlVuc2VlbkZpbGVCCLpIBZIBAhAFIlcKClVuc2VlbkZpbGUSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEi0KCnNpemVfY2xhc3MYAiABKA4yGS5ib3dsaW5lLnJ1bi52MS5TaXplQ2xhc3MihQIKCEZpbGVJbmZvEhoKBHBhdGgYASABKAlCDLpIBXIDGIAgyPMYAhIwCgRraW5kGAIgASgOMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVLaW5kEi0KCnNpemVfY2xhc3MYAyABKA4yGS5ib3dsaW5lLnJ1bi52MS5TaXplQ2xhc3MSHwoKbWVkaWFfdHlwZRgEIAEoCUILukgEcgIYf8jzGAISLwoLbW9kaWZ5X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKCnNpemVfYnl0ZXMYByABKARCBMjzGARKBAgGEAdSCmtleWVkX2hhc2giZQoLUmVhZFJlcXVlc3QSHQoEcGF0aBgBIAEoCUIPukgIyAEBcgMYgCDQ8xgCEhIKCnN0YXJ0X2xpbmUYAiABKA0SEAoIZW5kX2xpbmUYAyABKA0SEQoJbWF4X2J5dGVzGAQgASgNIuUBCgxSZWFkUmVzcG9uc2USMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxISCgR0ZXh0GAIgASgJQgTI8xgEEhgKCmZpcnN0X2xpbmUYAyABKA1CBMjzGAQSGQoLdG90YWxfbGluZXMYBCABKA1CBMjzGAQSFwoJdHJ1bmNhdGVkGAUgASgIQgTI8xgEEjIKBXBhZ2VzGAcgASgLMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlJlYWRQYWdlc0oECAYQB1IHc3VtbWFyeSI2CglSZWFkUGFnZXMSEwoFZmlyc3QYASABKA1CBMjzGAQSFAoGc3RhcnRzGAIgAygNQgTI8xgEIocBCgxXcml0ZVJlcXVlc3QSHQoEcGF0aBgBIAEoCUIPukgIyAEBcgMYgCDQ8xgCEhsKBHRleHQYAiABKAlCDbpIBnIEKICAQNDzGAESOwoEbW9kZRgDIAEoDjIjLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Xcml0ZU1vZGVCCLpIBYIBAhABIlIKDVdyaXRlUmVzcG9uc2USMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxIPCgdjcmVhdGVkGAIgASgIIo0BCgtMaXN0UmVxdWVzdBIaCgRwYXRoGAEgASgJQgy6SAVyAxiAINDzGAISEQoJcmVjdXJzaXZlGAIgASgIEhoKBGdsb2IYAyABKAlCDLpIBXIDGIAC0PMYARIRCglwYWdlX3NpemUYBCABKA0SIAoKcGFnZV90b2tlbhgFIAEoCUIMukgFcgMYgCDQ8xgBIpoBCgxMaXN0UmVzcG9uc2USMQoFZmlsZXMYASADKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuRmlsZUluZm8SJQoPbmV4dF9wYWdlX3Rva2VuGAIgASgJQgy6SAVyAxiAIMjzGAISMAoGbG9va2VkGAMgASgLMiAuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkxvb2tlZCIsCgtTdGF0UmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAIiQAoMU3RhdFJlc3BvbnNlEjAKBGZpbGUYASABKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuRmlsZUluZm8iogEKDVNlYXJjaFJlcXVlc3QSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDQ8xgCEiQKBXRlcm1zGAIgAygJQhW6SA6SAQsQFCIHcgUQARjIAdDzGAESGgoEZ2xvYhgDIAEoCUIMukgFcgMYgALQ8xgBEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIgCgpwYWdlX3Rva2VuGAUgASgJQgy6SAVyAxiAAtDzGAEiugEKDlNlYXJjaFJlc3BvbnNlEjYKB21hdGNoZXMYASADKAsyJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuU2VhcmNoTWF0Y2gSFwoJdHJ1bmNhdGVkGAIgASgIQgTI8xgEEiUKD25leHRfcGFnZV90b2tlbhgDIAEoCUIMukgFcgMYgALI8xgEEjAKBmxvb2tlZBgEIAEoCzIgLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Mb29rZWQiZwoLU2VhcmNoTWF0Y2gSMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxISCgRsaW5lGAIgASgNQgTI8xgEEhIKBHRleHQYAyABKAlCBMjzGAQiqQYKDFF1ZXJ5UmVxdWVzdBIaCgRwYXRoGAEgASgJQgy6SAVyAxiAINDzGAISGgoEZ2xvYhgCIAEoCUIMukgFcgMYgALQ8xgBEhoKBG5hbWUYAyABKAlCDLpIBXIDGMgB0PMYARI+CgdjbGFzc2VzGAQgAygOMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVDbGFzc0IIukgFkgECEBQSOgoEc3BhbhgFIAEoDjIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5UaW1lU3BhbkIIukgFggECEAESEQoJbGFzdF9kYXlzGAYgASgNEi0KCWZyb21fdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLYmVmb3JlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW1pbl9ieXRlcxgJIAEoBBIRCgltYXhfYnl0ZXMYCiABKAQSPAoHbWVhc3VyZRgLIAEoDjIhLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5NZWFzdXJlQgi6SAWCAQIQARIkCgV0ZXJtcxgMIAMoCUIVukgOkgELEBQiB3IFEAEYyAHQ8xgBEhwKBmNvbHVtbhgNIAEoCUIMukgFcgMYyAHQ8xgBEgwKBG1vc3QYDiABKA0SHQoIbGFuZ3VhZ2UYDyABKAlCC7pIBHICGCPQ8xgBEkUKDmV4Y2VwdF9jbGFzc2VzGBAgAygOMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVDbGFzc0IIukgFkgECEBQSKwoMZXhjZXB0X2dsb2JzGBEgAygJQhW6SA6SAQsQFCIHcgUQARiAAtDzGAESLAoNd2l0aG91dF90ZXJtcxgSIAMoCUIVukgOkgELEBQiB3IFEAEYyAHQ8xgBEh0KCGZyb21fZGF5GBMgASgJQgu6SARyAhgK0PMYARIfCgpiZWZvcmVfZGF5GBQgASgJQgu6SARyAhgK0PMYARIfCgljb3BpZXNfb2YYFSABKAlCDLpIBXIDGIAC0PMYASJwCg1RdWVyeVJlc3BvbnNlEhkKBG1hcmsYASABKAlCC7pIBHICGBjI8xgBEhIKBHRleHQYAiABKAlCBMjzGAQSMAoGbG9va2VkGAMgASgLMiAuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkxvb2tlZCpjCghGaWxlS2luZBIZChVGSUxFX0tJTkRfVU5TUEVDSUZJRUQQABISCg5GSUxFX0tJTkRfRklMRRABEhQKEEZJTEVfS0lORF9GT0xERVIQAhISCg5GSUxFX0tJTkRfTElOSxADKm0KCVdyaXRlTW9kZRIaChZXUklURV9NT0RFX1VOU1BFQ0lGSUVEEAASFQoRV1JJVEVfTU9ERV9DUkVBVEUQARIWChJXUklURV9NT0RFX1JFUExBQ0UQAhIVChFXUklURV9NT0RFX0FQUEVORBADKvkCCglGaWxlQ2xhc3MSGgoWRklMRV9DTEFTU19VTlNQRUNJRklFRBAAEhIKDkZJTEVfQ0xBU1NfUERGEAESFAoQRklMRV9DTEFTU19JTUFHRRACEhQKEEZJTEVfQ0xBU1NfQVVESU8QAxIUChBGSUxFX0NMQVNTX1ZJREVPEAQSEwoPRklMRV9DTEFTU19DT0RFEAUSFAoQRklMRV9DTEFTU19UQUJMRRAGEhcKE0ZJTEVfQ0xBU1NfRE9DVU1FTlQQBxITCg9GSUxFX0NMQVNTX1RFWFQQCBIXChNGSUxFX0NMQVNTX01BUktET1dOEAkSFgoSRklMRV9DTEFTU19BUkNISVZFEAoSEgoORklMRV9DTEFTU19MT0cQCxITCg9GSUxFX0NMQVNTX0RBVEEQDBIbChdGSUxFX0NMQVNTX1BSRVNFTlRBVElPThANEhMKD0ZJTEVfQ0xBU1NfTUFJTBAOEhUKEUZJTEVfQ0xBU1NfRk9MREVSEA8q6wEKCFRpbWVTcGFuEhkKFVRJTUVfU1BBTl9VTlNQRUNJRklFRBAAEhMKD1RJTUVfU1BBTl9UT0RBWRABEhcKE1RJTUVfU1BBTl9ZRVNURVJEQVkQAhIXChNUSU1FX1NQQU5fVEhJU19XRUVLEAMSFwoTVElNRV9TUEFOX0xBU1RfV0VFSxAEEhgKFFRJTUVfU1BBTl9USElTX01PTlRIEAUSGAoUVElNRV9TUEFOX0xBU1RfTU9OVEgQBhIXChNUSU1FX1NQQU5fVEhJU19ZRUFSEAcSFwoTVElNRV9TUEFOX0xBU1RfWUVBUhAIKs0DCgdNZWFzdXJlEhcKE01FQVNVUkVfVU5TUEVDSUZJRUQQABIRCg1NRUFTVVJFX0NPVU5UEAESFgoSTUVBU1VSRV9UT1RBTF9TSVpFEAISEwoPTUVBU1VSRV9MQVJHRVNUEAMSFAoQTUVBU1VSRV9TTUFMTEVTVBAEEhIKDk1FQVNVUkVfTkVXRVNUEAUSEgoOTUVBU1VSRV9PTERFU1QQBhIQCgxNRUFTVVJFX0xJU1QQBxITCg9NRUFTVVJFX0JZX0tJTkQQCBIVChFNRUFTVVJFX0JZX0ZPTERFUhAJEhEKDU1FQVNVUkVfV09SRFMQChIRCg1NRUFTVVJFX0xJTkVTEAsSFwoTTUVBU1VSRV9PQ0NVUlJFTkNFUxAMEhYKEk1FQVNVUkVfQ09MVU1OX1NVTRANEhoKFk1FQVNVUkVfQ09MVU1OX0FWRVJBR0UQDhIWChJNRUFTVVJFX0NPTFVNTl9NSU4QDxIWChJNRUFTVVJFX0NPTFVNTl9NQVgQEBIYChRNRUFTVVJFX0NPTFVNTl9DT1VOVBAREhYKEk1FQVNVUkVfRFVQTElDQVRFUxASEhgKFE1FQVNVUkVfRk9MREVSX1NJWkVTEBMqjgIKDFVuc2VlblJlYXNvbhIdChlVTlNFRU5fUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXVU5TRUVOX1JFQVNPTl9UT09fTEFSR0UQARIaChZVTlNFRU5fUkVBU09OX1RPT19ERUVQEAISHAoYVU5TRUVOX1JFQVNPTl9VTlJFQURBQkxFEAMSFgoSVU5TRUVOX1JFQVNPTl9USU1FEAQSFwoTVU5TRUVOX1JFQVNPTl9CWVRFUxAFEiEKHVVOU0VFTl9SRUFTT05fVU5URUxMQUJMRV9OQU1FEAYSGgoWVU5TRUVOX1JFQVNPTl9OT1RfVEVYVBAHEhgKFFVOU0VFTl9SRUFTT05fSElEREVOEAgy7QQKCUZzU2VydmljZRJiCgRSZWFkEiUuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlJlYWRSZXF1ZXN0GiYuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlJlYWRSZXNwb25zZSILkAIByPMYAtDzGAESYwoFV3JpdGUSJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuV3JpdGVSZXF1ZXN0GicuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLldyaXRlUmVzcG9uc2UiCcjzGAPy8xgBARJiCgRMaXN0EiUuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkxpc3RSZXF1ZXN0GiYuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkxpc3RSZXNwb25zZSILkAIByPMYAtDzGAESYgoEU3RhdBIlLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5TdGF0UmVxdWVzdBomLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5TdGF0UmVzcG9uc2UiC5ACAcjzGALQ8xgBEmgKBlNlYXJjaBInLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5TZWFyY2hSZXF1ZXN0GiguYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlNlYXJjaFJlc3BvbnNlIguQAgHI8xgC0PMYARJlCgVRdWVyeRImLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5RdWVyeVJlcXVlc3QaJy5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuUXVlcnlSZXNwb25zZSILkAIByPMYAtDzGAFiBnByb3RvMw", [file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiFib3dsaW5lL2NhcGFiaWxpdHkvZnMvdjEvZnMucHJvdG8SGGJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MSJxCgZMb29rZWQSDQoFZmlsZXMYASABKA0SDQoFdG90YWwYAiABKA0SDAoEbW9yZRgDIAEoCBI7Cgdza2lwcGVkGAQgAygLMiAuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlVuc2VlbkIIukgFkgECEBAiiwEKBlVuc2VlbhIzCgN3aHkYASABKA4yJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuVW5zZWVuUmVhc29uEg0KBWNvdW50GAIgASgNEj0KBWZpbGVzGAMgAygLMiQuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlVuc2VlbkZpbGVCCLpIBZIBAhAFIlcKClVuc2VlbkZpbGUSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEi0KCnNpemVfY2xhc3MYAiABKA4yGS5ib3dsaW5lLnJ1bi52MS5TaXplQ2xhc3MihQIKCEZpbGVJbmZvEhoKBHBhdGgYASABKAlCDLpIBXIDGIAgyPMYAhIwCgRraW5kGAIgASgOMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVLaW5kEi0KCnNpemVfY2xhc3MYAyABKA4yGS5ib3dsaW5lLnJ1bi52MS5TaXplQ2xhc3MSHwoKbWVkaWFfdHlwZRgEIAEoCUILukgEcgIYf8jzGAISLwoLbW9kaWZ5X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKCnNpemVfYnl0ZXMYByABKARCBMjzGARKBAgGEAdSCmtleWVkX2hhc2giZQoLUmVhZFJlcXVlc3QSHQoEcGF0aBgBIAEoCUIPukgIyAEBcgMYgCDQ8xgCEhIKCnN0YXJ0X2xpbmUYAiABKA0SEAoIZW5kX2xpbmUYAyABKA0SEQoJbWF4X2J5dGVzGAQgASgNIuUBCgxSZWFkUmVzcG9uc2USMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxISCgR0ZXh0GAIgASgJQgTI8xgEEhgKCmZpcnN0X2xpbmUYAyABKA1CBMjzGAQSGQoLdG90YWxfbGluZXMYBCABKA1CBMjzGAQSFwoJdHJ1bmNhdGVkGAUgASgIQgTI8xgEEjIKBXBhZ2VzGAcgASgLMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlJlYWRQYWdlc0oECAYQB1IHc3VtbWFyeSI2CglSZWFkUGFnZXMSEwoFZmlyc3QYASABKA1CBMjzGAQSFAoGc3RhcnRzGAIgAygNQgTI8xgEIocBCgxXcml0ZVJlcXVlc3QSHQoEcGF0aBgBIAEoCUIPukgIyAEBcgMYgCDQ8xgCEhsKBHRleHQYAiABKAlCDbpIBnIEKICAQNDzGAESOwoEbW9kZRgDIAEoDjIjLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Xcml0ZU1vZGVCCLpIBYIBAhABIlIKDVdyaXRlUmVzcG9uc2USMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxIPCgdjcmVhdGVkGAIgASgIIlsKCFRleHRFZGl0EiEKCG9sZF90ZXh0GAEgASgJQg+6SAhyBhABKICAENDzGAESHwoIbmV3X3RleHQYAiABKAlCDbpIBnIEKICAQNDzGAESCwoDYWxsGAMgASgIIm8KC0VkaXRSZXF1ZXN0Eh0KBHBhdGgYASABKAlCD7pICMgBAXIDGIAg0PMYAhJBCgVlZGl0cxgCIAMoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5UZXh0RWRpdEIOukgHkgEECAEQQNDzGAEiWAoMRWRpdFJlc3BvbnNlEjAKBGZpbGUYASABKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuRmlsZUluZm8SFgoIcmVwbGFjZWQYAiABKA1CBMjzGAQiLgoNRGVsZXRlUmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAIiQgoORGVsZXRlUmVzcG9uc2USMAoEa2luZBgBIAEoDjIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlS2luZCJOCgtNb3ZlUmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAISIAoHdG9fcGF0aBgCIAEoCUIPukgIyAEBcgMYgCDQ8xgCIkAKDE1vdmVSZXNwb25zZRIwCgRmaWxlGAEgASgLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvIjIKEU1ha2VGb2xkZXJSZXF1ZXN0Eh0KBHBhdGgYASABKAlCD7pICMgBAXIDGIAg0PMYAiJIChJNYWtlRm9sZGVyUmVzcG9uc2USMgoGZm9sZGVyGAEgASgLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvIo0BCgtMaXN0UmVxdWVzdBIaCgRwYXRoGAEgASgJQgy6SAVyAxiAINDzGAISEQoJcmVjdXJzaXZlGAIgASgIEhoKBGdsb2IYAyABKAlCDLpIBXIDGIAC0PMYARIRCglwYWdlX3NpemUYBCABKA0SIAoKcGFnZV90b2tlbhgFIAEoCUIMukgFcgMYgCDQ8xgBIpoBCgxMaXN0UmVzcG9uc2USMQoFZmlsZXMYASADKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuRmlsZUluZm8SJQoPbmV4dF9wYWdlX3Rva2VuGAIgASgJQgy6SAVyAxiAIMjzGAISMAoGbG9va2VkGAMgASgLMiAuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkxvb2tlZCIsCgtTdGF0UmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAIiQAoMU3RhdFJlc3BvbnNlEjAKBGZpbGUYASABKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuRmlsZUluZm8iogEKDVNlYXJjaFJlcXVlc3QSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDQ8xgCEiQKBXRlcm1zGAIgAygJQhW6SA6SAQsQFCIHcgUQARjIAdDzGAESGgoEZ2xvYhgDIAEoCUIMukgFcgMYgALQ8xgBEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIgCgpwYWdlX3Rva2VuGAUgASgJQgy6SAVyAxiAAtDzGAEiugEKDlNlYXJjaFJlc3BvbnNlEjYKB21hdGNoZXMYASADKAsyJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuU2VhcmNoTWF0Y2gSFwoJdHJ1bmNhdGVkGAIgASgIQgTI8xgEEiUKD25leHRfcGFnZV90b2tlbhgDIAEoCUIMukgFcgMYgALI8xgEEjAKBmxvb2tlZBgEIAEoCzIgLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Mb29rZWQiZwoLU2VhcmNoTWF0Y2gSMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxISCgRsaW5lGAIgASgNQgTI8xgEEhIKBHRleHQYAyABKAlCBMjzGAQiqQYKDFF1ZXJ5UmVxdWVzdBIaCgRwYXRoGAEgASgJQgy6SAVyAxiAINDzGAISGgoEZ2xvYhgCIAEoCUIMukgFcgMYgALQ8xgBEhoKBG5hbWUYAyABKAlCDLpIBXIDGMgB0PMYARI+CgdjbGFzc2VzGAQgAygOMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVDbGFzc0IIukgFkgECEBQSOgoEc3BhbhgFIAEoDjIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5UaW1lU3BhbkIIukgFggECEAESEQoJbGFzdF9kYXlzGAYgASgNEi0KCWZyb21fdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLYmVmb3JlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW1pbl9ieXRlcxgJIAEoBBIRCgltYXhfYnl0ZXMYCiABKAQSPAoHbWVhc3VyZRgLIAEoDjIhLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5NZWFzdXJlQgi6SAWCAQIQARIkCgV0ZXJtcxgMIAMoCUIVukgOkgELEBQiB3IFEAEYyAHQ8xgBEhwKBmNvbHVtbhgNIAEoCUIMukgFcgMYyAHQ8xgBEgwKBG1vc3QYDiABKA0SHQoIbGFuZ3VhZ2UYDyABKAlCC7pIBHICGCPQ8xgBEkUKDmV4Y2VwdF9jbGFzc2VzGBAgAygOMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVDbGFzc0IIukgFkgECEBQSKwoMZXhjZXB0X2dsb2JzGBEgAygJQhW6SA6SAQsQFCIHcgUQARiAAtDzGAESLAoNd2l0aG91dF90ZXJtcxgSIAMoCUIVukgOkgELEBQiB3IFEAEYyAHQ8xgBEh0KCGZyb21fZGF5GBMgASgJQgu6SARyAhgK0PMYARIfCgpiZWZvcmVfZGF5GBQgASgJQgu6SARyAhgK0PMYARIfCgljb3BpZXNfb2YYFSABKAlCDLpIBXIDGIAC0PMYASJwCg1RdWVyeVJlc3BvbnNlEhkKBG1hcmsYASABKAlCC7pIBHICGBjI8xgBEhIKBHRleHQYAiABKAlCBMjzGAQSMAoGbG9va2VkGAMgASgLMiAuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkxvb2tlZCpjCghGaWxlS2luZBIZChVGSUxFX0tJTkRfVU5TUEVDSUZJRUQQABISCg5GSUxFX0tJTkRfRklMRRABEhQKEEZJTEVfS0lORF9GT0xERVIQAhISCg5GSUxFX0tJTkRfTElOSxADKm0KCVdyaXRlTW9kZRIaChZXUklURV9NT0RFX1VOU1BFQ0lGSUVEEAASFQoRV1JJVEVfTU9ERV9DUkVBVEUQARIWChJXUklURV9NT0RFX1JFUExBQ0UQAhIVChFXUklURV9NT0RFX0FQUEVORBADKvkCCglGaWxlQ2xhc3MSGgoWRklMRV9DTEFTU19VTlNQRUNJRklFRBAAEhIKDkZJTEVfQ0xBU1NfUERGEAESFAoQRklMRV9DTEFTU19JTUFHRRACEhQKEEZJTEVfQ0xBU1NfQVVESU8QAxIUChBGSUxFX0NMQVNTX1ZJREVPEAQSEwoPRklMRV9DTEFTU19DT0RFEAUSFAoQRklMRV9DTEFTU19UQUJMRRAGEhcKE0ZJTEVfQ0xBU1NfRE9DVU1FTlQQBxITCg9GSUxFX0NMQVNTX1RFWFQQCBIXChNGSUxFX0NMQVNTX01BUktET1dOEAkSFgoSRklMRV9DTEFTU19BUkNISVZFEAoSEgoORklMRV9DTEFTU19MT0cQCxITCg9GSUxFX0NMQVNTX0RBVEEQDBIbChdGSUxFX0NMQVNTX1BSRVNFTlRBVElPThANEhMKD0ZJTEVfQ0xBU1NfTUFJTBAOEhUKEUZJTEVfQ0xBU1NfRk9MREVSEA8q6wEKCFRpbWVTcGFuEhkKFVRJTUVfU1BBTl9VTlNQRUNJRklFRBAAEhMKD1RJTUVfU1BBTl9UT0RBWRABEhcKE1RJTUVfU1BBTl9ZRVNURVJEQVkQAhIXChNUSU1FX1NQQU5fVEhJU19XRUVLEAMSFwoTVElNRV9TUEFOX0xBU1RfV0VFSxAEEhgKFFRJTUVfU1BBTl9USElTX01PTlRIEAUSGAoUVElNRV9TUEFOX0xBU1RfTU9OVEgQBhIXChNUSU1FX1NQQU5fVEhJU19ZRUFSEAcSFwoTVElNRV9TUEFOX0xBU1RfWUVBUhAIKs0DCgdNZWFzdXJlEhcKE01FQVNVUkVfVU5TUEVDSUZJRUQQABIRCg1NRUFTVVJFX0NPVU5UEAESFgoSTUVBU1VSRV9UT1RBTF9TSVpFEAISEwoPTUVBU1VSRV9MQVJHRVNUEAMSFAoQTUVBU1VSRV9TTUFMTEVTVBAEEhIKDk1FQVNVUkVfTkVXRVNUEAUSEgoOTUVBU1VSRV9PTERFU1QQBhIQCgxNRUFTVVJFX0xJU1QQBxITCg9NRUFTVVJFX0JZX0tJTkQQCBIVChFNRUFTVVJFX0JZX0ZPTERFUhAJEhEKDU1FQVNVUkVfV09SRFMQChIRCg1NRUFTVVJFX0xJTkVTEAsSFwoTTUVBU1VSRV9PQ0NVUlJFTkNFUxAMEhYKEk1FQVNVUkVfQ09MVU1OX1NVTRANEhoKFk1FQVNVUkVfQ09MVU1OX0FWRVJBR0UQDhIWChJNRUFTVVJFX0NPTFVNTl9NSU4QDxIWChJNRUFTVVJFX0NPTFVNTl9NQVgQEBIYChRNRUFTVVJFX0NPTFVNTl9DT1VOVBAREhYKEk1FQVNVUkVfRFVQTElDQVRFUxASEhgKFE1FQVNVUkVfRk9MREVSX1NJWkVTEBMqjgIKDFVuc2VlblJlYXNvbhIdChlVTlNFRU5fUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXVU5TRUVOX1JFQVNPTl9UT09fTEFSR0UQARIaChZVTlNFRU5fUkVBU09OX1RPT19ERUVQEAISHAoYVU5TRUVOX1JFQVNPTl9VTlJFQURBQkxFEAMSFgoSVU5TRUVOX1JFQVNPTl9USU1FEAQSFwoTVU5TRUVOX1JFQVNPTl9CWVRFUxAFEiEKHVVOU0VFTl9SRUFTT05fVU5URUxMQUJMRV9OQU1FEAYSGgoWVU5TRUVOX1JFQVNPTl9OT1RfVEVYVBAHEhgKFFVOU0VFTl9SRUFTT05fSElEREVOEAgyjQgKCUZzU2VydmljZRJiCgRSZWFkEiUuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlJlYWRSZXF1ZXN0GiYuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlJlYWRSZXNwb25zZSILkAIByPMYAtDzGAESYwoFV3JpdGUSJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuV3JpdGVSZXF1ZXN0GicuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLldyaXRlUmVzcG9uc2UiCcjzGAPy8xgBARJgCgRFZGl0EiUuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkVkaXRSZXF1ZXN0GiYuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkVkaXRSZXNwb25zZSIJyPMYA/LzGAEBEmYKBkRlbGV0ZRInLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5EZWxldGVSZXF1ZXN0GiguYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkRlbGV0ZVJlc3BvbnNlIgnI8xgD8vMYAQESYAoETW92ZRIlLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Nb3ZlUmVxdWVzdBomLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Nb3ZlUmVzcG9uc2UiCcjzGAPy8xgBARJyCgpNYWtlRm9sZGVyEisuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLk1ha2VGb2xkZXJSZXF1ZXN0GiwuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLk1ha2VGb2xkZXJSZXNwb25zZSIJyPMYA/LzGAEBEmIKBExpc3QSJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuTGlzdFJlcXVlc3QaJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuTGlzdFJlc3BvbnNlIguQAgHI8xgC0PMYARJiCgRTdGF0EiUuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlN0YXRSZXF1ZXN0GiYuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlN0YXRSZXNwb25zZSILkAIByPMYAtDzGAESaAoGU2VhcmNoEicuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlNlYXJjaFJlcXVlc3QaKC5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuU2VhcmNoUmVzcG9uc2UiC5ACAcjzGALQ8xgBEmUKBVF1ZXJ5EiYuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlF1ZXJ5UmVxdWVzdBonLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5RdWVyeVJlc3BvbnNlIguQAgHI8xgC0PMYAWIGcHJvdG8z", [file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * What was looked at, so that nobody takes a part for the whole. It depends on names, sizes, times and grants alone, never on what is
@@ -372,6 +372,230 @@ export const WriteResponseSchema: GenMessage<WriteResponse> = /*@__PURE__*/
   messageDesc(file_bowline_capability_fs_v1_fs, 8);
 
 /**
+ * A text of a file, and what comes in its place.
+ *
+ * @generated from message bowline.capability.fs.v1.TextEdit
+ */
+export type TextEdit = Message<"bowline.capability.fs.v1.TextEdit"> & {
+  /**
+   * The text to replace, exactly as it stands in the file, with enough around it to be the only one.
+   *
+   * @generated from field: string old_text = 1;
+   */
+  oldText: string;
+
+  /**
+   * What comes in its place; empty to take it out.
+   *
+   * @generated from field: string new_text = 2;
+   */
+  newText: string;
+
+  /**
+   * Replaces it wherever it stands. Otherwise it must stand there exactly once.
+   *
+   * @generated from field: bool all = 3;
+   */
+  all: boolean;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.TextEdit.
+ * Use `create(TextEditSchema)` to create a new message.
+ */
+export const TextEditSchema: GenMessage<TextEdit> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 9);
+
+/**
+ * Request of Edit.
+ *
+ * @generated from message bowline.capability.fs.v1.EditRequest
+ */
+export type EditRequest = Message<"bowline.capability.fs.v1.EditRequest"> & {
+  /**
+   * The file to edit: absolute, or relative with the name of a root first.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Done one after the other, each on what the one before has left.
+   *
+   * @generated from field: repeated bowline.capability.fs.v1.TextEdit edits = 2;
+   */
+  edits: TextEdit[];
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.EditRequest.
+ * Use `create(EditRequestSchema)` to create a new message.
+ */
+export const EditRequestSchema: GenMessage<EditRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 10);
+
+/**
+ * Response of Edit.
+ *
+ * @generated from message bowline.capability.fs.v1.EditResponse
+ */
+export type EditResponse = Message<"bowline.capability.fs.v1.EditResponse"> & {
+  /**
+   * The file afterwards.
+   *
+   * @generated from field: bowline.capability.fs.v1.FileInfo file = 1;
+   */
+  file?: FileInfo | undefined;
+
+  /**
+   * How many places were replaced.
+   *
+   * @generated from field: uint32 replaced = 2;
+   */
+  replaced: number;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.EditResponse.
+ * Use `create(EditResponseSchema)` to create a new message.
+ */
+export const EditResponseSchema: GenMessage<EditResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 11);
+
+/**
+ * Request of Delete.
+ *
+ * @generated from message bowline.capability.fs.v1.DeleteRequest
+ */
+export type DeleteRequest = Message<"bowline.capability.fs.v1.DeleteRequest"> & {
+  /**
+   * The file or empty folder: absolute, or relative with the name of a root first.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.DeleteRequest.
+ * Use `create(DeleteRequestSchema)` to create a new message.
+ */
+export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 12);
+
+/**
+ * Response of Delete.
+ *
+ * @generated from message bowline.capability.fs.v1.DeleteResponse
+ */
+export type DeleteResponse = Message<"bowline.capability.fs.v1.DeleteResponse"> & {
+  /**
+   * What it was.
+   *
+   * @generated from field: bowline.capability.fs.v1.FileKind kind = 1;
+   */
+  kind: FileKind;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.DeleteResponse.
+ * Use `create(DeleteResponseSchema)` to create a new message.
+ */
+export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 13);
+
+/**
+ * Request of Move.
+ *
+ * @generated from message bowline.capability.fs.v1.MoveRequest
+ */
+export type MoveRequest = Message<"bowline.capability.fs.v1.MoveRequest"> & {
+  /**
+   * What to move: absolute, or relative with the name of a root first.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Its new name and place. It must be a place that may be written, too, in a folder that exists, on the same file system.
+   *
+   * @generated from field: string to_path = 2;
+   */
+  toPath: string;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.MoveRequest.
+ * Use `create(MoveRequestSchema)` to create a new message.
+ */
+export const MoveRequestSchema: GenMessage<MoveRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 14);
+
+/**
+ * Response of Move.
+ *
+ * @generated from message bowline.capability.fs.v1.MoveResponse
+ */
+export type MoveResponse = Message<"bowline.capability.fs.v1.MoveResponse"> & {
+  /**
+   * The file or folder at its new place.
+   *
+   * @generated from field: bowline.capability.fs.v1.FileInfo file = 1;
+   */
+  file?: FileInfo | undefined;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.MoveResponse.
+ * Use `create(MoveResponseSchema)` to create a new message.
+ */
+export const MoveResponseSchema: GenMessage<MoveResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 15);
+
+/**
+ * Request of MakeFolder.
+ *
+ * @generated from message bowline.capability.fs.v1.MakeFolderRequest
+ */
+export type MakeFolderRequest = Message<"bowline.capability.fs.v1.MakeFolderRequest"> & {
+  /**
+   * The folder to make: absolute, or relative with the name of a root first.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.MakeFolderRequest.
+ * Use `create(MakeFolderRequestSchema)` to create a new message.
+ */
+export const MakeFolderRequestSchema: GenMessage<MakeFolderRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 16);
+
+/**
+ * Response of MakeFolder.
+ *
+ * @generated from message bowline.capability.fs.v1.MakeFolderResponse
+ */
+export type MakeFolderResponse = Message<"bowline.capability.fs.v1.MakeFolderResponse"> & {
+  /**
+   * The new folder.
+   *
+   * @generated from field: bowline.capability.fs.v1.FileInfo folder = 1;
+   */
+  folder?: FileInfo | undefined;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.MakeFolderResponse.
+ * Use `create(MakeFolderResponseSchema)` to create a new message.
+ */
+export const MakeFolderResponseSchema: GenMessage<MakeFolderResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 17);
+
+/**
  * Request of List.
  *
  * @generated from message bowline.capability.fs.v1.ListRequest
@@ -420,7 +644,7 @@ export type ListRequest = Message<"bowline.capability.fs.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 9);
+  messageDesc(file_bowline_capability_fs_v1_fs, 18);
 
 /**
  * Response of List.
@@ -455,7 +679,7 @@ export type ListResponse = Message<"bowline.capability.fs.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 10);
+  messageDesc(file_bowline_capability_fs_v1_fs, 19);
 
 /**
  * Request of Stat.
@@ -476,7 +700,7 @@ export type StatRequest = Message<"bowline.capability.fs.v1.StatRequest"> & {
  * Use `create(StatRequestSchema)` to create a new message.
  */
 export const StatRequestSchema: GenMessage<StatRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 11);
+  messageDesc(file_bowline_capability_fs_v1_fs, 20);
 
 /**
  * Response of Stat.
@@ -497,7 +721,7 @@ export type StatResponse = Message<"bowline.capability.fs.v1.StatResponse"> & {
  * Use `create(StatResponseSchema)` to create a new message.
  */
 export const StatResponseSchema: GenMessage<StatResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 12);
+  messageDesc(file_bowline_capability_fs_v1_fs, 21);
 
 /**
  * Request of Search.
@@ -549,7 +773,7 @@ export type SearchRequest = Message<"bowline.capability.fs.v1.SearchRequest"> & 
  * Use `create(SearchRequestSchema)` to create a new message.
  */
 export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 13);
+  messageDesc(file_bowline_capability_fs_v1_fs, 22);
 
 /**
  * Response of Search.
@@ -591,7 +815,7 @@ export type SearchResponse = Message<"bowline.capability.fs.v1.SearchResponse"> 
  * Use `create(SearchResponseSchema)` to create a new message.
  */
 export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 14);
+  messageDesc(file_bowline_capability_fs_v1_fs, 23);
 
 /**
  * A line that matches, or a file that matches by name.
@@ -626,7 +850,7 @@ export type SearchMatch = Message<"bowline.capability.fs.v1.SearchMatch"> & {
  * Use `create(SearchMatchSchema)` to create a new message.
  */
 export const SearchMatchSchema: GenMessage<SearchMatch> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 15);
+  messageDesc(file_bowline_capability_fs_v1_fs, 24);
 
 /**
  * Request of Query. A file fits when it fits all that is given, and nothing that leaves it out.
@@ -789,7 +1013,7 @@ export type QueryRequest = Message<"bowline.capability.fs.v1.QueryRequest"> & {
  * Use `create(QueryRequestSchema)` to create a new message.
  */
 export const QueryRequestSchema: GenMessage<QueryRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 16);
+  messageDesc(file_bowline_capability_fs_v1_fs, 25);
 
 /**
  * Response of Query.
@@ -824,7 +1048,7 @@ export type QueryResponse = Message<"bowline.capability.fs.v1.QueryResponse"> & 
  * Use `create(QueryResponseSchema)` to create a new message.
  */
 export const QueryResponseSchema: GenMessage<QueryResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 17);
+  messageDesc(file_bowline_capability_fs_v1_fs, 26);
 
 /**
  * Kind of a directory entry.
@@ -1409,6 +1633,48 @@ export const FsService: GenService<{
     methodKind: "unary";
     input: typeof WriteRequestSchema;
     output: typeof WriteResponseSchema;
+  },
+  /**
+   * Replaces pieces of a text file, and leaves the rest as it is. Only of a file that is shared for this run, or that this run wrote. All
+   * edits are done, or none. Further errors: EDIT_NEEDS_GRANT, EDIT_NO_MATCH,
+   * EDIT_SEVERAL_MATCHES.
+   *
+   * @generated from rpc bowline.capability.fs.v1.FsService.Edit
+   */
+  edit: {
+    methodKind: "unary";
+    input: typeof EditRequestSchema;
+    output: typeof EditResponseSchema;
+  },
+  /**
+   * Deletes one file, or one empty folder.
+   *
+   * @generated from rpc bowline.capability.fs.v1.FsService.Delete
+   */
+  delete: {
+    methodKind: "unary";
+    input: typeof DeleteRequestSchema;
+    output: typeof DeleteResponseSchema;
+  },
+  /**
+   * Gives one file or folder another name or place. Nothing is replaced: it fails when there is something of that name.
+   *
+   * @generated from rpc bowline.capability.fs.v1.FsService.Move
+   */
+  move: {
+    methodKind: "unary";
+    input: typeof MoveRequestSchema;
+    output: typeof MoveResponseSchema;
+  },
+  /**
+   * Makes one folder in a folder that exists.
+   *
+   * @generated from rpc bowline.capability.fs.v1.FsService.MakeFolder
+   */
+  makeFolder: {
+    methodKind: "unary";
+    input: typeof MakeFolderRequestSchema;
+    output: typeof MakeFolderResponseSchema;
   },
   /**
    * Lists files and folders.

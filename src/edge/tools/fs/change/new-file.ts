@@ -6,6 +6,7 @@ import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/prom
 import { AppError } from '../../../../base/errors.ts';
 import { systemCode } from '../../../../base/system-code.ts';
 import { placeOf } from '../../../allowlist/open-beneath.ts';
+import type { KeptContent } from '../../tool.ts';
 import { changeFailure, unsynced } from './change-failure.ts';
 import { permissionsOf } from './file-effect.ts';
 import type { ChangeTarget } from './target.ts';
@@ -61,6 +62,8 @@ export async function requireSame({ path, before }: Pick<ChangeTarget, 'path' | 
   if (!before) return;
   const { stat } = before;
   const now = await lstat(path, { bigint: true }).catch(() => undefined);
+  // What is in a folder is none of it.
+  if (stat.isDirectory() && now?.dev === stat.dev && now.ino === stat.ino && now.mode === stat.mode) return;
   const same =
     now?.dev === stat.dev &&
     now.ino === stat.ino &&
@@ -94,6 +97,12 @@ async function digestOf(file: FileHandle, signal: AbortSignal): Promise<Uint8Arr
   for await (const piece of piecesOf(file, signal)) hash.update(piece);
   return hash.digest();
 }
+
+/** What is open, to be kept. */
+export const contentOf = ({ handle, stat }: NonNullable<ChangeTarget['before']>, signal: AbortSignal): KeptContent => ({
+  bytes: Number(stat.size),
+  pieces: () => piecesOf(handle, signal),
+});
 
 async function* piecesOf(file: FileHandle, signal: AbortSignal): AsyncGenerator<Buffer> {
   const buffer = Buffer.allocUnsafe(PIECE_BYTES);

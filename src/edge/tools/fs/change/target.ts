@@ -24,8 +24,11 @@ export interface ChangeTarget {
   close(): Promise<void>;
 }
 
-/** Opens the place of a file that may be written. @throws PATH_NOT_ALLOWED, NOT_A_FILE, FILE_NOT_FOUND for its folder; see openFolder */
-export async function openTarget(allow: Allowlist, judged: AllowedWrite): Promise<ChangeTarget> {
+/**
+ * Opens a place that may be written. @param folders whether what is there may be a folder, too
+ * @throws PATH_NOT_ALLOWED, NOT_A_FILE, FILE_NOT_FOUND for its folder; see openFolder
+ */
+export async function openTarget(allow: Allowlist, judged: AllowedWrite, folders = false): Promise<ChangeTarget> {
   const folder = await allow.openWriteFolder(judged);
   let handle: FileHandle | undefined;
   const close = async () => {
@@ -37,7 +40,8 @@ export async function openTarget(allow: Allowlist, judged: AllowedWrite): Promis
     const path = `${placeOf(folder)}/${name}`;
     const realPath = join(folder.realPath, name);
     if (allow.isWriteDenied(realPath, judged)) throw refused();
-    if (stat && !stat.isFile()) throw stat.isSymbolicLink() ? refused() : new AppError('NOT_A_FILE');
+    const fits = !stat || stat.isFile() || (folders && stat.isDirectory());
+    if (!fits) throw stat.isSymbolicLink() ? refused() : new AppError('NOT_A_FILE');
     handle = stat && (await openSame(path, stat));
     const { root, relative } = judged;
     return {

@@ -97,6 +97,8 @@ async function start(script: string, more = '') {
 function prepared(rig: EdgeRig, argv: string[]) {
   const call = {
     run: 'r',
+    job: 'r/0/0',
+    key: 'k',
     recipient: '',
     deadlineMs: undefined,
     signal: new AbortController().signal,

@@ -1,0 +1,103 @@
+// Keeps what changes replace: the bytes as a synced blob, then a synced record, then the change may happen. Bounded by bytes and age; the
+// oldest goes first.
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { FileEffect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Blobs } from '../journal/blobs.ts';
+import type { EdgeJournal } from '../journal/edge-journal.ts';
+import { withoutDiff } from '../tools/fs/change/file-effect.ts';
+import type { ChangeKeeper, KeptCall, KeptContent } from '../tools/tool.ts';
+import { ChangeLines } from './change-lines.ts';
+
+export interface KeptChangesParts {
+  readonly journal: Pick<EdgeJournal, 'append' | 'changes' | 'now'>;
+  readonly blobs: Pick<Blobs, 'putPieces' | 'remove' | 'keep' | 'bytes' | 'names'>;
+  readonly maxBytes: number;
+  readonly days: number;
+}
+
+const DAY_MS = 86_400_000;
+
+export class KeptChanges implements ChangeKeeper {
+  readonly #parts: KeptChangesParts;
+  readonly #lines = new ChangeLines();
+  /** One at a time makes room, so that what one has counted on is not taken by another. */
+  #room: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: KeptChangesParts) {
+    this.#parts = parts;
+  }
+
+  /** At the start: what is too old goes, and every blob that no change names. */
+  async start(): Promise<void> {
+    await this.#forgetOld();
+    await this.#parts.blobs.keep(this.#parts.journal.changes.blobs());
+  }
+
+  inLine<T>(paths: readonly string[], act: () => Promise<T>): Promise<T> {
+    return this.#lines.inLine(paths, act);
+  }
+
+  keep(call: KeptCall, effect: FileEffect, content: KeptContent | undefined): Promise<void> {
+    return this.keepUndo(call, effect, content, 0);
+  }
+
+  /** The same of a change that takes another back. @param undoes sequence of that one; 0: none */
+  async keepUndo(call: KeptCall, effect: FileEffect, content: KeptContent | undefined, undoes: number): Promise<void> {
+    const { journal, blobs, maxBytes } = this.#parts;
+    const kept = maxBytes > 0 && content && content.bytes > 0 ? content : undefined;
+    if (kept && kept.bytes > maxBytes) {
+      throw new AppError('LIMIT_EXCEEDED', {
+        what: 'what is kept of a file before it is changed',
+        limit: maxBytes,
+        setting: 'limits.changes_bytes in config.yaml',
+      });
+    }
+    const blob = kept ? await this.#inTurn(() => this.#put(kept)) : '';
+    const { key: idempotencyKey, run, job } = call;
+    const createTime = timestampFromMs(journal.now());
+    const value = { idempotencyKey, run, job, effect: withoutDiff(effect), blob, createTime, undoes: BigInt(undoes) };
+    try {
+      await journal.append([{ case: 'changeKept', value }]);
+    } catch (error) {
+      await blobs.remove(blob);
+      throw error;
+    }
+  }
+
+  async #put({ bytes, pieces }: KeptContent): Promise<string> {
+    const { journal, blobs, maxBytes } = this.#parts;
+    await this.#forgetOld();
+    for (const change of journal.changes.list()) {
+      if (blobs.bytes + bytes <= maxBytes) break;
+      await this.#forget(change.sequence);
+    }
+    return blobs.putPieces(bytes, pieces());
+  }
+
+  async #forgetOld(): Promise<void> {
+    const { journal, days } = this.#parts;
+    const past = journal.now() - days * DAY_MS;
+    for (const change of journal.changes.list()) {
+      if (change.at >= past) break;
+      journal.changes.forget(change.sequence);
+    }
+    await this.#removeDropped();
+  }
+
+  async #forget(sequence: number): Promise<void> {
+    this.#parts.journal.changes.forget(sequence);
+    await this.#removeDropped();
+  }
+
+  /** Also of changes that the journal has forgotten by itself, because there are too many. */
+  async #removeDropped(): Promise<void> {
+    for (const blob of this.#parts.journal.changes.pullDropped()) await this.#parts.blobs.remove(blob);
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.#room.then(act);
+    this.#room = result.catch(() => {});
+    return result;
+  }
+}

@@ -1,0 +1,123 @@
+// fs.Edit: exact replacements in a text file. Whether a text is in a file is told only of files that the run may read whole.
+import { createHash } from 'node:crypto';
+import { setImmediate as breath } from 'node:timers/promises';
+import { create } from '@bufbuild/protobuf';
+import { FileAction, FileEffectSchema } from '../../../../gen/bowline/approval/v1/approval_pb.ts';
+import {
+  type EditRequest,
+  EditResponseSchema,
+  FsService,
+  type TextEdit,
+} from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import type { AllowedWrite } from '../../allowlist/allowlist.ts';
+import { originOf, readPieces } from '../../files/content.ts';
+import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
+import { stateOf } from './change/file-effect.ts';
+import { contentOf, modeAfter, putFile } from './change/new-file.ts';
+import { changeOf, type OpenChange } from './change/open-change.ts';
+import type { OwnTexts } from './change/own-texts.ts';
+import { matchesOf, replacedText } from './change/replace-text.ts';
+import { type ChangeTarget, openTarget } from './change/target.ts';
+import { isDiffable, textDiff } from './change/text-diff.ts';
+import { fileInfo } from './file-info.ts';
+
+export function editTool(parts: ToolParts, own: OwnTexts): EdgeTool {
+  return {
+    method: FsService.method.edit,
+    prepare(message, call) {
+      const request = message as EditRequest;
+      const judged = parts.allow.judgeWrite(request.path);
+      return changeOf(parts, call, [judged], () => openEdit(parts, request, judged, call, own));
+    },
+  };
+}
+
+async function openEdit(
+  parts: ToolParts,
+  request: EditRequest,
+  judged: AllowedWrite,
+  call: ToolCallContext,
+  own: OwnTexts,
+): Promise<OpenChange> {
+  const target = await openTarget(parts.allow, judged);
+  try {
+    const { before, named, realPath } = target;
+    // The same whether or not there is such a file: only who may read it is told.
+    if (!before) throw new AppError('EDIT_NEEDS_GRANT');
+    const { text, sha256 } = await readableText(parts, target, call, own);
+    if (!isDiffable(text)) throw new AppError('NOT_TEXT');
+    const edited = await editedText(text, request.edits, parts.limits.file_bytes);
+    const after = createHash('sha256').update(edited.text).digest();
+    const mode = modeAfter(before.stat);
+    return {
+      effect: create(FileEffectSchema, {
+        action: FileAction.CHANGE,
+        path: named.name,
+        realPath,
+        before: stateOf(before.stat, sha256),
+        after: { sha256: after, bytes: BigInt(edited.text.length), mode },
+      }),
+      diff: () => textDiff(text, edited.text),
+      content: contentOf(before, call.signal),
+      act: async (ready) => {
+        const fill = (file: { writeFile(bytes: Uint8Array): Promise<void> }) => file.writeFile(edited.text);
+        const stat = await putFile(target, { fill, sha256: after, mode, signal: call.signal, ready });
+        own.wrote(call, realPath, after);
+        const origin = originOf(parts.allow, { ...target.folder, ...before, stat, realPath, judged: named }, after);
+        const file = call.origins.set(fileInfo(parts.allow, named.name, realPath, stat), origin);
+        return call.origins.set(create(EditResponseSchema, { file, replaced: edited.replaced }), origin);
+      },
+      close: target.close,
+    };
+  } catch (error) {
+    await target.close();
+    throw error;
+  }
+}
+
+/** What is there, where the run may read all of it. @throws EDIT_NEEDS_GRANT, the same whatever is there */
+async function readableText(
+  { allow, grants, limits }: ToolParts,
+  { folder, before, named, realPath }: ChangeTarget,
+  call: ToolCallContext,
+  own: OwnTexts,
+): Promise<{ text: Uint8Array; sha256: Uint8Array }> {
+  const file = { ...folder, ...before, realPath, judged: named };
+  const pieces: Buffer[] = [];
+  const bounds = { maxBytes: limits.file_bytes, signal: call.signal };
+  const sha256 = await readPieces(file, bounds, (piece) => void pieces.push(Buffer.from(piece))).catch(
+    (error: unknown) => {
+      // How large it is, is told to nobody who may not read it.
+      if (error instanceof AppError && error.reason === 'FILE_TOO_LARGE') throw new AppError('EDIT_NEEDS_GRANT');
+      throw error;
+    },
+  );
+  const cover = grants.covers({ ...originOf(allow, file, sha256), run: call.run, recipient: call.recipient });
+  const shared = typeof cover !== 'string' && cover.lines === undefined;
+  if (!shared && !own.holds(call, realPath, sha256)) throw new AppError('EDIT_NEEDS_GRANT');
+  return { text: Buffer.concat(pieces), sha256 };
+}
+
+/** @throws EDIT_NO_MATCH, EDIT_SEVERAL_MATCHES, FILE_TOO_LARGE */
+async function editedText(
+  before: Uint8Array,
+  edits: readonly TextEdit[],
+  limit: number,
+): Promise<{ text: Uint8Array; replaced: number }> {
+  let text = before;
+  let replaced = 0;
+  for (const [at, { oldText, newText, all }] of edits.entries()) {
+    await breath();
+    const [wanted, by] = [Buffer.from(oldText), Buffer.from(newText)];
+    const count = matchesOf(text, wanted);
+    if (count === 0) throw new AppError('EDIT_NO_MATCH', { edit: at + 1 });
+    if (count > 1 && !all) throw new AppError('EDIT_SEVERAL_MATCHES', { edit: at + 1, count });
+    if (text.length + count * (by.length - wanted.length) > limit)
+      throw new AppError('FILE_TOO_LARGE', { limit, setting: 'limits.file_bytes' });
+    await breath();
+    text = replacedText(text, wanted, by, count);
+    replaced += count;
+  }
+  return { text, replaced };
+}
