@@ -5,7 +5,7 @@ import { type Approval, ApprovalState } from '../../../gen/bowline/approval/v1/a
 import { causeText } from '../../base/cause-text.ts';
 import { inertLine } from '../../base/inert.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { NoticeEntry } from '../config/edge-config.ts';
+import type { NoticeEntry } from '../config/notice-entry.ts';
 
 /** How long the command may take. */
 const LIMIT_MS = 10_000;

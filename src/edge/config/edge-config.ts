@@ -13,6 +13,7 @@ import { type SettledSettings, settle } from '../../base/settings/settle.ts';
 import type { SettingTexts } from '../../base/settings/sources.ts';
 import { EDGE_TABLE, type EdgeLimits, LIMITS } from './edge-settings.ts';
 import { isNeverWritten } from './never-written.ts';
+import { type NoticeEntry, noticeEntry } from './notice-entry.ts';
 import { placeholderOf } from './placeholder.ts';
 import { conflictOf, problemOfWrites } from './write-or-run.ts';
 
@@ -115,13 +116,7 @@ const schema = v.strictObject({
     {},
   ),
   /** A command that tells you that something waits for your yes; `{title}` among its words stands for the title of the run. */
-  notify: v.optional(
-    v.strictObject({
-      command: v.pipe(v.array(v.pipe(openWord, v.minLength(1))), v.minLength(1), v.maxLength(64)),
-      /** Whether the title is told. */
-      title: v.optional(v.boolean(), false),
-    }),
-  ),
+  notify: v.optional(noticeEntry(openWord)),
   // Judged with all other settings (edge-settings.ts); here only that a number is one.
   ...Object.fromEntries(Object.values(EDGE_TABLE.rows).flatMap((row) => (isInside(row) ? [] : [[row.key, raw(row)]]))),
   limits: v.optional(
@@ -146,14 +141,6 @@ export interface WriteEntry {
   readonly realPath: string;
   readonly folder: boolean;
   readonly confirm: Confirm;
-}
-
-/** What tells the owner that something waits. */
-export interface NoticeEntry {
-  /** Words; `{title}` stands for the title of the run. Never handed to a shell. */
-  readonly command: readonly string[];
-  /** Whether the title is told; else it is `a run`. */
-  readonly title: boolean;
 }
 
 /** A command that may be run. */

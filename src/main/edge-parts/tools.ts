@@ -10,7 +10,7 @@ import { ApprovalDesk } from '../../edge/approvals/approval-desk.ts';
 import { ApprovalNotice } from '../../edge/approvals/notice.ts';
 import { KeptChanges } from '../../edge/changes/kept-changes.ts';
 import { Undoing } from '../../edge/changes/undo.ts';
-import type { NoticeEntry } from '../../edge/config/edge-config.ts';
+import type { NoticeEntry } from '../../edge/config/notice-entry.ts';
 import { Gate } from '../../edge/egress/gate.ts';
 import { FileTexts } from '../../edge/files/file-text.ts';
 import { Grants } from '../../edge/grants/grants.ts';
