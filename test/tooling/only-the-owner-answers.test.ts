@@ -20,6 +20,6 @@ test('one file writes an answer down, and one calls it: that of the socket of th
 });
 
 test('what the runner has of the desk takes no answer', () => {
-  expectTypeOf<keyof AskingDesk>().toEqualTypeOf<'ask' | 'allowedFor' | 'allowedIn' | 'open' | 'withdraw'>();
+  expectTypeOf<keyof AskingDesk>().toEqualTypeOf<'ask' | 'allowedFor' | 'allowedIn' | 'isOver' | 'open' | 'withdraw'>();
   expect(holding(/new ApprovalDesk\(/)).toEqual(['src/main/edge-parts/tools.ts']);
 });

@@ -101,6 +101,11 @@ export class ApprovalDesk {
     return open && open.approval.state === ApprovalState.ALLOWED && !open.used ? open.approval : undefined;
   }
 
+  /** Whether a run was cancelled, or ended: nothing is changed for it any more. */
+  isOver(run: string): boolean {
+    return this.#parts.journal.approvals.runOver(run);
+  }
+
   /** Which calls of an entry the owner allowed in a run. */
   allowedIn(run: string, entry: string): 'once' | 'run' | undefined {
     return this.#parts.journal.approvals.allowed(run, entry);
@@ -162,10 +167,15 @@ export class ApprovalDesk {
       allow ? { id, state } : { id, state, why: new AppError('APPROVAL_DENIED') },
     );
     if (!allow) endings.push(...this.#overBy(ids));
-    return this.#settle(endings, (id) => ({
+    const done = this.#settle(endings, (id) => ({
       case: 'approvalAnswered',
       value: { id, allowed: allow, scope: allow ? scope : 0, by },
     }));
+    return done.catch((error: unknown) => {
+      // Whoever has gone meanwhile still goes.
+      for (const { id } of endings) this.#waiting.get(id)?.leave();
+      throw error;
+    });
   }
 
   /** Whether there is something to write down for this answer. */
@@ -205,15 +215,13 @@ export class ApprovalDesk {
 
   async #asked(call: HeldCall): Promise<AskedCall> {
     const { run, entry, cover, signal } = call;
-    const book = this.#parts.journal.approvals;
     for (let toldAt: number | undefined; ; ) {
       const open = this.#openFor(call);
       if (open?.approval.state === ApprovalState.PENDING) return this.#wait(open.approval, call);
       if (open?.used) throw new AppError('REFUSED_BEFORE');
       signal.throwIfAborted();
       if (open || this.#isCovered(call)) return { kind: 'ready' };
-      if (book.runOver(run)) throw new AppError('CANCELED');
-      if (book.denials(run) >= MOST_DENIALS) throw new AppError('APPROVALS_OVER');
+      this.#mustNotBeOver(run);
       const asked = [...this.#pending().map(({ approval }) => approval), ...this.#opening.values()].filter(
         (one) => one.run === run,
       );
@@ -243,6 +251,8 @@ export class ApprovalDesk {
     try {
       const effect = await call.show();
       call.signal.throwIfAborted();
+      // The owner may have said no meanwhile.
+      this.#mustNotBeOver(call.run);
       const title = this.#parts.titleOf(call.run) ?? '';
       const approval = newApproval(call, effect, { title, now: this.#parts.journal.now(), lifeMs: this.#lifeMs });
       const value = create(ApprovalRequestedSchema, { approval, idempotencyKey: key, paramsSha256: params });
@@ -297,7 +307,20 @@ export class ApprovalDesk {
   }
 
   #endWithRun({ id, run }: Approval): void {
-    if (this.#parts.journal.approvals.runOver(run)) this.#endLater(id, 'WITHDRAWN', new AppError('CANCELED'));
+    const why = this.#whyOver(run);
+    if (why) this.#endLater(id, 'WITHDRAWN', why);
+  }
+
+  #mustNotBeOver(run: string): void {
+    const why = this.#whyOver(run);
+    if (why) throw why;
+  }
+
+  /** Why a run asks nothing any more; undefined while it may. */
+  #whyOver(run: string): AppError | undefined {
+    const book = this.#parts.journal.approvals;
+    if (book.runOver(run)) return new AppError('CANCELED');
+    return book.denials(run) >= MOST_DENIALS ? new AppError('APPROVALS_OVER') : undefined;
   }
 
   /** Whoever comes first ends it. */
@@ -331,8 +354,6 @@ export class ApprovalDesk {
       })
       .finally(() => {
         for (const { id } of endings) this.#ending.delete(id);
-        // Where it could not be written, whoever has gone meanwhile still goes.
-        for (const { id } of endings) this.#waiting.get(id)?.leave();
       });
   }
 

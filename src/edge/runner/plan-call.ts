@@ -11,7 +11,7 @@ import type { Execution } from './execution.ts';
 import { parseParams } from './verify-call.ts';
 
 /** What asks the owner. Nothing of it answers. */
-export type AskingDesk = Pick<ApprovalDesk, 'ask' | 'allowedFor' | 'allowedIn' | 'open' | 'withdraw'>;
+export type AskingDesk = Pick<ApprovalDesk, 'ask' | 'allowedFor' | 'allowedIn' | 'isOver' | 'open' | 'withdraw'>;
 
 export interface CallPlan {
   readonly method: CapabilityMethod;
@@ -34,6 +34,7 @@ export function planCall(
   const { run, job, recipient, timeout, idempotencyKey: key, confirmation, taints } = call;
   const deadlineMs = timeout && durationMs(timeout);
   const { change, work } = tool.prepare(request, { run, job, key, recipient, deadlineMs, signal, origins });
+  if (change && desk.isOver(run)) throw new AppError('CANCELED');
   const shown = change && desk.allowedFor({ key, params: digest, run, job });
   if (shown) return { method, origins, work, shown, asks: undefined };
   const judged = judgeCall({ change, confirmation, taints, allowed: change && desk.allowedIn(run, change.entry) });
