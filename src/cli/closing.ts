@@ -96,7 +96,7 @@ export function leftOpen(err: Printer, { run, sent, approval, approvals, late, e
     err.quoted(`  to ${approvalTitle(each)}`);
     err.line(`    bowline approvals show ${typedId(each)}`);
   }
-  if (approval) err.line(`  bowline approvals ${approvals.size > 0 ? 'allow ID, or deny ID' : `ls --run ${run}`}`);
+  if (approval) err.line(approvals.size > 0 ? '  bowline approvals allow ID' : `  bowline approvals ls --run ${run}`);
   err.line(sent ? `  bowline runs watch ${run}` : '  bowline queue ls');
   err.line(`  ${sent ? 'bowline runs cancel' : 'bowline queue rm'} ${run}`);
 }
