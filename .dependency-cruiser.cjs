@@ -9,11 +9,12 @@ const ROOMS = {
     // Enrolment and keys write their audit in their own transaction.
     identity: ['store', 'ledger'],
     ledger: ['store'],
+    notes: ['store'],
     routing: ['store'],
     orchestrator: ['store', 'queue', 'identity', 'ledger', 'routing'],
     dispatch: ['store', 'queue', 'identity', 'ledger', 'routing', 'orchestrator'],
     replay: ['store', 'queue', 'identity', 'ledger', 'routing', 'orchestrator', 'dispatch'],
-    gateway: ['store', 'queue', 'identity', 'ledger', 'routing', 'orchestrator', 'dispatch', 'replay'],
+    gateway: ['store', 'queue', 'identity', 'ledger', 'notes', 'routing', 'orchestrator', 'dispatch', 'replay'],
   },
   'src/control/orchestrator': {
     run: [],
@@ -60,9 +61,10 @@ const ROOMS = {
     changes: ['config', 'journal', 'allowlist', 'files', 'tools'],
     approvals: ['config', 'journal'],
     runner: ['config', 'journal', 'egress', 'tools', 'approvals'],
+    owners: ['journal', 'runner'],
     asks: ['journal', 'facts', 'grants', 'egress'],
-    session: ['config', 'identity', 'journal', 'runner', 'asks'],
-    local: ['time', 'journal', 'changes', 'facts', 'grants', 'approvals', 'runner', 'asks', 'session'],
+    session: ['config', 'identity', 'journal', 'owners', 'runner', 'asks'],
+    local: ['time', 'journal', 'changes', 'facts', 'grants', 'approvals', 'owners', 'runner', 'asks', 'session'],
     program: ['config', 'identity'],
   },
 };

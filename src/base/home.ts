@@ -50,6 +50,8 @@ export function homePaths(home: string) {
     index: join(home, 'state.db'),
     summaries: join(home, 'summaries.json'),
     device: join(home, 'device.json'),
+    /** Keys with which this home answers approvals of boxes elsewhere. */
+    paired: join(home, 'paired.json'),
     control: join(home, 'control'),
     /** What `up` or `control` wrote when it was ready: where the control plane listens. */
     controlInfo: join(home, 'control', 'ready.json'),

@@ -148,7 +148,7 @@ function side({ io, baseUrl, sessionManager, key, where, paths, isElsewhere, con
 }
 
 /** The same transport with errors of ours. (An interceptor cannot do it: what it throws is wrapped again.) */
-function translating(transport: Transport, translate: (error: unknown) => unknown): Transport {
+export function translating(transport: Transport, translate: (error: unknown) => unknown): Transport {
   return {
     unary: (...call) =>
       transport.unary(...call).catch((error: unknown) => {

@@ -96,6 +96,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/keys.ts')).keysVerb),
   },
   {
+    name: 'owners',
+    summary: 'pair other machines that may answer approvals of this box',
+    load: cli(async () => (await import('../cli/verbs/owners.ts')).ownersVerb),
+  },
+  {
     name: 'capabilities',
     summary: 'list what can be called, and who serves it now',
     load: cli(async () => (await import('../cli/verbs/capabilities.ts')).capabilitiesVerb),

@@ -5,6 +5,7 @@
 export type RemedyRun = `${string}.test.ts: ${string}` | `no: ${string}`;
 
 const REMEDIES_TEST = 'test/e2e/remedies.test.ts';
+const OWNERS = 'test/e2e/owners.test.ts';
 const READY = 'test/e2e/ready.test.ts';
 const LIMITS = 'test/e2e/remedies-of-limits.test.ts';
 const PLATFORM = 'no: this machine has to be another one for it';
@@ -46,6 +47,17 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
   COMMAND_VIEW_TOO_LARGE: 'no: its number is in config.yaml; src/edge/allowlist/denied-below.test.ts meets it',
   COMMAND_TIMED_OUT: `${LIMITS}: a command that is stopped for its time goes on to its end with the setting that the error names`,
   APPROVAL_EXPIRED: 'no: its setting is a number of hours; src/edge/config/edge-settings.test.ts reads the settings',
+  // keys of the owner on other machines
+  PAIRING_USED: `${OWNERS}: two machines show the same words, and the key counts after the yes at the box; the code is good once`,
+  PAIRING_OVER:
+    'no: it says to begin anew, as every test of a pairing does; src/edge/owners/pairings.test.ts lets the ten minutes pass',
+  PAIRING_OPEN: 'no: it says to end a command or to use what it shows; src/edge/owners/pairings.test.ts meets it',
+  PAIRING_UNKNOWN: 'no: what it says to look at is what the code was read from',
+  PAIRING_CODE_INVALID: 'no: it tells what a code looks like; src/contract/owners/owners.test.ts reads codes',
+  OWNERS_FULL: 'no: the remedy is removing one; src/edge/owners/pairings.test.ts meets it',
+  OWNER_UNKNOWN: `${OWNERS}: a key that is removed is refused at once, and told so`,
+  PAIRED_FILE_INVALID: 'no: restoring a backup is no command of ours; pairing again is run for every pairing',
+  ANSWER_UNCONFIRMED: 'no: it says where to look later, which is run for every answer',
   // homes, ports and programs
   HOME_LOCKED: `${LIMITS}: a home that is in use is left alone with the flag that its error names`,
   PORT_TAKEN: 'test/e2e/doctor.test.ts: a port that another program has: the remedy starts on another one',

@@ -2,9 +2,10 @@
 import { type Approval, ApprovalSchema, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
-import { type GlobalOptions, isAbsent, localSide, using } from '../client.ts';
+import { type GlobalOptions, isAbsent, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';
+import { approvalsSide } from '../owners/approvals-side.ts';
 import { plain } from '../plain.ts';
 import { resumed } from '../resumed.ts';
 import { timeText } from '../units.ts';
@@ -18,7 +19,7 @@ export async function watchApprovals(io: CliIo, options: GlobalOptions & { json?
   const stop = io.onInterrupt(() => leave.abort());
   const err = new Printer(io.stderr, io.env);
   try {
-    await using(localSide(io, options), async (edge) => {
+    await using(await approvalsSide(io, options), async (edge) => {
       const local = edge.client(LocalService);
       const questions =
         !options.json && canBeAsked(io)

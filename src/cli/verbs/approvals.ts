@@ -23,11 +23,12 @@ import { foundApproval, listApprovals } from '../approvals/find-approval.ts';
 import { seenSentence } from '../approvals/seen-text.ts';
 import { sendAnswers } from '../approvals/send-answers.ts';
 import { watchApprovals } from '../approvals/watch-approvals.ts';
-import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
+import { type GlobalOptions, type Side, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand } from '../listing.ts';
 import { Printer } from '../output.ts';
+import { approvalsSide } from '../owners/approvals-side.ts';
 import { enumText, plain } from '../plain.ts';
 import type { Column } from '../table.ts';
 import { listed } from '../watched-list.ts';
@@ -115,7 +116,7 @@ export function approvalsVerb(io: CliIo): Command {
 async function list(io: CliIo, options: LsOptions): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const { limit, all = false, run = '' } = options;
-  const found = await using(localSide(io, options), (edge) => listApprovals(edge, { limit, all, run }, io));
+  const found = await using(await approvalsSide(io, options), (edge) => listApprovals(edge, { limit, all, run }, io));
   if (options.json) return out.json(found.map((each) => plain(ApprovalSchema, each)));
   const columns: Column<Approval>[] = [
     idColumn('id', ({ id }) => id, found),
@@ -141,7 +142,7 @@ interface ShowOptions extends GlobalOptions {
 
 async function show(io: CliIo, typed: string, options: ShowOptions): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const approval = await using(localSide(io, options), (edge) => foundApproval(edge, typed));
+  const approval = await using(await approvalsSide(io, options), (edge) => foundApproval(edge, typed));
   if (options.json) return out.json(plain(ApprovalSchema, approval));
   printApproval(io, out, approval, options.whole);
   if (approval.state !== ApprovalState.PENDING) return;
@@ -165,7 +166,7 @@ async function allow(io: CliIo, typed: readonly string[], options: AnswerOptions
     throw new AppError('USAGE', {
       what: 'nobody can be asked here: look at it with `approvals show`, then allow it with --digest and the digest that stands there, or with --yes',
     });
-  await using(localSide(io, options), async (edge) => {
+  await using(await approvalsSide(io, options), async (edge) => {
     const found = await foundApprovals(edge, typed);
     for (const each of found) mustBeAllowable(each, scope, digest);
     if (asks && !(await agrees(io, found, scope))) {
@@ -177,7 +178,7 @@ async function allow(io: CliIo, typed: readonly string[], options: AnswerOptions
 }
 
 async function deny(io: CliIo, typed: readonly string[], options: AnswerOptions): Promise<void> {
-  await using(localSide(io, options), async (edge) => {
+  await using(await approvalsSide(io, options), async (edge) => {
     const found = await foundApprovals(edge, typed);
     told(io, await sendAnswers(edge.client(LocalService), found, false, ApprovalScope.UNSPECIFIED), options);
   });

@@ -23,6 +23,7 @@ import type { DeviceCalls } from '../dispatch/devices/device-calls.ts';
 import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
 import { isUnreadable } from '../orchestrator/service/unreadable.ts';
 import type { EdgeBody, EdgeFollows } from './edge-follows.ts';
+import type { EdgeNotes } from './edge-notes.ts';
 import type { LiveEdge } from './live-edge.ts';
 import { OrderedTasks } from './ordered-tasks.ts';
 import type { PeerQueue } from './peer-queue.ts';
@@ -34,6 +35,7 @@ export interface EdgeReaderParts {
   readonly log: Logger;
   readonly edge: LiveEdge;
   readonly follows: EdgeFollows;
+  readonly notes: EdgeNotes;
   readonly out: PeerQueue<EdgeBody>;
   readonly counter: FrameCounter;
   readonly heartbeat: Heartbeat;
@@ -110,6 +112,12 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
       case 'followRun':
         follows.follow(frame.value.run, frame.value);
         break;
+      case 'sealedNote':
+        parts.notes.said(frame.value, budget.reserve(bytes));
+        break;
+      case 'ownerNoteTaken':
+        parts.notes.taken(frame.value);
+        break;
       case 'goodbye':
         edge.saidGoodbye = true;
         return;
@@ -133,6 +141,8 @@ function bytesOf(frame: ConnectRequest['frame']): number {
       return 512 + 3 * frame.value.text.length;
     case 'toolResult':
       return toBinary(ToolResultSchema, frame.value).length;
+    case 'sealedNote':
+      return frame.value.body.length;
     default:
       return 0;
   }

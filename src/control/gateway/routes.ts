@@ -3,6 +3,7 @@
 import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, ServiceImpl } from '@connectrpc/connect';
 import { LRUCache } from 'lru-cache';
+import { ApprovalService } from '../../../gen/bowline/control/v1/approval_service_pb.ts';
 import { AuditService } from '../../../gen/bowline/control/v1/audit_service_pb.ts';
 import { ConversationService } from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
@@ -39,6 +40,7 @@ export interface Services {
   readonly registry: ServiceImpl<typeof RegistryService>;
   readonly status: ServiceImpl<typeof StatusService>;
   readonly usage: ServiceImpl<typeof UsageService>;
+  readonly approvals: ServiceImpl<typeof ApprovalService>;
   readonly audit: ServiceImpl<typeof AuditService>;
   readonly pluginApi: ServiceImpl<typeof PluginService>;
   readonly plugins: Plugins;
@@ -56,6 +58,7 @@ const PUBLIC: readonly DescService[] = [
   StatusService,
   UsageService,
   AuditService,
+  ApprovalService,
   PluginService,
   Health,
   ServerReflection,
@@ -82,6 +85,7 @@ export function routes(services: Services): (router: ConnectRouter) => void {
       .service(StatusService, services.status)
       .service(UsageService, services.usage)
       .service(AuditService, services.audit)
+      .service(ApprovalService, services.approvals)
       .service(Health, healthService(services.health))
       .service(PluginService, services.pluginApi)
       .service(ServerReflection, reflectionService(reflectors))

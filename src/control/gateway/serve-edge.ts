@@ -30,11 +30,13 @@ import type { Devices, JournalAnchor, StoredDevice } from '../identity/devices.t
 import type { DevicePrincipal } from '../identity/principal.ts';
 import type { RestoreGuard } from '../identity/restore-guard.ts';
 import { isProven, proveSession } from '../identity/session-proof.ts';
+import type { OwnerNotes } from '../notes/owner-notes.ts';
 import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
 import type { SetAside } from '../store/set-aside.ts';
 import type { Admission } from './admission.ts';
 import { AnchorKeeper } from './anchor-keeper.ts';
 import { type EdgeBody, EdgeFollows } from './edge-follows.ts';
+import { EdgeNotes } from './edge-notes.ts';
 import { readEdge, receiveFrame } from './edge-reader.ts';
 import { fitEdgeFrame } from './fit-edge-frame.ts';
 import { anchorOf, type JournalVerdict, judgeJournal } from './journal-anchor.ts';
@@ -55,6 +57,9 @@ export interface EdgeSessionParts {
   readonly restored: RestoreGuard;
   readonly admission: Admission;
   readonly setAside: Pick<SetAside, 'find'>;
+  readonly notes: OwnerNotes;
+  /** Hears that a device has notes of its owner to fetch. */
+  readonly onNotes: (tenant: string, device: string, look: () => void) => () => void;
   /** The model that would answer this tenant now. */
   readonly model: (tenant: string) => ModelInfo | undefined;
   /** What stands in the way of answers to the tenant. */
@@ -138,8 +143,11 @@ async function startEdge(
   const log = lazyLogger(() => sparing(parts.log.child(about), clock));
   const follows = followsOf(parts, edge, out, log);
   const heartbeat = heartbeatOf(parts, edge, out);
+  const notes = new EdgeNotes({ notes: parts.notes, edge, out, clock, log });
+  const deaf = parts.onNotes(ref.tenant, ref.id, () => notes.look());
   out.onEnd(() => {
     heartbeat.stop();
+    deaf();
     follows.close();
     left();
     parts.calls.sessionEnded(edge);
@@ -157,9 +165,10 @@ async function startEdge(
   parts.log.info('an edge connected', { ...about, journal, proven: verdict === 'proven' });
   for (const follow of hello.follows) follows.follow(follow.run, follow);
   out.pullFrom(() => follows.next());
+  notes.look();
   parts.calls.connected(edge).catch((error: unknown) => out.end(error));
   const { runs, calls, maxInboundBytes } = parts;
-  readEdge({ runs, calls, clock, log, edge, follows, out, counter, heartbeat, maxInboundBytes }, frames).then(
+  readEdge({ runs, calls, clock, log, edge, follows, notes, out, counter, heartbeat, maxInboundBytes }, frames).then(
     () => out.end(),
     (error: unknown) => out.end(isGone(error) ? undefined : error),
   );

@@ -220,6 +220,7 @@ export class Devices {
         .executeTakeFirst();
       if (row) {
         const { name } = row;
+        await trx.deleteFrom('owner_note').where('tenant', '=', tenant).where('device', '=', id).execute();
         await writeAudit(trx, [
           { tenant, principal: by, action: 'device.remove', subject: `device:${id}`, detail: { name } },
         ]);

@@ -207,5 +207,15 @@ export interface Schema {
     trusted: boolean;
     updated_at: TimeOrNow;
   };
+  /** What a box and paired keys of its owner say to each other; nobody here can read it. */
+  owner_note: {
+    tenant: string;
+    device: string;
+    to_device: boolean;
+    key: string;
+    id: string;
+    body: Bytes;
+    expires_at: Time;
+  };
   audit: { tenant: string; at: TimeOrNow; principal: string; action: string; subject: string; detail: Json<object> };
 }

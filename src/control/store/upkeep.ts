@@ -1,4 +1,4 @@
-// Keeps the tables from growing without a bound: forgets old inbox rows and dead leases, and vacuums PGlite, where nobody
+// Keeps the tables from growing without a bound: forgets old inbox rows, dead leases and notes whose time is over, and vacuums PGlite, where nobody
 // else does. It never touches events or projections.
 import { type Clock, sleep, systemClock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -7,7 +7,18 @@ import type { Database } from './database.ts';
 import { TIDY_LEASES_SQL } from './leases.ts';
 
 /** Tables whose rows are updated or removed all the time. */
-const BUSY_TABLES = ['streams', 'outbox', 'timers', 'inbox', 'run', 'job', 'conversation', 'lease', 'device'];
+const BUSY_TABLES = [
+  'streams',
+  'outbox',
+  'timers',
+  'inbox',
+  'run',
+  'job',
+  'conversation',
+  'lease',
+  'device',
+  'owner_note',
+];
 
 const FIRST_MS = 60_000;
 const EVERY_MS = 3_600_000;
@@ -45,6 +56,7 @@ export async function upkeep(database: Database, options: UpkeepOptions = {}): P
       await sleep(clock, PAUSE_MS, signal);
     }
     await database.pool.query(TIDY_LEASES_SQL);
+    await database.pool.query('delete from owner_note where expires_at < now()');
     if (database.kind === 'pglite' && !signal?.aborted) {
       for (const table of BUSY_TABLES) await database.pool.query(`vacuum (analyze) ${table}`);
     }

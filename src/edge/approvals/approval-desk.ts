@@ -145,7 +145,7 @@ export class ApprovalDesk {
    * @throws NOT_FOUND, APPROVAL_CHANGED, APPROVAL_ENDED, what the journal throws: nothing was answered then
    */
   async answer(
-    answers: readonly AnsweredApproval[],
+    answers: readonly Pick<AnsweredApproval, 'id' | 'digest'>[],
     allow: boolean,
     scope: ApprovalScope,
     by: string,
@@ -179,7 +179,7 @@ export class ApprovalDesk {
   }
 
   /** Whether there is something to write down for this answer. */
-  #mustAnswer({ id, digest }: AnsweredApproval, allow: boolean): boolean {
+  #mustAnswer({ id, digest }: Pick<AnsweredApproval, 'id' | 'digest'>, allow: boolean): boolean {
     const book = this.#parts.journal.approvals;
     const approval = book.get(id)?.approval ?? book.ended(id)?.approval;
     if (!approval) throw new AppError('NOT_FOUND', { kind: 'approval' });

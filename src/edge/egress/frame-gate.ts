@@ -10,7 +10,7 @@ import { Ledger } from './ledger.ts';
 
 /** What of a frame's content was let out elsewhere. */
 export interface Released {
-  /** Whether the gate made these bytes. */
+  /** Whether the gate made these bytes, or was told to let them out. */
   payload(bytes: Uint8Array): boolean;
   /** Whether this ask is in the journal. */
   ask(ask: Ask): boolean;
@@ -62,6 +62,7 @@ function content(
     case 'bowline.record.v1.Ask.text':
       return released.ask(message as Ask) ? value : undefined;
     case 'bowline.edge.v1.ToolProgress.response':
+    case 'bowline.edge.v1.SealedNote.body':
       return value instanceof Uint8Array && released.payload(value) ? value : undefined;
     case 'bowline.record.v1.ToolDone.responses':
       return Array.isArray(value) ? value.filter((bytes: Uint8Array) => released.payload(bytes)) : undefined;

@@ -49,7 +49,7 @@ interface Walk {
 
 export class Gate {
   readonly #grants: Pick<Grants, 'covers' | 'spend'>;
-  /** Payloads that this gate made. Nothing else passes as the payload of a frame. */
+  /** Payloads that this gate made or was told to let out. Nothing else passes as the payload of a frame. */
   readonly #made = new WeakSet<Uint8Array>();
   /** Asks that are in the journal with their ledger. */
   readonly #asks = new WeakSet<Ask>();
@@ -81,6 +81,11 @@ export class Gate {
   /** Lets the text of an ask pass. Called with the message that is sent, after its record is in the journal. */
   admitAsk(ask: Ask): void {
     this.#asks.add(ask);
+  }
+
+  /** Lets a note for a paired key pass: sealed for it, with its line in the ledger, or of a pairing, which tells nothing of files. */
+  admitNote(body: Uint8Array): void {
+    this.#made.add(body);
   }
 
   /** A frame as it may be sent: a copy without unknown fields, without content that no grant lets out. */

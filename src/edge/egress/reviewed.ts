@@ -19,6 +19,12 @@ export const REVIEWED: ReadonlySet<string> = new Set([
   'bowline.edge.v1.ToolHeld.job',
   'bowline.edge.v1.ToolHeld.idempotency_key',
   'bowline.record.v1.ToolResult.job',
+  'bowline.edge.v1.SealedNote.key',
+  'bowline.edge.v1.SealedNote.id',
+  'bowline.edge.v1.OwnerNoteTaken.key',
+  'bowline.edge.v1.OwnerNoteTaken.id',
+  // Of bytes that the control plane sent itself.
+  'bowline.edge.v1.OwnerNoteTaken.sha256',
   'bowline.record.v1.ToolResult.idempotency_key',
   'bowline.edge.v1.FollowRun.run',
   'bowline.edge.v1.FollowRun.job',

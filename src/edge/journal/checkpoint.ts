@@ -1,5 +1,5 @@
 // What a pruned part of the journal must leave behind: keys that are still remembered, asks without an answer, standing
-// grants, approvals, the anchor.
+// grants, approvals, paired keys, the anchor.
 import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
@@ -12,6 +12,7 @@ import {
   type KeptApproval,
   type OpenAsk,
   OpenAskSchema,
+  type OwnerAdded,
   type ToolOutcome,
   ToolOutcomeSchema,
   type ToolRefused,
@@ -22,6 +23,7 @@ import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
 import type { ChangeBook } from './change-book.ts';
 import { type ChainHead, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
+import type { OwnerBook } from './owner-book.ts';
 import type { Entry } from './records.ts';
 import type { StandingBook } from './standing-book.ts';
 
@@ -33,6 +35,7 @@ export interface CheckpointSource {
   readonly standing: StandingBook;
   readonly approvals: ApprovalBook;
   readonly changes: Pick<ChangeBook, 'upTo'>;
+  readonly owners: OwnerBook;
   entries(from?: number): AsyncIterable<Entry>;
 }
 
@@ -92,6 +95,7 @@ export async function checkpointRecords(
     ...source.standing.list().map((value) => ({ list: 'standing' as const, value })),
     ...source.approvals.kept().map((value) => ({ list: 'approvals' as const, value })),
     ...source.changes.upTo(cut.sequence).map((value) => ({ list: 'changes' as const, value })),
+    ...source.owners.list().map((value) => ({ list: 'owners' as const, value })),
   ]);
 }
 
@@ -108,7 +112,8 @@ type Item =
   | { readonly list: 'asks'; readonly value: OpenAsk }
   | { readonly list: 'standing'; readonly value: GrantMinted }
   | { readonly list: 'approvals'; readonly value: KeptApproval }
-  | { readonly list: 'changes'; readonly value: ChangeKept };
+  | { readonly list: 'changes'; readonly value: ChangeKept }
+  | { readonly list: 'owners'; readonly value: OwnerAdded };
 
 function pack(
   id: string,
@@ -161,5 +166,6 @@ function put(checkpoint: Checkpoint, item: Item): void {
   else if (item.list === 'asks') checkpoint.asks.push(item.value);
   else if (item.list === 'standing') checkpoint.standing.push(item.value);
   else if (item.list === 'changes') checkpoint.changes.push(item.value);
-  else checkpoint.approvals.push(item.value);
+  else if (item.list === 'approvals') checkpoint.approvals.push(item.value);
+  else checkpoint.owners.push(item.value);
 }

@@ -19,6 +19,7 @@ import type { AppendOptions, ChainHead, LastSession, Reservation } from './journ
 import { type ArchiveOptions, type LedgerArchive, openLedgerArchive } from './ledger-archive.ts';
 import { egressOf, type LedgerLine, type LedgerPage, newestLines, placed } from './ledger-lines.ts';
 import { DEFAULT_JOURNAL_BYTES, type OpenJournalOptions, openJournal } from './open-journal.ts';
+import type { OwnerBook } from './owner-book.ts';
 import { decodeRecord, type Entry, encodeRecord, type Fold, type KnownRecord, type RecordInit } from './records.ts';
 import type { RefusalBook } from './refusal-book.ts';
 import type { StandingBook } from './standing-book.ts';
@@ -119,6 +120,11 @@ export class EdgeJournal {
   /** Changes that can be taken back. */
   get changes(): ChangeBook {
     return this.#view.changes;
+  }
+
+  /** Keys of the owner on other machines that may answer. */
+  get owners(): OwnerBook {
+    return this.#view.owners;
   }
 
   /** How many refusals are written down. */

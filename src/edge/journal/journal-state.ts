@@ -9,6 +9,7 @@ import { AskBook } from './ask-book.ts';
 import { CallBook, type CallBookOptions } from './call-book.ts';
 import { ChangeBook } from './change-book.ts';
 import type { ChainHead, LastSession } from './journal-types.ts';
+import { OwnerBook } from './owner-book.ts';
 import { RecentHeads } from './recent-heads.ts';
 import { decodeRecord, type Fold, type KnownRecord } from './records.ts';
 import { RefusalBook } from './refusal-book.ts';
@@ -28,6 +29,7 @@ export class JournalState {
   readonly asks = new AskBook();
   readonly approvals = new ApprovalBook();
   readonly standing = new StandingBook();
+  readonly owners = new OwnerBook();
   readonly refusals = new RefusalBook();
   readonly changes = new ChangeBook();
   readonly folds: Fold[];
@@ -53,6 +55,7 @@ export class JournalState {
       this.standing,
       this.refusals,
       this.changes,
+      this.owners,
       ...(options.folds ?? []),
     ];
   }

@@ -33,9 +33,10 @@ import type { Identity } from '../identity/identity.ts';
 import type { SessionFacts, ToolSink } from '../runner/tool-sink.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { transportTo } from './edge-transport.ts';
+import { ENDS_NO_SESSION } from './ends-no-session.ts';
 import { FrameWork } from './frame-work.ts';
 import { type FrameBody, OutgoingFrames } from './outgoing-frames.ts';
-import type { CallRunner, FrameGate } from './ports.ts';
+import type { CallRunner, FrameGate, OwnerChannel } from './ports.ts';
 import { checkWelcome } from './welcome.ts';
 
 export interface ConnectionDeps {
@@ -44,6 +45,7 @@ export interface ConnectionDeps {
   readonly runner: CallRunner;
   readonly asks: AskService;
   readonly feed: AskFeed;
+  readonly owners: OwnerChannel;
   readonly clock: Clock;
   readonly log: Logger;
   readonly options: ConnectionOptions;
@@ -73,20 +75,6 @@ export type ConnectionEnd =
   | { readonly kind: 'drained' }
   | { readonly kind: 'superseded'; readonly message: Superseded }
   | { readonly kind: 'lost'; readonly error: AppError };
-
-/** Frames that concern one job or run, or what is told by the way: what is wrong with them ends no session. */
-const ENDS_NO_SESSION: ReadonlySet<ConnectResponse['frame']['case']> = new Set([
-  'askVerdict',
-  'toolCall',
-  'cancelTool',
-  'toolResultCommitted',
-  'runUpdate',
-  'runText',
-  'runEnded',
-  'conversationSummary',
-  'model',
-  'conditions',
-] as const);
 
 const noOutcome = () =>
   create(OutcomeSchema, {
@@ -234,6 +222,9 @@ export class EdgeConnection {
       case 'signedTime':
         this.#later('the time', this.#deps.timeIs(body.value, this.#welcome?.sessionNonce ?? new Uint8Array()));
         return;
+      case 'ownerNote':
+        this.#later('a note of an owner', this.#deps.owners.take(body.value), body.value.body.length);
+        return;
       case 'ping':
       case 'pong':
         answerFrame(frame.header, body, this.#out);
@@ -279,6 +270,7 @@ export class EdgeConnection {
     });
     this.#pump();
     this.#track(runner.resend(this.#sink));
+    this.#stops.push(this.#deps.owners.begin((note) => this.#out.push(note)));
   }
 
   /** Sends what is due of the asks until nothing is; one at a time, in order. */

@@ -1,8 +1,9 @@
 // What a session needs from its neighbours: the gate, the tool runner, the journal.
-import type { ConnectRequest, OpenToolCall, SignedToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ConnectRequest, OpenToolCall, OwnerNote, SignedToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { JournalPosition } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { LastSession } from '../journal/journal-types.ts';
+import type { SendNote } from '../owners/outgoing-notes.ts';
 import type { SessionFacts, ToolSink } from '../runner/tool-sink.ts';
 
 /** The only thing that may turn a frame into something that is sent. */
@@ -25,6 +26,14 @@ export interface CallRunner {
   resend(sink: ToolSink): Promise<void>;
   /** The control plane has committed the result of a key for a job. */
   settled(idempotencyKey: string, job: string): Promise<void>;
+}
+
+/** What goes between the box and keys of its owner on other machines; `OwnerDesk` in owners/ is the one. */
+export interface OwnerChannel {
+  /** A session began: what is to be said is said in it. Returns how to end. */
+  begin(send: SendNote): () => void;
+  /** A note that claims to come from the owner; resolves when it was taken, or refused. */
+  take(note: OwnerNote): Promise<void>;
 }
 
 /** Where the journal stands, and what the control plane anchored. */

@@ -5,6 +5,7 @@ import type { LoopFigures } from '../../base/loop-watch.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { workerCapabilities } from '../../contract/worker-capabilities.ts';
+import { approvalApi } from '../../control/gateway/api/approval-api.ts';
 import { conversationApi } from '../../control/gateway/api/conversation-api.ts';
 import { deviceApi } from '../../control/gateway/api/device-api.ts';
 import { registryApi, workerApi } from '../../control/gateway/api/fleet-api.ts';
@@ -23,6 +24,7 @@ import type { Services } from '../../control/gateway/routes.ts';
 import { toldOf } from '../../control/identity/restore-guard.ts';
 import { listAudit, recentAudit } from '../../control/ledger/audit.ts';
 import { usageSince } from '../../control/ledger/usage-sums.ts';
+import { OwnerNotes } from '../../control/notes/owner-notes.ts';
 import { createConversations } from '../../control/store/conversations.ts';
 import { Requests } from '../../control/store/requests.ts';
 import { DATABASE } from '../readiness.ts';
@@ -110,6 +112,13 @@ export function apiServices(
       plugins,
     }),
     keys: keyApi({ keys, requests, newKey, revoked: (id) => dispatch.signals.keyRevoked(id) }),
+    approvals: approvalApi({
+      notes: new OwnerNotes(db),
+      devices,
+      requests,
+      now: () => clock.now(),
+      wake: (tenant, device) => dispatch.signals.ownerNotes(tenant, device),
+    }),
     registry: registryApi({ methods, devices, sessions }),
     status: statusService(ground, store, identities, connected, work, figures),
     usage: usageApi({ since: (tenant, since) => usageSince(db, tenant, since), now: () => clock.now() }),

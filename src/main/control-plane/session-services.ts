@@ -10,6 +10,7 @@ import { serveEdge } from '../../control/gateway/serve-edge.ts';
 import { serveWorker } from '../../control/gateway/serve-worker.ts';
 import { SessionCounts } from '../../control/gateway/session-counts.ts';
 import type { SessionWatch } from '../../control/gateway/session-watch.ts';
+import { OwnerNotes } from '../../control/notes/owner-notes.ts';
 import type { Connected } from './connected.ts';
 import type { Identities } from './identities.ts';
 import type { Ground } from './options.ts';
@@ -40,6 +41,8 @@ export function edgeSessionService(
     calls: dispatch.devices,
     feeds: dispatch.feeds,
     devices,
+    notes: new OwnerNotes(database.db),
+    onNotes: (tenant: string, device: string, look: () => void) => dispatch.signals.ofNotes(tenant, device, look),
     signer,
     model: (tenant: string) => sessions.modelFor(tenant),
     conditions,

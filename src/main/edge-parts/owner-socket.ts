@@ -1,5 +1,6 @@
 // The socket of the owner: the local service, and the server that listens for it.
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { OwnerService } from '../../../gen/bowline/local/v1/owners_pb.ts';
 import { homePaths } from '../../base/home.ts';
 import { watchLoop } from '../../base/loop-watch.ts';
 import { sparing } from '../../base/sparing-logger.ts';
@@ -13,6 +14,7 @@ import type { ConversationSummaries } from '../../edge/index/conversation-summar
 import { wholeLedger } from '../../edge/index/whole-ledger.ts';
 import { LocalServer } from '../../edge/local/local-server.ts';
 import { localService } from '../../edge/local/local-service.ts';
+import { ownerService } from '../../edge/local/owner-service.ts';
 import type { EdgeSession } from '../../edge/session/edge-session.ts';
 import type { EdgeGround } from './options.ts';
 import type { Journaled } from './start-journal.ts';
@@ -33,7 +35,7 @@ export interface OwnerSocketParts {
 export async function openOwnerSocket(
   { home, identity, config, clock, life, log }: EdgeGround,
   { journal, open, index }: Journaled,
-  { grants, allow, runner, desk, undoing }: Tools,
+  { grants, allow, runner, desk, undoing, owners }: Tools,
   { ownerKey, asks, session, shareResolver, conversations }: OwnerSocketParts,
 ): Promise<void> {
   const paths = homePaths(home);
@@ -68,7 +70,7 @@ export async function openOwnerSocket(
     folder: paths.journal,
     roots: allow.readable,
     toolCalls: () => runner.calls,
-    refusals: () => runner.refusals.list(),
+    refusals: () => [...runner.refusals.list(), ...owners.refused.counts.list()],
     turns: () => turns.figures,
     faults: () => faults.count,
     startedAt: clock.now(),
@@ -79,7 +81,8 @@ export async function openOwnerSocket(
     ownerKey,
     ownerKeyFile: paths.ownerKey,
     clients: config.limits.clients,
-    routes: (router) => router.service(LocalService, service),
+    routes: (router) =>
+      router.service(LocalService, service).service(OwnerService, ownerService(owners, closing.signal)),
     log,
     faults,
   });

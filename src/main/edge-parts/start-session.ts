@@ -16,7 +16,7 @@ import type { Tools } from './tools.ts';
 export function openSession(
   { identity, config, bootId, clock, life, log, waits, onRefused }: EdgeGround,
   { journal, open }: Journaled,
-  { grants, gate, tools, runner }: Tools,
+  { grants, gate, tools, runner, owners }: Tools,
   asks: AskService,
   conversations: ConversationSummaries,
 ): EdgeSession {
@@ -24,6 +24,7 @@ export function openSession(
     identity,
     gate,
     runner,
+    owners,
     asks,
     feed: new AskFeed(journal, open, asks.views, gate, grants),
     clock,

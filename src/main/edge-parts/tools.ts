@@ -27,6 +27,7 @@ import { bothNames } from './both-names.ts';
 import { openEarlierShares } from './open-earlier-shares.ts';
 import { openReader } from './open-reader.ts';
 import type { EdgeGround } from './options.ts';
+import { openOwnerDesk } from './owner-desk.ts';
 import type { Journaled } from './start-journal.ts';
 
 export type Tools = Awaited<ReturnType<typeof openTools>>;
@@ -91,7 +92,8 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   });
   await recoverCalls(runner, log);
   desk.start();
-  return { grants, piped, gate, allow, texts, tools, runner, desk, undoing };
+  const owners = openOwnerDesk(ground, journal, gate, desk);
+  return { grants, piped, gate, allow, texts, tools, runner, desk, undoing, owners };
 }
 
 /** What changes replaced, so that they can be taken back. */

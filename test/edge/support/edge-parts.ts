@@ -113,6 +113,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     identity,
     gate,
     runner: parts.runner ?? idleRunner,
+    owners: { begin: () => () => {}, take: async () => {} },
     asks,
     feed: new AskFeed(journal, open, asks.views, gate, grants),
     clock: systemClock,

@@ -25,7 +25,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/edge/v1/edge.proto.
  */
 export const file_bowline_edge_v1_edge: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxIpAFCg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEiUKA2FzaxgDIAEoCzIWLmJvd2xpbmUucmVjb3JkLnYxLkFza0gAEjAKCmNhbmNlbF9ydW4YBCABKAsyGi5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsUnVuSAASNgoNdG9vbF9wcm9ncmVzcxgGIAEoCzIdLmJvd2xpbmUuZWRnZS52MS5Ub29sUHJvZ3Jlc3NIABI0Cgt0b29sX3Jlc3VsdBgHIAEoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlRvb2xSZXN1bHRIABIwCgpmb2xsb3dfcnVuGAggASgLMhouYm93bGluZS5lZGdlLnYxLkZvbGxvd1J1bkgAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEi4KCXRvb2xfaGVsZBgPIAEoCzIZLmJvd2xpbmUuZWRnZS52MS5Ub29sSGVsZEgAQg4KBWZyYW1lEgW6SAIIAUoECAUQBkoECAkQCkoECAoQC1INdG9vbF9yZWNlaXZlZFIIbWFuaWZlc3RSB21ldHJpY3Mi7gcKD0Nvbm5lY3RSZXNwb25zZRIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIrCgd3ZWxjb21lGAIgASgLMhguYm93bGluZS5lZGdlLnYxLldlbGNvbWVIABIyCgthc2tfdmVyZGljdBgDIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5Bc2tWZXJkaWN0SAASNAoJdG9vbF9jYWxsGAQgASgLMh8uYm93bGluZS5lZGdlLnYxLlNpZ25lZFRvb2xDYWxsSAASMgoLY2FuY2VsX3Rvb2wYBSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsVG9vbEgAEkUKFXRvb2xfcmVzdWx0X2NvbW1pdHRlZBgGIAEoCzIkLmJvd2xpbmUuZWRnZS52MS5Ub29sUmVzdWx0Q29tbWl0dGVkSAASMAoKcnVuX3VwZGF0ZRgHIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5SdW5VcGRhdGVIABIsCghydW5fdGV4dBgIIAEoCzIYLmJvd2xpbmUuZWRnZS52MS5SdW5UZXh0SAASLgoJcnVuX2VuZGVkGAkgASgLMhkuYm93bGluZS5lZGdlLnYxLlJ1bkVuZGVkSAASJwoEcGluZxgKIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBpbmdIABInCgRwb25nGAsgASgLMhcuYm93bGluZS5jb21tb24udjEuUG9uZ0gAEikKBWRyYWluGAwgASgLMhguYm93bGluZS5jb21tb24udjEuRHJhaW5IABIxCgpzdXBlcnNlZGVkGA0gASgLMhsuYm93bGluZS5lZGdlLnYxLlN1cGVyc2VkZWRIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEkQKFGNvbnZlcnNhdGlvbl9zdW1tYXJ5GA8gASgLMiQuYm93bGluZS5lZGdlLnYxLkNvbnZlcnNhdGlvblN1bW1hcnlIABIyCgtydW5fdW5rbm93bhgVIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5SdW5Vbmtub3duSAASLQoFbW9kZWwYFiABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm9IABIxCgpjb25kaXRpb25zGBcgASgLMhsuYm93bGluZS5lZGdlLnYxLkNvbmRpdGlvbnNIABIyCgtzaWduZWRfdGltZRgUIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduZWRUaW1lSABCDgoFZnJhbWUSBbpIAggBIkgKCkNvbmRpdGlvbnMSOgoKY29uZGl0aW9ucxgBIAMoCzIcLmJvd2xpbmUuY29tbW9uLnYxLkNvbmRpdGlvbkIIukgFkgECEBAiYwoTQ29udmVyc2F0aW9uU3VtbWFyeRIdCgxjb252ZXJzYXRpb24YASABKAlCB7pIBHICGEASFAoDcnVuGAIgASgJQge6SARyAhhAEhcKBHRleHQYAyABKAlCCbpIBnIEGICABCK8AwoFSGVsbG8SOQoIdmVyc2lvbnMYASABKAsyHy5ib3dsaW5lLmNvbW1vbi52MS5WZXJzaW9uUmFuZ2VCBrpIA8gBARI3CghtYW5pZmVzdBgCIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3RCBrpIA8gBARIfCgdib290X2lkGAMgASgJQg66SAdyBRgksAEByPMYARI7Cgdqb3VybmFsGAQgASgLMiIuYm93bGluZS5yZWNvcmQudjEuSm91cm5hbFBvc2l0aW9uQga6SAPIAQESIgoMcmVzdW1lX3Rva2VuGAUgASgMQgy6SAV6AxiAAsjzGAESQQoPb3Blbl90b29sX2NhbGxzGAcgAygLMh0uYm93bGluZS5lZGdlLnYxLk9wZW5Ub29sQ2FsbEIJukgGkgEDEIAIEjYKB2ZvbGxvd3MYCCADKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuQgm6SAaSAQMQgAISKgoSbGFzdF9zZXNzaW9uX2Vwb2NoGAkgASgEQg66SAsyCRCAgICAgICAEEoECAYQB1IQZmlyc3Rfb3Blbl9ldmVudCJhCgxPcGVuVG9vbENhbGwSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESJQoPaWRlbXBvdGVuY3lfa2V5GAIgASgJQgy6SAVyAxiAAcjzGAESDwoHcnVubmluZxgDIAEoCCKqBAoHV2VsY29tZRIPCgd2ZXJzaW9uGAEgASgNEhUKDXNlc3Npb25fZXBvY2gYAiABKAQSIAoNc2Vzc2lvbl9ub25jZRgDIAEoDEIJukgGegQQEBhAEh4KDHJlc3VtZV90b2tlbhgEIAEoDEIIukgFegMYgAISLwoKZHVyYWJpbGl0eRgFIAEoDjIbLmJvd2xpbmUuZWRnZS52MS5EdXJhYmlsaXR5EiwKCWhlYXJ0YmVhdBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgtzaWduaW5nX2tleRgIIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduaW5nS2V5EisKBmxpbWl0cxgJIAEoCzIbLmJvd2xpbmUubWFuaWZlc3QudjEuTGltaXRzEisKBW1vZGVsGAogASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEh0KC2RldmljZV9uYW1lGAsgASgJQgi6SAVyAxiAARIwCgxjb250cm9sX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKBmFuY2hvchgNIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIwCgtzaWduZWRfdGltZRgUIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduZWRUaW1lSgQIBxAIUg1zZXR0bGVkX2V2ZW50IlwKClNpZ25lZFRpbWUSGAoGc2lnbmVkGAEgASgMQgi6SAV6AxiACBIbCglzaWduYXR1cmUYAiABKAxCCLpIBXoDGIABEhcKBmtleV9pZBgDIAEoCUIHukgEcgIYQCKUAQoNVGltZVN0YXRlbWVudBIXCgZkZXZpY2UYASABKAlCB7pIBHICGEASGAoHYm9vdF9pZBgCIAEoCUIHukgEcgIYJBIeCg1zZXNzaW9uX25vbmNlGAMgASgMQge6SAR6AhhAEjAKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQEiQgoKU2lnbmluZ0tleRIXCgZrZXlfaWQYASABKAlCB7pIBHICGEASGwoKcHVibGljX2tleRgCIAEoDEIHukgEegIYQCI6CglDYW5jZWxSdW4SGwoDcnVuGAEgASgJQg66SAdyBRgksAEByPMYARIQCghzZXF1ZW5jZRgCIAEoBCJ2CgpBc2tWZXJkaWN0EhAKCHNlcXVlbmNlGAEgASgEEhQKA3J1bhgCIAEoCUIHukgEcgIYQBIrCgdyZWZ1c2VkGAMgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUoECAQQBVINc2V0dGxlZF9ldmVudCJfCg5TaWduZWRUb29sQ2FsbBIXCgZzaWduZWQYASABKAxCB7pIBHoCEAESGwoJc2lnbmF0dXJlGAIgASgMQgi6SAV6AxiAARIXCgZrZXlfaWQYAyABKAlCB7pIBHICGEAipgQKCFRvb2xDYWxsEhcKBnRlbmFudBgBIAEoCUIHukgEcgIYQBIXCgZkZXZpY2UYAiABKAlCB7pIBHICGEASHgoNc2Vzc2lvbl9ub25jZRgDIAEoDEIHukgEegIYQBIUCgNydW4YBCABKAlCB7pIBHICGEASFQoDam9iGAUgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgGIAEoBBIYCgZtZXRob2QYByABKAlCCLpIBXIDGIACEg4KBnBhcmFtcxgIIAEoDBIjCg9pZGVtcG90ZW5jeV9rZXkYCSABKAlCCrpIB3IFEAEYgAESNgoKaXNzdWVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI3CgtleHBpcmVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIqCgd0aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKDGNvbmZpcm1hdGlvbhgNIAEoDjIdLmJvd2xpbmUuZWRnZS52MS5Db25maXJtYXRpb24SGgoJcmVjaXBpZW50GA4gASgJQge6SARyAhhAEhsKCXByaW5jaXBhbBgPIAEoCUIIukgFcgMYgAESMgoGdGFpbnRzGBAgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnRCCLpIBZIBAhAIIpIBCghUb29sSGVsZBIZCgNqb2IYASABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgCIAEoBBIlCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlCDLpIBXIDGIAByPMYARInCgRsZWZ0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBG92ZXIYBSABKAgiaQoMVG9vbFByb2dyZXNzEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAIgASgEEg0KBWluZGV4GAMgASgEEiAKCHJlc3BvbnNlGAQgASgMQg66SAd6BRiAgIACyPMYBCIyCgpDYW5jZWxUb29sEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQiXgoTVG9vbFJlc3VsdENvbW1pdHRlZBIVCgNqb2IYASABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAIgASgEEiEKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUIIukgFcgMYgAEiXwoJRm9sbG93UnVuEhgKA3J1bhgBIAEoCUILukgEcgIYQMjzGAESGQoDam9iGAIgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAyABKAQSDgoGb2Zmc2V0GAQgASgEImAKCVJ1blVwZGF0ZRIUCgNydW4YASABKAlCB7pIBHICGEASIAoDam9iGAIgASgLMhMuYm93bGluZS5ydW4udjEuSm9iEhsKCXdhaXRzX2ZvchgDIAEoCUIIukgFcgMYgAgiSQoHUnVuVGV4dBIUCgNydW4YASABKAlCB7pIBHICGEASKAoFY2h1bmsYAiABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmsiSgoIUnVuRW5kZWQSFAoDcnVuGAEgASgJQge6SARyAhhAEigKB291dGNvbWUYAiABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lIiIKClJ1blVua25vd24SFAoDcnVuGAEgASgJQge6SARyAhhAInUKClN1cGVyc2VkZWQSFQoNc2Vzc2lvbl9lcG9jaBgBIAEoBBIwCgZyZWFzb24YBCABKA4yIC5ib3dsaW5lLmVkZ2UudjEuU3VwZXJzZWRlUmVhc29uEhgKB2Jvb3RfaWQYAyABKAlCB7pIBHICGEBKBAgCEAMiGAoHR29vZGJ5ZUoECAEQAlIHcmV0dXJucypWCgpEdXJhYmlsaXR5EhoKFkRVUkFCSUxJVFlfVU5TUEVDSUZJRUQQABIWChJEVVJBQklMSVRZX1BST0NFU1MQARIUChBEVVJBQklMSVRZX1BPV0VSEAIqRQoMQ29uZmlybWF0aW9uEhwKGENPTkZJUk1BVElPTl9VTlNQRUNJRklFRBAAEhcKE0NPTkZJUk1BVElPTl9BTFdBWVMQASp2Cg9TdXBlcnNlZGVSZWFzb24SIAocU1VQRVJTRURFX1JFQVNPTl9VTlNQRUNJRklFRBAAEh8KG1NVUEVSU0VERV9SRUFTT05fU1VQRVJTRURFRBABEiAKHFNVUEVSU0VERV9SRUFTT05fUVVBUkFOVElORUQQAjJfCgtFZGdlU2VydmljZRJQCgdDb25uZWN0Eh8uYm93bGluZS5lZGdlLnYxLkNvbm5lY3RSZXF1ZXN0GiAuYm93bGluZS5lZGdlLnYxLkNvbm5lY3RSZXNwb25zZSgBMAFiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxIoEGCg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEiUKA2FzaxgDIAEoCzIWLmJvd2xpbmUucmVjb3JkLnYxLkFza0gAEjAKCmNhbmNlbF9ydW4YBCABKAsyGi5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsUnVuSAASNgoNdG9vbF9wcm9ncmVzcxgGIAEoCzIdLmJvd2xpbmUuZWRnZS52MS5Ub29sUHJvZ3Jlc3NIABI0Cgt0b29sX3Jlc3VsdBgHIAEoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlRvb2xSZXN1bHRIABIwCgpmb2xsb3dfcnVuGAggASgLMhouYm93bGluZS5lZGdlLnYxLkZvbGxvd1J1bkgAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEi4KCXRvb2xfaGVsZBgPIAEoCzIZLmJvd2xpbmUuZWRnZS52MS5Ub29sSGVsZEgAEjIKC3NlYWxlZF9ub3RlGBAgASgLMhsuYm93bGluZS5lZGdlLnYxLlNlYWxlZE5vdGVIABI7ChBvd25lcl9ub3RlX3Rha2VuGBEgASgLMh8uYm93bGluZS5lZGdlLnYxLk93bmVyTm90ZVRha2VuSABCDgoFZnJhbWUSBbpIAggBSgQIBRAGSgQICRAKSgQIChALUg10b29sX3JlY2VpdmVkUghtYW5pZmVzdFIHbWV0cmljcyKgCAoPQ29ubmVjdFJlc3BvbnNlEi4KBmhlYWRlchgBIAEoCzIeLmJvd2xpbmUuY29tbW9uLnYxLkZyYW1lSGVhZGVyEisKB3dlbGNvbWUYAiABKAsyGC5ib3dsaW5lLmVkZ2UudjEuV2VsY29tZUgAEjIKC2Fza192ZXJkaWN0GAMgASgLMhsuYm93bGluZS5lZGdlLnYxLkFza1ZlcmRpY3RIABI0Cgl0b29sX2NhbGwYBCABKAsyHy5ib3dsaW5lLmVkZ2UudjEuU2lnbmVkVG9vbENhbGxIABIyCgtjYW5jZWxfdG9vbBgFIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5DYW5jZWxUb29sSAASRQoVdG9vbF9yZXN1bHRfY29tbWl0dGVkGAYgASgLMiQuYm93bGluZS5lZGdlLnYxLlRvb2xSZXN1bHRDb21taXR0ZWRIABIwCgpydW5fdXBkYXRlGAcgASgLMhouYm93bGluZS5lZGdlLnYxLlJ1blVwZGF0ZUgAEiwKCHJ1bl90ZXh0GAggASgLMhguYm93bGluZS5lZGdlLnYxLlJ1blRleHRIABIuCglydW5fZW5kZWQYCSABKAsyGS5ib3dsaW5lLmVkZ2UudjEuUnVuRW5kZWRIABInCgRwaW5nGAogASgLMhcuYm93bGluZS5jb21tb24udjEuUGluZ0gAEicKBHBvbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5Qb25nSAASKQoFZHJhaW4YDCABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5EcmFpbkgAEjEKCnN1cGVyc2VkZWQYDSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU3VwZXJzZWRlZEgAEjkKDXVuaW1wbGVtZW50ZWQYDiABKAsyIC5ib3dsaW5lLmNvbW1vbi52MS5VbmltcGxlbWVudGVkSAASRAoUY29udmVyc2F0aW9uX3N1bW1hcnkYDyABKAsyJC5ib3dsaW5lLmVkZ2UudjEuQ29udmVyc2F0aW9uU3VtbWFyeUgAEjIKC3J1bl91bmtub3duGBUgASgLMhsuYm93bGluZS5lZGdlLnYxLlJ1blVua25vd25IABItCgVtb2RlbBgWIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mb0gAEjEKCmNvbmRpdGlvbnMYFyABKAsyGy5ib3dsaW5lLmVkZ2UudjEuQ29uZGl0aW9uc0gAEjIKC3NpZ25lZF90aW1lGBQgASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25lZFRpbWVIABIwCgpvd25lcl9ub3RlGBggASgLMhouYm93bGluZS5lZGdlLnYxLk93bmVyTm90ZUgAQg4KBWZyYW1lEgW6SAIIASKcAQoKU2VhbGVkTm90ZRIYCgNrZXkYASABKAlCC7pIBHICGEDI8xgBEhcKAmlkGAIgASgJQgu6SARyAhhAyPMYARIbCgRib2R5GAMgASgMQg26SAZ6BBiAgEDI8xgEEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVmaXJzdBgFIAEoCCJOCglPd25lck5vdGUSFAoDa2V5GAEgASgJQge6SARyAhhAEhMKAmlkGAIgASgJQge6SARyAhhAEhYKBGJvZHkYAyABKAxCCLpIBXoDGIBAImAKDk93bmVyTm90ZVRha2VuEhgKA2tleRgBIAEoCUILukgEcgIYQMjzGAESFwoCaWQYAiABKAlCC7pIBHICGEDI8xgBEhsKBnNoYTI1NhgDIAEoDEILukgEegIYIMjzGAEiSAoKQ29uZGl0aW9ucxI6Cgpjb25kaXRpb25zGAEgAygLMhwuYm93bGluZS5jb21tb24udjEuQ29uZGl0aW9uQgi6SAWSAQIQECJjChNDb252ZXJzYXRpb25TdW1tYXJ5Eh0KDGNvbnZlcnNhdGlvbhgBIAEoCUIHukgEcgIYQBIUCgNydW4YAiABKAlCB7pIBHICGEASFwoEdGV4dBgDIAEoCUIJukgGcgQYgIAEIrwDCgVIZWxsbxI5Cgh2ZXJzaW9ucxgBIAEoCzIfLmJvd2xpbmUuY29tbW9uLnYxLlZlcnNpb25SYW5nZUIGukgDyAEBEjcKCG1hbmlmZXN0GAIgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdEIGukgDyAEBEh8KB2Jvb3RfaWQYAyABKAlCDrpIB3IFGCSwAQHI8xgBEjsKB2pvdXJuYWwYBCABKAsyIi5ib3dsaW5lLnJlY29yZC52MS5Kb3VybmFsUG9zaXRpb25CBrpIA8gBARIiCgxyZXN1bWVfdG9rZW4YBSABKAxCDLpIBXoDGIACyPMYARJBCg9vcGVuX3Rvb2xfY2FsbHMYByADKAsyHS5ib3dsaW5lLmVkZ2UudjEuT3BlblRvb2xDYWxsQgm6SAaSAQMQgAgSNgoHZm9sbG93cxgIIAMoCzIaLmJvd2xpbmUuZWRnZS52MS5Gb2xsb3dSdW5CCbpIBpIBAxCAAhIqChJsYXN0X3Nlc3Npb25fZXBvY2gYCSABKARCDrpICzIJEICAgICAgIAQSgQIBhAHUhBmaXJzdF9vcGVuX2V2ZW50ImEKDE9wZW5Ub29sQ2FsbBIZCgNqb2IYASABKAlCDLpIBXIDGIACyPMYARIlCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlCDLpIBXIDGIAByPMYARIPCgdydW5uaW5nGAMgASgIIqoECgdXZWxjb21lEg8KB3ZlcnNpb24YASABKA0SFQoNc2Vzc2lvbl9lcG9jaBgCIAEoBBIgCg1zZXNzaW9uX25vbmNlGAMgASgMQgm6SAZ6BBAQGEASHgoMcmVzdW1lX3Rva2VuGAQgASgMQgi6SAV6AxiAAhIvCgpkdXJhYmlsaXR5GAUgASgOMhsuYm93bGluZS5lZGdlLnYxLkR1cmFiaWxpdHkSLAoJaGVhcnRiZWF0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKC3NpZ25pbmdfa2V5GAggASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25pbmdLZXkSKwoGbGltaXRzGAkgASgLMhsuYm93bGluZS5tYW5pZmVzdC52MS5MaW1pdHMSKwoFbW9kZWwYCiABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm8SHQoLZGV2aWNlX25hbWUYCyABKAlCCLpIBXIDGIABEjAKDGNvbnRyb2xfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoGYW5jaG9yGA0gASgLMiIuYm93bGluZS5yZWNvcmQudjEuSm91cm5hbFBvc2l0aW9uEjAKC3NpZ25lZF90aW1lGBQgASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25lZFRpbWVKBAgHEAhSDXNldHRsZWRfZXZlbnQiXAoKU2lnbmVkVGltZRIYCgZzaWduZWQYASABKAxCCLpIBXoDGIAIEhsKCXNpZ25hdHVyZRgCIAEoDEIIukgFegMYgAESFwoGa2V5X2lkGAMgASgJQge6SARyAhhAIpQBCg1UaW1lU3RhdGVtZW50EhcKBmRldmljZRgBIAEoCUIHukgEcgIYQBIYCgdib290X2lkGAIgASgJQge6SARyAhgkEh4KDXNlc3Npb25fbm9uY2UYAyABKAxCB7pIBHoCGEASMAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASJCCgpTaWduaW5nS2V5EhcKBmtleV9pZBgBIAEoCUIHukgEcgIYQBIbCgpwdWJsaWNfa2V5GAIgASgMQge6SAR6AhhAIjoKCUNhbmNlbFJ1bhIbCgNydW4YASABKAlCDrpIB3IFGCSwAQHI8xgBEhAKCHNlcXVlbmNlGAIgASgEInYKCkFza1ZlcmRpY3QSEAoIc2VxdWVuY2UYASABKAQSFAoDcnVuGAIgASgJQge6SARyAhhAEisKB3JlZnVzZWQYAyABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSgQIBBAFUg1zZXR0bGVkX2V2ZW50Il8KDlNpZ25lZFRvb2xDYWxsEhcKBnNpZ25lZBgBIAEoDEIHukgEegIQARIbCglzaWduYXR1cmUYAiABKAxCCLpIBXoDGIABEhcKBmtleV9pZBgDIAEoCUIHukgEcgIYQCKmBAoIVG9vbENhbGwSFwoGdGVuYW50GAEgASgJQge6SARyAhhAEhcKBmRldmljZRgCIAEoCUIHukgEcgIYQBIeCg1zZXNzaW9uX25vbmNlGAMgASgMQge6SAR6AhhAEhQKA3J1bhgEIAEoCUIHukgEcgIYQBIVCgNqb2IYBSABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAYgASgEEhgKBm1ldGhvZBgHIAEoCUIIukgFcgMYgAISDgoGcGFyYW1zGAggASgMEiMKD2lkZW1wb3RlbmN5X2tleRgJIAEoCUIKukgHcgUQARiAARI2Cgppc3N1ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjcKC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEioKB3RpbWVvdXQYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoMY29uZmlybWF0aW9uGA0gASgOMh0uYm93bGluZS5lZGdlLnYxLkNvbmZpcm1hdGlvbhIaCglyZWNpcGllbnQYDiABKAlCB7pIBHICGEASGwoJcHJpbmNpcGFsGA8gASgJQgi6SAVyAxiAARIyCgZ0YWludHMYECADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludEIIukgFkgECEAgikgEKCFRvb2xIZWxkEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAIgASgEEiUKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUIMukgFcgMYgAHI8xgBEicKBGxlZnQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEb3ZlchgFIAEoCCJpCgxUb29sUHJvZ3Jlc3MSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAiABKAQSDQoFaW5kZXgYAyABKAQSIAoIcmVzcG9uc2UYBCABKAxCDrpIB3oFGICAgALI8xgEIjIKCkNhbmNlbFRvb2wSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBCJeChNUb29sUmVzdWx0Q29tbWl0dGVkEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQSIQoPaWRlbXBvdGVuY3lfa2V5GAMgASgJQgi6SAVyAxiAASJfCglGb2xsb3dSdW4SGAoDcnVuGAEgASgJQgu6SARyAhhAyPMYARIZCgNqb2IYAiABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgDIAEoBBIOCgZvZmZzZXQYBCABKAQiYAoJUnVuVXBkYXRlEhQKA3J1bhgBIAEoCUIHukgEcgIYQBIgCgNqb2IYAiABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2ISGwoJd2FpdHNfZm9yGAMgASgJQgi6SAVyAxiACCJJCgdSdW5UZXh0EhQKA3J1bhgBIAEoCUIHukgEcgIYQBIoCgVjaHVuaxgCIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVuayJKCghSdW5FbmRlZBIUCgNydW4YASABKAlCB7pIBHICGEASKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiIgoKUnVuVW5rbm93bhIUCgNydW4YASABKAlCB7pIBHICGEAidQoKU3VwZXJzZWRlZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEjAKBnJlYXNvbhgEIAEoDjIgLmJvd2xpbmUuZWRnZS52MS5TdXBlcnNlZGVSZWFzb24SGAoHYm9vdF9pZBgDIAEoCUIHukgEcgIYQEoECAIQAyIYCgdHb29kYnllSgQIARACUgdyZXR1cm5zKlYKCkR1cmFiaWxpdHkSGgoWRFVSQUJJTElUWV9VTlNQRUNJRklFRBAAEhYKEkRVUkFCSUxJVFlfUFJPQ0VTUxABEhQKEERVUkFCSUxJVFlfUE9XRVIQAipFCgxDb25maXJtYXRpb24SHAoYQ09ORklSTUFUSU9OX1VOU1BFQ0lGSUVEEAASFwoTQ09ORklSTUFUSU9OX0FMV0FZUxABKnYKD1N1cGVyc2VkZVJlYXNvbhIgChxTVVBFUlNFREVfUkVBU09OX1VOU1BFQ0lGSUVEEAASHwobU1VQRVJTRURFX1JFQVNPTl9TVVBFUlNFREVEEAESIAocU1VQRVJTRURFX1JFQVNPTl9RVUFSQU5USU5FRBACMl8KC0VkZ2VTZXJ2aWNlElAKB0Nvbm5lY3QSHy5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlcXVlc3QaIC5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A frame from the edge.
@@ -133,6 +133,22 @@ export type ConnectRequest = Message<"bowline.edge.v1.ConnectRequest"> & {
      */
     value: ToolHeld;
     case: "toolHeld";
+  } | {
+    /**
+     * Something that only a paired key of the owner can read.
+     *
+     * @generated from field: bowline.edge.v1.SealedNote sealed_note = 16;
+     */
+    value: SealedNote;
+    case: "sealedNote";
+  } | {
+    /**
+     * A note of a paired key was taken, and need not be sent again.
+     *
+     * @generated from field: bowline.edge.v1.OwnerNoteTaken owner_note_taken = 17;
+     */
+    value: OwnerNoteTaken;
+    case: "ownerNoteTaken";
   } | { case: undefined; value?: undefined };
 };
 
@@ -305,6 +321,14 @@ export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
      */
     value: SignedTime;
     case: "signedTime";
+  } | {
+    /**
+     * Something that a paired key of the owner says. It is taken with `owner_note_taken`, or comes again in the next session.
+     *
+     * @generated from field: bowline.edge.v1.OwnerNote owner_note = 24;
+     */
+    value: OwnerNote;
+    case: "ownerNote";
   } | { case: undefined; value?: undefined };
 };
 
@@ -314,6 +338,126 @@ export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
  */
 export const ConnectResponseSchema: GenMessage<ConnectResponse> = /*@__PURE__*/
   messageDesc(file_bowline_edge_v1_edge, 1);
+
+/**
+ * A note that the box made for a key of its owner on another machine, or for a machine that pairs. What it says is sealed, or says
+ * nothing of the box; the control plane keeps it until it is replaced, taken away, or its time is over.
+ *
+ * @generated from message bowline.edge.v1.SealedNote
+ */
+export type SealedNote = Message<"bowline.edge.v1.SealedNote"> & {
+  /**
+   * For which key or pairing it is.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * What it is about: a note takes the place of the one before with the same key and id.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * What is sealed, or proven in a pairing; empty: the note goes.
+   *
+   * @generated from field: bytes body = 3;
+   */
+  body: Uint8Array;
+
+  /**
+   * When it goes by itself.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 4;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * The first of a session: whatever the box sent before goes, also where this one is empty.
+   *
+   * @generated from field: bool first = 5;
+   */
+  first: boolean;
+};
+
+/**
+ * Describes the message bowline.edge.v1.SealedNote.
+ * Use `create(SealedNoteSchema)` to create a new message.
+ */
+export const SealedNoteSchema: GenMessage<SealedNote> = /*@__PURE__*/
+  messageDesc(file_bowline_edge_v1_edge, 2);
+
+/**
+ * A note of a paired key, or of a machine that pairs. The box judges it; nothing of it is believed.
+ *
+ * @generated from message bowline.edge.v1.OwnerNote
+ */
+export type OwnerNote = Message<"bowline.edge.v1.OwnerNote"> & {
+  /**
+   * Key or pairing that it is from.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * What it is about.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * What the key signed, or proves in a pairing.
+   *
+   * @generated from field: bytes body = 3;
+   */
+  body: Uint8Array;
+};
+
+/**
+ * Describes the message bowline.edge.v1.OwnerNote.
+ * Use `create(OwnerNoteSchema)` to create a new message.
+ */
+export const OwnerNoteSchema: GenMessage<OwnerNote> = /*@__PURE__*/
+  messageDesc(file_bowline_edge_v1_edge, 3);
+
+/**
+ * A note was taken, whatever came of it.
+ *
+ * @generated from message bowline.edge.v1.OwnerNoteTaken
+ */
+export type OwnerNoteTaken = Message<"bowline.edge.v1.OwnerNoteTaken"> & {
+  /**
+   * As in the note.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * As in the note.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * SHA-256 of the note: another one that came meanwhile is still to be sent.
+   *
+   * @generated from field: bytes sha256 = 3;
+   */
+  sha256: Uint8Array;
+};
+
+/**
+ * Describes the message bowline.edge.v1.OwnerNoteTaken.
+ * Use `create(OwnerNoteTakenSchema)` to create a new message.
+ */
+export const OwnerNoteTakenSchema: GenMessage<OwnerNoteTaken> = /*@__PURE__*/
+  messageDesc(file_bowline_edge_v1_edge, 4);
 
 /**
  * What stands in the way of answers at the control plane, all of it; empty when nothing does.
@@ -334,7 +478,7 @@ export type Conditions = Message<"bowline.edge.v1.Conditions"> & {
  * Use `create(ConditionsSchema)` to create a new message.
  */
 export const ConditionsSchema: GenMessage<Conditions> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 2);
+  messageDesc(file_bowline_edge_v1_edge, 5);
 
 /**
  * The rolling summary of a conversation. The edge keeps the last one beside its index, to show what a conversation was
@@ -370,7 +514,7 @@ export type ConversationSummary = Message<"bowline.edge.v1.ConversationSummary">
  * Use `create(ConversationSummarySchema)` to create a new message.
  */
 export const ConversationSummarySchema: GenMessage<ConversationSummary> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 3);
+  messageDesc(file_bowline_edge_v1_edge, 6);
 
 /**
  * The first frame of an edge. Asks that have no outcome or, under PROCESS durability, no answer yet follow as frames, in
@@ -442,7 +586,7 @@ export type Hello = Message<"bowline.edge.v1.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 4);
+  messageDesc(file_bowline_edge_v1_edge, 7);
 
 /**
  * A tool call that is not settled.
@@ -477,7 +621,7 @@ export type OpenToolCall = Message<"bowline.edge.v1.OpenToolCall"> & {
  * Use `create(OpenToolCallSchema)` to create a new message.
  */
 export const OpenToolCallSchema: GenMessage<OpenToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 5);
+  messageDesc(file_bowline_edge_v1_edge, 8);
 
 /**
  * The first frame of the control plane.
@@ -583,7 +727,7 @@ export type Welcome = Message<"bowline.edge.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 6);
+  messageDesc(file_bowline_edge_v1_edge, 9);
 
 /**
  * The time of a control plane as signed bytes. It is verified over `signed` as received, under the prefix
@@ -619,7 +763,7 @@ export type SignedTime = Message<"bowline.edge.v1.SignedTime"> & {
  * Use `create(SignedTimeSchema)` to create a new message.
  */
 export const SignedTimeSchema: GenMessage<SignedTime> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 7);
+  messageDesc(file_bowline_edge_v1_edge, 10);
 
 /**
  * What time it is, said to one start of one device in one session, so that it cannot be said again.
@@ -661,7 +805,7 @@ export type TimeStatement = Message<"bowline.edge.v1.TimeStatement"> & {
  * Use `create(TimeStatementSchema)` to create a new message.
  */
 export const TimeStatementSchema: GenMessage<TimeStatement> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 8);
+  messageDesc(file_bowline_edge_v1_edge, 11);
 
 /**
  * A public key that verifies tool calls.
@@ -689,7 +833,7 @@ export type SigningKey = Message<"bowline.edge.v1.SigningKey"> & {
  * Use `create(SigningKeySchema)` to create a new message.
  */
 export const SigningKeySchema: GenMessage<SigningKey> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 9);
+  messageDesc(file_bowline_edge_v1_edge, 12);
 
 /**
  * The owner ends a run.
@@ -717,7 +861,7 @@ export type CancelRun = Message<"bowline.edge.v1.CancelRun"> & {
  * Use `create(CancelRunSchema)` to create a new message.
  */
 export const CancelRunSchema: GenMessage<CancelRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 10);
+  messageDesc(file_bowline_edge_v1_edge, 13);
 
 /**
  * Whether an ask was accepted, or why it was refused for good.
@@ -752,7 +896,7 @@ export type AskVerdict = Message<"bowline.edge.v1.AskVerdict"> & {
  * Use `create(AskVerdictSchema)` to create a new message.
  */
 export const AskVerdictSchema: GenMessage<AskVerdict> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 11);
+  messageDesc(file_bowline_edge_v1_edge, 14);
 
 /**
  * A tool call as signed bytes. It is verified over `signed` as received, under the prefix `bowline.tool-call.v1\0`, and
@@ -788,7 +932,7 @@ export type SignedToolCall = Message<"bowline.edge.v1.SignedToolCall"> & {
  * Use `create(SignedToolCallSchema)` to create a new message.
  */
 export const SignedToolCallSchema: GenMessage<SignedToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 12);
+  messageDesc(file_bowline_edge_v1_edge, 15);
 
 /**
  * What a device is asked to do. It judges this again by its own rules.
@@ -914,7 +1058,7 @@ export type ToolCall = Message<"bowline.edge.v1.ToolCall"> & {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 13);
+  messageDesc(file_bowline_edge_v1_edge, 16);
 
 /**
  * A tool call waits for the owner's answer. The request is in the journal of the edge; sent again in each session until the call is
@@ -964,7 +1108,7 @@ export type ToolHeld = Message<"bowline.edge.v1.ToolHeld"> & {
  * Use `create(ToolHeldSchema)` to create a new message.
  */
 export const ToolHeldSchema: GenMessage<ToolHeld> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 14);
+  messageDesc(file_bowline_edge_v1_edge, 17);
 
 /**
  * A streamed response message of a running tool call.
@@ -1006,7 +1150,7 @@ export type ToolProgress = Message<"bowline.edge.v1.ToolProgress"> & {
  * Use `create(ToolProgressSchema)` to create a new message.
  */
 export const ToolProgressSchema: GenMessage<ToolProgress> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 15);
+  messageDesc(file_bowline_edge_v1_edge, 18);
 
 /**
  * Stop a tool call.
@@ -1034,7 +1178,7 @@ export type CancelTool = Message<"bowline.edge.v1.CancelTool"> & {
  * Use `create(CancelToolSchema)` to create a new message.
  */
 export const CancelToolSchema: GenMessage<CancelTool> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 16);
+  messageDesc(file_bowline_edge_v1_edge, 19);
 
 /**
  * Results are committed.
@@ -1069,7 +1213,7 @@ export type ToolResultCommitted = Message<"bowline.edge.v1.ToolResultCommitted">
  * Use `create(ToolResultCommittedSchema)` to create a new message.
  */
 export const ToolResultCommittedSchema: GenMessage<ToolResultCommitted> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 17);
+  messageDesc(file_bowline_edge_v1_edge, 20);
 
 /**
  * Follow the text of a run from a position on.
@@ -1111,7 +1255,7 @@ export type FollowRun = Message<"bowline.edge.v1.FollowRun"> & {
  * Use `create(FollowRunSchema)` to create a new message.
  */
 export const FollowRunSchema: GenMessage<FollowRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 18);
+  messageDesc(file_bowline_edge_v1_edge, 21);
 
 /**
  * A job changed.
@@ -1146,7 +1290,7 @@ export type RunUpdate = Message<"bowline.edge.v1.RunUpdate"> & {
  * Use `create(RunUpdateSchema)` to create a new message.
  */
 export const RunUpdateSchema: GenMessage<RunUpdate> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 19);
+  messageDesc(file_bowline_edge_v1_edge, 22);
 
 /**
  * Text of a followed run.
@@ -1174,7 +1318,7 @@ export type RunText = Message<"bowline.edge.v1.RunText"> & {
  * Use `create(RunTextSchema)` to create a new message.
  */
 export const RunTextSchema: GenMessage<RunText> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 20);
+  messageDesc(file_bowline_edge_v1_edge, 23);
 
 /**
  * A run of this edge ended. Sent again after a reconnect until the edge says Hello without it.
@@ -1202,7 +1346,7 @@ export type RunEnded = Message<"bowline.edge.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 21);
+  messageDesc(file_bowline_edge_v1_edge, 24);
 
 /**
  * A run that the edge follows and the control plane does not have: it was lost with a part of the database, whatever was
@@ -1224,7 +1368,7 @@ export type RunUnknown = Message<"bowline.edge.v1.RunUnknown"> & {
  * Use `create(RunUnknownSchema)` to create a new message.
  */
 export const RunUnknownSchema: GenMessage<RunUnknown> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 22);
+  messageDesc(file_bowline_edge_v1_edge, 25);
 
 /**
  * Another session took over.
@@ -1260,7 +1404,7 @@ export type Superseded = Message<"bowline.edge.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 23);
+  messageDesc(file_bowline_edge_v1_edge, 26);
 
 /**
  * The edge leaves.
@@ -1275,7 +1419,7 @@ export type Goodbye = Message<"bowline.edge.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 24);
+  messageDesc(file_bowline_edge_v1_edge, 27);
 
 /**
  * How much an acknowledgement of the control plane survives.

@@ -103,8 +103,8 @@ export class DeviceCalls {
     entry.unsubscribe = this.#parts.signals.ofDevice(session.tenant, session.device, {
       signal: ({ signal }) => {
         if (signal.case === 'cancelJob') this.#stop(entry, signal.value);
-        else if (signal.case !== 'sessionOpened') this.#send(entry);
-        else if (signal.value > BigInt(session.epoch)) session.doubt();
+        else if (signal.case === 'deviceCalls') this.#send(entry);
+        else if (signal.case === 'sessionOpened' && signal.value > BigInt(session.epoch)) session.doubt();
       },
       gap: () => this.#send(entry),
     });

@@ -113,6 +113,17 @@ export class Signals {
     return this.#listen(deviceTopic(tenant, device), handler);
   }
 
+  /** A device has notes of its owner to fetch. Never throws and never waits. */
+  ownerNotes(tenant: string, device: string): void {
+    this.toDevice(tenant, device, { case: 'ownerNotes', value: device });
+  }
+
+  /** Hears that a device has notes to fetch, or may have. Returns how to stop. */
+  ofNotes(tenant: string, device: string, look: () => void): () => void {
+    const signal = ({ signal }: RunSignal) => signal.case === 'ownerNotes' && look();
+    return this.ofDevice(tenant, device, { signal, gap: look });
+  }
+
   /**
    * Says to the other replicas that this one follows the run, and what it knows; they send what is beyond it, now and for
    * FOLLOW_MS. Whoever meets a replica later says it again (`RunFeeds.renew`).

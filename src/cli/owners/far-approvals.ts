@@ -1,0 +1,131 @@
+// Approvals of boxes elsewhere, as this home may see and answer them: opens what the boxes sealed for its keys, believes only what they
+// signed, and sends answers that its keys sign. What an answer came to only the box can say.
+import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import { type Approval, type ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { ApprovalService } from '../../../gen/bowline/control/v1/approval_service_pb.ts';
+import { OwnerAnswerSchema, type SealedApproval } from '../../../gen/bowline/owner/v1/owner_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import { fromFailure } from '../../contract/errors.ts';
+import {
+  answerDigest,
+  openSigned,
+  shownDigest,
+  signAnswer,
+  signedBytesOf,
+  signingKeyOf,
+} from '../../contract/owners/owner-messages.ts';
+import { unseal } from '../../contract/owners/seal.ts';
+import type { Side } from '../client.ts';
+import type { PairedBox } from './paired-boxes.ts';
+
+/** An approval as a box sealed it. */
+export interface FarApproval {
+  readonly box: PairedBox;
+  readonly sealed: SealedApproval;
+  readonly approval: Approval;
+}
+
+/** An answer on its way. */
+export interface SentAnswer {
+  readonly far: FarApproval;
+  /** Of its signed bytes. */
+  readonly digest: Buffer;
+}
+
+const POLL_MS = 500;
+/** How long it is waited for the word of the box. */
+const CONFIRM_MS = 30_000;
+
+export class FarApprovals {
+  readonly #boxes: readonly PairedBox[];
+  readonly #controlOf: (box: PairedBox) => Side;
+
+  constructor(boxes: readonly PairedBox[], controlOf: (box: PairedBox) => Side) {
+    this.#boxes = boxes;
+    this.#controlOf = controlOf;
+  }
+
+  /** All that the boxes sealed for this home, oldest first. What was not sealed or signed as it must be is left out. */
+  async all(): Promise<FarApproval[]> {
+    const found = await Promise.all(this.#boxes.map((box) => this.#of(box)));
+    const askedAt = ({ approval: { createTime } }: FarApproval) => (createTime ? timestampMs(createTime) : 0);
+    return found.flat().sort((one, other) => askedAt(one) - askedAt(other));
+  }
+
+  /** Signs and sends an answer for what was shown. Throws APPROVAL_CHANGED, NOT_FOUND. */
+  async send(
+    { id, digest }: { readonly id: string; readonly digest: Uint8Array },
+    allow: boolean,
+    scope: ApprovalScope,
+  ): Promise<SentAnswer> {
+    const far = (await this.all()).find(({ approval }) => approval.id === id);
+    if (!far) throw new AppError('NOT_FOUND', { kind: 'approval' });
+    const { box, sealed, approval } = far;
+    if (Buffer.compare(approval.digest, digest) !== 0) throw new AppError('APPROVAL_CHANGED');
+    const answer = create(OwnerAnswerSchema, {
+      tenant: box.tenant,
+      device: box.device,
+      key: box.key,
+      approval: id,
+      shownSha256: shownDigest(sealed.challenge, digest),
+      allow,
+      scope,
+      nonce: randomBytes(16),
+      time: timestampFromMs(Date.now()),
+    });
+    const body = signAnswer(answer, signingKeyOf(box.signingKey));
+    await this.#notes(box).sendOwnerNote({ device: box.device, key: box.key, id, body });
+    return { far, digest: answerDigest(signedBytesOf(body)) };
+  }
+
+  /** The approval when the box has said what came of the answer. Throws that where it was refused, ANSWER_UNCONFIRMED after a while. */
+  async confirmed({ far, digest }: SentAnswer): Promise<Approval> {
+    const { box, approval } = far;
+    for (let waited = 0; waited < CONFIRM_MS; waited += POLL_MS) {
+      const now = (await this.#of(box, approval.id)).find((each) => each.approval.id === approval.id);
+      const receipt = now?.sealed.receipts.find(({ answerSha256 }) => digest.equals(answerSha256));
+      if (receipt?.refused) throw fromFailure(receipt.refused);
+      // The effect is in what was shown before.
+      if (receipt && now) return { ...now.approval, ...(approval.effect && { effect: approval.effect }) };
+      await wait(POLL_MS);
+    }
+    throw new AppError('ANSWER_UNCONFIRMED', { box: box.deviceName });
+  }
+
+  async #of(box: PairedBox, only?: string): Promise<FarApproval[]> {
+    const found: FarApproval[] = [];
+    const notes = this.#notes(box);
+    let pageToken = '';
+    do {
+      const page = await notes.listSealedNotes({ key: box.key, device: box.device, pageToken });
+      for (const { id, body } of page.notes) {
+        const far = only === undefined || id === only ? await opened(box, id, body) : undefined;
+        if (far) found.push(far);
+      }
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    return found;
+  }
+
+  #notes(box: PairedBox) {
+    return this.#controlOf(box).client(ApprovalService);
+  }
+}
+
+async function opened(box: PairedBox, id: string, body: Uint8Array): Promise<FarApproval | undefined> {
+  const { tenant, device, key, sealingKey, deviceKey } = box;
+  const plain = await unseal(Buffer.from(sealingKey, 'base64'), body, { tenant, device, key, id });
+  const sealed = plain && openSigned(plain, Buffer.from(deviceKey, 'base64'));
+  if (!sealed?.approval) return undefined;
+  const mine = sealed.tenant === tenant && sealed.device === device && sealed.key === key && sealed.approval.id === id;
+  return mine ? { box, sealed, approval: asOfNow(sealed.approval) } : undefined;
+}
+
+/** Whoever holds a seal back cannot make it wait longer than it does. */
+const asOfNow = (approval: Approval): Approval =>
+  approval.state === ApprovalState.PENDING && approval.expireTime && timestampMs(approval.expireTime) < Date.now()
+    ? { ...approval, state: ApprovalState.EXPIRED }
+    : approval;
