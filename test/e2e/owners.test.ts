@@ -1,6 +1,6 @@
 // A box and a second machine of its owner, through a control plane that carries what they say: paired by a code, asked and answered there,
 // refused where anything is not as it must be. Everything is a process of its own.
-import { copyFileSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Stack } from '../support/stack.ts';
@@ -55,6 +55,12 @@ test('two machines show the same words, and the key counts after the yes at the 
   expect(JSON.parse(readFileSync(file, 'utf8')).boxes).toMatchObject([{ key: owner.id, name: 'laptop' }]);
 });
 
+/** In how many files of the control plane, its database among them, these bytes stand. */
+const inControl = (bytes: Buffer): number =>
+  readdirSync(join(stack.home, 'control'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .filter((entry) => readFileSync(join(entry.parentPath, entry.name)).includes(bytes)).length;
+
 const afar = (...words: string[]) => stack.cli(words, { env: laptop.env, cwd: stack.dir });
 
 /** A call that waits for the owner, and its approval as the other machine sees it. */
@@ -76,6 +82,8 @@ test('what waits on the box is seen whole on the other machine, and runs after a
   const shown = await afar('approvals', 'show', approval.id);
   for (const text of [join(stack.docs, 'notes.md'), `-${OLD}`, '+the lantern is blue'])
     expect(shown.stdout).toContain(text);
+  expect(inControl(Buffer.from(approval.id))).toBeGreaterThan(0);
+  for (const clear of [OLD, join(stack.docs, 'notes.md')]) expect(inControl(Buffer.from(clear)), clear).toBe(0);
   const allowed = await afar('approvals', 'allow', approval.id, '--yes');
   expect(allowed).toMatchObject({ code: 0, stdout: expect.stringContaining('allowed') });
   expect((await call.ended).code).toBe(0);

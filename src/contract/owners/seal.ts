@@ -1,5 +1,6 @@
 // Seals bytes for one key and opens them: HPKE (RFC 9180) in base mode with DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and AES-256-GCM, by
 // the platform's own WebCrypto. Who made what is sealed is told by the signature inside. Loaded only where a key is paired.
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from 'hpke';
 
 /** For whom, and what it is about: it opens for nothing else. */
@@ -14,6 +15,8 @@ export interface SealContext {
 
 const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_256_GCM);
 
+/** DER head of an X25519 private key (RFC 8410); the 32 key bytes follow. */
+const PKCS8_HEAD = Buffer.from('302e020100300506032b656e04220420', 'hex');
 /** Of an X25519 key. */
 const ENC_BYTES = 32;
 
@@ -38,12 +41,21 @@ export async function unseal(
 ): Promise<Uint8Array | undefined> {
   if (body.length <= ENC_BYTES) return undefined;
   try {
-    const key = await suite.DeserializePrivateKey(Uint8Array.from(privateKey));
+    const key = {
+      privateKey: await suite.DeserializePrivateKey(Uint8Array.from(privateKey)),
+      publicKey: await suite.DeserializePublicKey(publicOf(privateKey)),
+    };
     const [enc, ciphertext] = [Uint8Array.from(body.subarray(0, ENC_BYTES)), Uint8Array.from(body.subarray(ENC_BYTES))];
     return await suite.Open(key, enc, ciphertext, boundTo(context));
   } catch {
     return undefined;
   }
+}
+
+/** WebCrypto would have to find it by a method that is still an experiment. */
+function publicOf(privateKey: Uint8Array): Uint8Array<ArrayBuffer> {
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, privateKey]), format: 'der', type: 'pkcs8' });
+  return Uint8Array.from(createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-ENC_BYTES));
 }
 
 const boundTo = ({ tenant, device, key, id }: SealContext) => ({
