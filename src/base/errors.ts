@@ -2,6 +2,7 @@
 // each program's edge; never builds wire messages itself.
 import { CONTROL_ERRORS } from './error-tables/control.ts';
 import { EDGE_ERRORS } from './error-tables/edge.ts';
+import { PAIRED_KEY_ERRORS } from './error-tables/paired-keys.ts';
 import type { ErrorRow, Placeholders } from './error-tables/row.ts';
 import { SHARED_ERRORS } from './error-tables/shared.ts';
 import { WORKER_ERRORS } from './error-tables/worker.ts';
@@ -12,6 +13,7 @@ export const ERRORS = {
   ...SHARED_ERRORS,
   ...CONTROL_ERRORS,
   ...EDGE_ERRORS,
+  ...PAIRED_KEY_ERRORS,
   ...WORKER_ERRORS,
 } as const satisfies Record<string, ErrorRow>;
 

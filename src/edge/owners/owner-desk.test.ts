@@ -21,6 +21,7 @@ import {
   TITLE,
 } from '../../../test/support/owner-box.ts';
 import { openReply, pairingWords } from '../../contract/owners/pairing-code.ts';
+import { checkpointRecords } from '../journal/checkpoint.ts';
 import { MOST_OWNERS } from '../journal/owner-book.ts';
 import { REFUSALS_AN_HOUR } from '../journal/refusal-book.ts';
 import { PAIRING_MS, type PairingNews } from './pairings.ts';
@@ -159,20 +160,7 @@ test('what pruned segments leave behind has the keys that are paired, and not th
   const laptop = await pairedMachine(at);
   await pairedMachine(at, 'phone');
   await at.desk.remove('phone');
-  const { checkpointRecords } = await import('../journal/checkpoint.ts');
-  const { journal } = at;
-  const [checkpoint] = await checkpointRecords(
-    {
-      id: journal.id,
-      calls: journal.calls,
-      asks: journal.asks,
-      standing: journal.standing,
-      approvals: journal.approvals,
-      owners: journal.owners,
-      entries: (from?: number) => journal.entries(from),
-    } as never,
-    journal.head,
-  );
+  const [checkpoint] = await checkpointRecords(at.journal, at.journal.head);
   expect(checkpoint?.owners.map(({ id }) => id)).toEqual([laptop.key]);
 });
 
