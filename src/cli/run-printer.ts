@@ -169,10 +169,15 @@ export class RunPrinter {
 
   /** What was meant to be shared and is not, or may not be read as it was written. */
   #leftOut(): void {
-    const { leftOut = [], moreLeftOut: more = 0 } = this.#shared ?? {};
+    const { leftOut = [], moreLeftOut: more = 0, masked = 0 } = this.#shared ?? {};
     const lines = leftOutLines(leftOut, { not: 'not shared', more, verbose: this.#verbose });
     for (const line of lines) this.note(line, 'red');
     for (const { path, problem } of this.#shared?.doubtful ?? []) this.note(`${path}: ${problem}`, 'yellow');
+    if (masked > 0)
+      this.note(
+        `${countText(masked, 'value')} that looked like a secret left as ***; --share-secrets shares it`,
+        'yellow',
+      );
   }
 
   /** Ends the line of the answer where one is begun, takes what vanishes away, and writes what was held back. */

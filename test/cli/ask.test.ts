@@ -125,6 +125,7 @@ test('one JSON object with everything: run, jobs with times, what left the box, 
             leftOut: [],
             moreLeftOut: 0,
             doubtful: [],
+            masked: 0,
           },
         });
         yield accepted();

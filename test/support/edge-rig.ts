@@ -41,7 +41,7 @@ import { FileTexts } from '../../src/edge/files/file-text.ts';
 import { Grants, shareGrantOf } from '../../src/edge/grants/grants.ts';
 import { OwnRuns } from '../../src/edge/grants/own-runs.ts';
 import { PipedInput } from '../../src/edge/grants/piped-input.ts';
-import { ShareResolver } from '../../src/edge/grants/share-resolver.ts';
+import { ShareResolver, type ShareRules } from '../../src/edge/grants/share-resolver.ts';
 import { openBlobs } from '../../src/edge/journal/blobs.ts';
 import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
 import type { FsPort } from '../../src/edge/journal/fs-port.ts';
@@ -238,9 +238,17 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     patterns: readonly string[] = [],
     recipients: readonly string[] = ['rules'],
     input = new Uint8Array(),
+    rules: Pick<ShareRules, 'secrets'> = {},
   ) => {
     const run = newId();
-    const files = patterns.length === 0 ? [] : await shares.resolve(patterns.map((pattern) => ({ pattern })));
+    const files =
+      patterns.length === 0
+        ? []
+        : await shares.resolve(
+            patterns.map((pattern) => ({ pattern })),
+            undefined,
+            { ...rules, text: true },
+          );
     if (input.length > 0) files.push(await shares.frozen(await piped.open(await piped.put(run, input, config.limits))));
     const minted = files.length === 0 ? undefined : grants.mintShare({ run, files, recipients, capBytes: 1 << 20 });
     const asked = create(AskSchema, {

@@ -25,6 +25,8 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
     'src/edge/journal/ledger-archive.test.ts: where the owner chose so, a full archive drops its oldest lines, counts them and says so',
   KEYS_FULL:
     'src/edge/journal/edge-journal.test.ts: a settled READ is forgotten, an effect or a refusal is not until it expired',
+  SECRET_CONTENT:
+    'src/edge/tools/fs/masked-values.test.ts: a file with a key is shared only where its secrets are meant',
   SECRET_UNUSABLE:
     'src/edge/tools/shell/secrets.test.ts: without a usable secret nothing runs; a new value counts at once, and the old one stays masked',
   EDGE_BUSY:

@@ -163,9 +163,9 @@ export const EDGE_ERRORS = {
   FILE_UNREADABLE: row('failed_precondition', 'the system refused access to the file; check its permissions'),
   SECRET_CONTENT: row(
     'permission_denied',
-    'the file holds what looks like {what}, so it is never shared; remove that from it, or share other files or folders',
+    'the file holds what looks like {what}, so it is not shared; remove that from it, share other files or folders, or share it all the same with --share-secrets',
     {
-      bare: 'the file holds what looks like a secret, so it is never shared; remove that from it, or share other files or folders',
+      bare: 'the file holds what looks like a secret, so it is not shared; remove that from it, share other files or folders, or share it all the same with --share-secrets',
     },
   ),
   FILE_EXISTS: row('already_exists', 'the file exists already; use mode REPLACE to replace it'),

@@ -30,6 +30,7 @@ interface AskOptions extends GlobalOptions {
   share: string[];
   exclude: string[];
   gitignore?: boolean;
+  shareSecrets?: boolean;
   in: string[];
   docs: boolean;
   stdin?: boolean;
@@ -77,6 +78,10 @@ export function askVerb(io: CliIo): Command {
     .option('--stdin', 'wait for what is piped in beside the text, however late it begins')
     .addOption(excludeOption())
     .addOption(gitignoreOption())
+    .option(
+      '--share-secrets',
+      'share secrets, too: else values that look like one are masked, and a file with a key is left out',
+    )
     .addOption(inOption())
     .addOption(noDocsOption())
     .option('-c, --conversation <conversation>', 'continue this conversation')
@@ -137,6 +142,7 @@ const requestOf = (asked: Asked, options: AskOptions): AskRequest =>
     ...asked,
     excludes: options.exclude,
     gitignore: options.gitignore === true,
+    shareSecrets: options.shareSecrets === true,
     requestId: newId(),
     collections: options.in,
     noCollections: !options.docs,

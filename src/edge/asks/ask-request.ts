@@ -59,6 +59,7 @@ export function sharedOf(
     leftOut: [...left.list],
     moreLeftOut: left.more,
     doubtful: [...left.doubtful],
+    masked: files.reduce((sum, { masked }) => sum + masked, 0),
   });
 }
 

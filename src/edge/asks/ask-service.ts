@@ -132,7 +132,8 @@ export class AskService {
     const model = this.#deps.model();
     const recipients = recipientsOf(request, model);
     const collections = request.noCollections ? [] : (this.#deps.collections?.(request.collections, model) ?? []);
-    const wanted = { files, piped: request.piped, recipients: recipients.granted };
+    const { piped, shareSecrets: secrets } = request;
+    const wanted = { files, piped, recipients: recipients.granted, secrets };
     const grants = await grantFor(this.#deps.shares, run, wanted);
     let kept = false;
     const discard = () => {
@@ -170,10 +171,10 @@ export class AskService {
 
   /** What is shared; a file of several that cannot be read does not stand in the way of the others. */
   async #filesOf(request: AskRequest, left: LeftOutFiles, signal: AbortSignal | undefined): Promise<GrantedFile[]> {
-    const { shares, excludes, gitignore } = request;
+    const { shares, excludes, gitignore, shareSecrets: secrets } = request;
     if (shares.length === 0) return [];
     const about: ShareRules['about'] = (path, known) => left.about(path, known);
-    const rules = { excludes, gitignore, signal, about };
+    const rules = { excludes, gitignore, secrets, signal, about };
     const files = await this.#deps.shares.resolve(shares, (path, error) => left.add(path, error), rules);
     left.mustLeave(
       files,

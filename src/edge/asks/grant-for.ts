@@ -8,16 +8,18 @@ export interface ToGrant {
   /** Empty: nothing was piped in. */
   readonly piped: Uint8Array;
   readonly recipients: readonly string[];
+  /** Whether secrets in what was piped in are meant, too. */
+  readonly secrets: boolean;
 }
 
 /** In force at once. Throws what `pipe` and `mint` throw; nothing is kept then. */
 export async function grantFor(
   shares: Pick<Shares, 'pipe' | 'mint' | 'drop'>,
   run: string,
-  { files, piped, recipients }: ToGrant,
+  { files, piped, recipients, secrets }: ToGrant,
 ): Promise<GrantMinted[]> {
   try {
-    const input = piped.length > 0 ? [await shares.pipe(run, piped)] : [];
+    const input = piped.length > 0 ? [await shares.pipe(run, piped, { secrets })] : [];
     return [files, input].filter(({ length }) => length > 0).map((of) => shares.mint({ run, files: of, recipients }));
   } catch (error) {
     shares.drop(run);

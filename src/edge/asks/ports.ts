@@ -28,7 +28,7 @@ export interface Shares {
     rules: ShareRules,
   ): Promise<GrantedFile[]>;
   /** Keeps what was piped into the ask of a run until its end, as a file that can be granted. Throws LIMIT_EXCEEDED, DISK_FULL, and what reading it throws. */
-  pipe(run: string, bytes: Uint8Array): Promise<GrantedFile>;
+  pipe(run: string, bytes: Uint8Array, rules: Pick<ShareRules, 'secrets'>): Promise<GrantedFile>;
   /** A grant for one run, in force at once; `drop` the run when its ask is not journaled. */
   mint(grant: { run: string; files: readonly GrantedFile[]; recipients: readonly string[] }): GrantMinted;
   /** Gives up all that was granted and kept for a run. Idempotent. */

@@ -33,7 +33,10 @@ import { Origins } from './origins.ts';
 import { REVIEWED } from './reviewed.ts';
 
 const noGrants = { covers: () => 'NO_GRANT' as const, spend: () => false };
-const allGrants = { covers: () => ({ grant: 'g', recipients: ['rules'], lines: undefined }), spend: () => true };
+const allGrants = {
+  covers: () => ({ grant: 'g', recipients: ['rules'], lines: undefined, secrets: false }),
+  spend: () => true,
+};
 const file = {
   kind: 'file' as const,
   name: 'docs/a.md',

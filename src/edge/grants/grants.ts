@@ -44,6 +44,8 @@ export interface Cover {
   readonly recipients: readonly string[];
   /** Undefined: the whole file. */
   readonly lines: readonly LineRange[] | undefined;
+  /** Whether the secrets in it may leave, too. */
+  readonly secrets: boolean;
 }
 
 /** A grant as the owner sees it. */
@@ -200,7 +202,8 @@ export class Grants {
       if (same.length === 0) why = 'CHANGED';
       else if (!this.#reaches(grant, query.recipient)) why = 'RECIPIENT';
       else {
-        const cover = { grant: grant.id, recipients: grant.recipients };
+        const secrets = same.some(({ withSecrets }) => withSecrets);
+        const cover = { grant: grant.id, recipients: grant.recipients, secrets };
         if (same.some((file) => file.startLine === 0 && file.endLine === 0)) return { ...cover, lines: undefined };
         const lines = same.map(({ startLine, endLine }) => ({ start: startLine || 1, end: endLine || 0xffffffff }));
         part ??= { ...cover, lines };

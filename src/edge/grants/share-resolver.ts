@@ -15,8 +15,9 @@ import { type EdgeLimits, mostOf } from '../config/edge-settings.ts';
 import { originOf, type ReadBounds } from '../files/content.ts';
 import { type AboutText, type FileTexts, hasNoText, PLAIN } from '../files/file-text.ts';
 import { IgnoredPaths, type IgnoreWish } from '../files/ignored.ts';
-import { LinePicker } from '../files/lines.ts';
+import { LinePicker, type TakenLines } from '../files/lines.ts';
 import { SecretFinder } from '../files/secret-content.ts';
+import { ValueMask } from '../files/secret-values.ts';
 import { walk } from '../files/walk.ts';
 
 /** A share as the owner wrote it: an absolute path or glob, or a path with a root's name first; `#L10-L40` for lines. */
@@ -56,6 +57,8 @@ export interface ShareReport {
 export interface ShareRules extends IgnoreWish {
   /** Only what has text may be shared: it is read on this box in a run. Documents of a collection are read by others. */
   readonly text?: boolean;
+  /** Secrets in it are meant, too: none is masked, and none keeps a file from being shared. */
+  readonly secrets?: boolean;
   /** Told what is known of the text of a document. */
   readonly about?: (path: string, about: AboutText) => void;
   /** Ends it with its reason. */
@@ -220,11 +223,11 @@ export class ShareResolver {
   readonly #tooDeep = () => tooMuch('the depth of this folder', this.#limits.walk_depth, 'walk_depth');
 
   /** A file that is no share of a folder, as a whole; it is closed. Throws what `resolve` throws of its content. */
-  async frozen(file: OpenFile): Promise<GrantedFile> {
+  async frozen(file: OpenFile, { secrets = false }: Pick<ShareRules, 'secrets'> = {}): Promise<GrantedFile> {
     const { name } = file.judged;
     const wanted = { text: name, pattern: name, startLine: 0, endLine: 0 };
     try {
-      return await this.#frozen(file, wanted, { text: true }, this.#limits.share_bytes);
+      return await this.#frozen(file, wanted, { text: true, secrets }, this.#limits.share_bytes);
     } catch (error) {
       throw naming(name, error);
     }
@@ -238,17 +241,18 @@ export class ShareResolver {
       if (startLine === 0 && file.stat.size <= this.#limits.file_bytes && file.stat.size > room)
         throw tooManyBytes(this.#limits);
       const secrets = new SecretFinder();
-      const { sha256, bytes } = await this.#measure(file, wanted, rules, secrets);
-      if (secrets.found) throw new AppError('SECRET_CONTENT', { what: secrets.found });
+      const { sha256, bytes, masked } = await this.#measure(file, wanted, rules, secrets);
+      const { secrets: withSecrets = false } = rules;
+      if (secrets.found && !withSecrets) throw new AppError('SECRET_CONTENT', { what: secrets.found });
       const { device, inode, realPath } = originOf(this.#allow, file, sha256);
       const frozen = { path, realPath, device, inode, sha256, startLine, endLine, bytes: BigInt(bytes) };
-      return create(GrantedFileSchema, frozen);
+      return create(GrantedFileSchema, { ...frozen, withSecrets, masked: rules.text && !withSecrets ? masked : 0 });
     } finally {
       await file.handle.close();
     }
   }
 
-  /** The hash of a file, and how many bytes of it are shared: of a document those of its text. */
+  /** The hash of a file, how many bytes of it are shared, of a document those of its text, and how many values in them are masked. */
   async #measure(
     file: OpenFile,
     { startLine, endLine, pattern }: Wanted,
@@ -262,19 +266,22 @@ export class ShareResolver {
       ? { maxBytes: documentBytes, signal }
       : { maxBytes: search_bytes, setting: 'limits.search_bytes', documentBytes, signal };
     const find = (piece: Uint8Array) => secrets.add(piece);
-    const looked = await this.#texts.look(file, bounds, find);
+    const values = new ValueMask(() => {});
+    const looked = await this.#texts.look(file, bounds, find, (piece) => whole && values.add(piece));
     const { sha256, document } = looked;
-    if (whole && document === undefined) return { sha256, bytes: file.stat.size };
+    if (whole && document === undefined) return { sha256, bytes: file.stat.size, masked: values.end() };
     if (whole && !text) {
       // It leaves as it is, and is read elsewhere: what its text says is looked at here.
       const known = await this.#texts.text(file, looked, bounds, find).catch(unlessItHasNone);
       about?.(file.judged.name, known);
-      return { sha256, bytes: file.stat.size };
+      return { sha256, bytes: file.stat.size, masked: 0 };
     }
     const [from, to] = whole ? [1, Number.POSITIVE_INFINITY] : [startLine, endLine];
     const picker = new LinePicker(from, to, Number.POSITIVE_INFINITY, false);
+    const said = whole ? new ValueMask(() => {}) : new LinePicker(from, to, documentBytes);
     const known = await this.#texts.text(file, looked, bounds, (piece) => {
       picker.add(piece);
+      said.add(piece);
       find(piece);
     });
     about?.(file.judged.name, known);
@@ -282,8 +289,15 @@ export class ShareResolver {
     if (startLine > taken.total) throw noMatch(pattern, `the file has only ${taken.total} lines`);
     if (taken.bytes > documentBytes)
       throw new AppError('FILE_TOO_LARGE', { limit: documentBytes, setting: 'limits.file_bytes' });
-    return { sha256, bytes: taken.bytes };
+    return { sha256, bytes: taken.bytes, masked: maskedIn(said.end()) };
   }
+}
+
+function maskedIn(said: number | TakenLines): number {
+  if (typeof said === 'number') return said;
+  const values = new ValueMask(() => {});
+  values.add(Buffer.from(said.text));
+  return values.end();
 }
 
 /** A file without text has none that could hold a secret. */

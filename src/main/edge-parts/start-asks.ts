@@ -39,7 +39,8 @@ export function startAsks(
     shares: {
       resolve: (wishes, left, rules) => shareResolver.resolve(wishes, { left }, { ...rules, text: true }),
       mint: (share) => grants.mintShare({ ...share, capBytes: capOf(share.files) }),
-      pipe: async (run, bytes) => shareResolver.frozen(await piped.open(await piped.put(run, bytes, config.limits))),
+      pipe: async (run, bytes, rules) =>
+        shareResolver.frozen(await piped.open(await piped.put(run, bytes, config.limits)), rules),
       drop: (run) => end(run, 'REVOKED'),
       endRun: (run) => end(run, 'ANSWERED'),
     },

@@ -24,6 +24,7 @@ import type { FileOrigin } from '../../files/file-origin.ts';
 import { hasNoText, type LookedAt } from '../../files/file-text.ts';
 import { placeGlob } from '../../files/place-glob.ts';
 import { SecretFinder } from '../../files/secret-content.ts';
+import { maskedValues } from '../../files/secret-values.ts';
 import { compareNames, type WalkEntry } from '../../files/walk.ts';
 import type { Cover } from '../../grants/grants.ts';
 import type { TermsVerdict } from '../../grants/own-runs.ts';
@@ -259,10 +260,12 @@ async function searchLines(
       found.cut = true;
     }
   });
+  const pieces = maskedValues((piece) => finder.add(piece), cover.secrets);
   await parts.texts.text(file, looked, boundsOf(query), (piece) => {
     query.budget.inTime();
-    finder.add(piece);
+    pieces.add(piece);
   });
+  pieces.end();
   finder.end();
   found.searched.push(origin);
   for (const hit of hits) {

@@ -1,0 +1,90 @@
+// Masks in a text what is said to be a secret by the name before it and looks like one: `api_key = "…"`, `password: …`, the password of an
+// address. For content that is shared; what issuers mark as secret keeps a file from being shared at all (secret-content.ts). Every pattern
+// is linear. Pure.
+
+const NAME =
+  '(?:pass(?:word|wd|phrase|wort)|secret|token|api[_-]?key|access[_-]?key|auth[_-]?key|private[_-]?key|credential|client[_-]?secret)';
+/** What may stand between a name and its value: the end of the name, quotes, `=` or `:` or `=>`. */
+const NAMED = new RegExp(
+  `(${NAME}s?(?:_?[a-z0-9]{1,16})?["'\\\`]?[ \\t]{0,4}(?:=>|:=|[:=])[ \\t]{0,4}["'\\\`]?)([^\\s"'\\\`,;<>(){}\\[\\]]{8,256})`,
+  'gi',
+);
+const ADDRESS = /(\/\/[^\s:/@]{1,64}:)([^\s@/"']{6,128})(?=@)/g;
+const BEARER = /(\b(?:Bearer|Basic) )([A-Za-z0-9._~+/=-]{16,1024})/g;
+
+const MASK = '***';
+
+/** Bytes without a line end that are gone through at once; a value that lies across such a place may be missed. */
+const MOST_HELD = 16 << 10;
+
+/** Takes a text piece by piece, as UTF-8, and gives it on with masks. No line comes or goes. */
+export class ValueMask {
+  #count = 0;
+  readonly #receive: (piece: Uint8Array) => void;
+  #held = '';
+
+  constructor(receive: (piece: Uint8Array) => void) {
+    this.#receive = receive;
+  }
+
+  add(piece: Uint8Array): void {
+    // All that is looked for is ASCII, so that each byte may stand for a letter.
+    const text = this.#held + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1');
+    const lines = text.lastIndexOf('\n') + 1;
+    const to = text.length - lines > MOST_HELD ? text.length : lines;
+    this.#held = text.slice(to);
+    this.#give(text.slice(0, to));
+  }
+
+  /** How many values were masked. */
+  end(): number {
+    this.#give(this.#held);
+    this.#held = '';
+    return this.#count;
+  }
+
+  #give(text: string): void {
+    if (text === '') return;
+    const mask =
+      (looks: (value: string, before: string) => boolean) => (whole: string, before: string, value: string) => {
+        if (isStandIn(value) || !looks(value, before)) return whole;
+        this.#count++;
+        return `${before}${MASK}`;
+      };
+    const named = text.replaceAll(NAMED, mask(looksRandom)).replaceAll(BEARER, mask(looksRandom));
+    const all = named.replaceAll(
+      ADDRESS,
+      mask(() => true),
+    );
+    this.#receive(Buffer.from(all, 'latin1'));
+  }
+}
+
+/** Where pieces of a file that is shared go: through a mask, unless its secrets are meant. */
+export const maskedValues = (receive: (piece: Uint8Array) => void, secrets: boolean): Pick<ValueMask, 'add' | 'end'> =>
+  secrets ? { add: receive, end: () => 0 } : new ValueMask(receive);
+
+/** Bits of entropy a letter: words of a language and names have less, or letters alone. */
+const LEAST_BITS = 2.75;
+
+/** What stands in the place of a secret: a variable, a place, a mask, the word for it. */
+const isStandIn = (value: string): boolean =>
+  /^(?:[$%{<[/~*]|\.{1,2}\/|secret:|https?:|file:|env[.:]|os\.|process\.|(?:user|pass|password|passwd|secret|token|key)$)/i.test(
+    value,
+  ) || /\$\{|\*{3}/.test(value);
+
+/** Whether a value is more like a secret than like words or the names of a program. */
+function looksRandom(value: string, before: string): boolean {
+  if (bitsOf(value) < LEAST_BITS) return false;
+  const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^A-Za-z0-9_.$-]/].filter((kind) => kind.test(value)).length;
+  // Names of a program have one number at most; of passwords people make many are no more than that.
+  const numbers = value.match(/[0-9]+/g)?.length ?? 0;
+  const isName = /^[\w.$-]+$/.test(value) && numbers < (/^pass/i.test(before) ? 1 : 2);
+  return kinds >= 2 && !isName;
+}
+
+function bitsOf(text: string): number {
+  const counts = new Map<string, number>();
+  for (const c of text) counts.set(c, (counts.get(c) ?? 0) + 1);
+  return [...counts.values()].reduce((sum, n) => sum - (n / text.length) * Math.log2(n / text.length), 0);
+}
