@@ -238,7 +238,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     patterns: readonly string[] = [],
     recipients: readonly string[] = ['rules'],
     input = new Uint8Array(),
-    rules: Pick<ShareRules, 'secrets'> = {},
+    rules: Pick<ShareRules, 'secrets' | 'text'> = {},
   ) => {
     const run = newId();
     const files =
@@ -247,7 +247,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
         : await shares.resolve(
             patterns.map((pattern) => ({ pattern })),
             undefined,
-            { ...rules, text: true },
+            rules,
           );
     if (input.length > 0) files.push(await shares.frozen(await piped.open(await piped.put(run, input, config.limits))));
     const minted = files.length === 0 ? undefined : grants.mintShare({ run, files, recipients, capBytes: 1 << 20 });
