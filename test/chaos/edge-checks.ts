@@ -14,7 +14,12 @@ export async function journals(site: Site): Promise<string[]> {
       .edge(edge, async (transport) => {
         const client = createClient(LocalService, transport);
         const [{ ok, problem }, { asks }] = [await client.verifyJournal({}), await client.listQueue({})];
-        return [...(ok ? [] : [`its journal: ${problem}`]), ...asks.map(({ run }) => `it still queues ${run}`)];
+        const { approvals } = await client.listApprovals({});
+        return [
+          ...(ok ? [] : [`its journal: ${problem}`]),
+          ...asks.map(({ run }) => `it still queues ${run}`),
+          ...approvals.map(({ job }) => `it still asks about ${job}`),
+        ];
       })
       .catch((error: unknown) => [String(error)]);
     wrong.push(...checked.map((what) => `edge-${edge}: ${what}`));

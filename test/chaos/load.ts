@@ -2,6 +2,7 @@
 // answer that stays. What was promised goes into the model.
 import { setTimeout as wait } from 'node:timers/promises';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { type Approval, ApprovalState } from '../../gen/bowline/approval/v1/approval_pb.ts';
 import { FsService, WriteMode } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { ShellService } from '../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
@@ -39,10 +40,13 @@ export class Load {
   /** The deed that ended last. */
   last = '';
   readonly #site: Site;
+  readonly #kill: (target: string) => void;
   readonly #conversations = new Map<string, string>();
 
-  constructor(site: Site, model: Model) {
+  /** @param kill kills a program, which is started again */
+  constructor(site: Site, model: Model, kill: (target: string) => void = () => {}) {
     this.#site = site;
+    this.#kill = kill;
     this.model = model;
   }
 
@@ -68,6 +72,7 @@ export class Load {
       ended: undefined,
       refused: undefined,
       cancelWanted: deed.cancelAfterMs !== undefined,
+      owned: deed.owner && { allow: deed.owner.allow, asked: new Set(), sent: false, taken: false },
       expected,
     };
     this.model.asks.push(ask);
@@ -91,7 +96,10 @@ export class Load {
       await this.#site.edge(edge, async (transport) => {
         const client = createClient(LocalService, transport);
         const stream = known !== undefined && round % 2 === 1 ? client.follow({ run: known }) : client.ask(request);
-        for await (const { event } of stream) this.#event(ask, event, check, accepted);
+        for await (const { event } of stream) {
+          this.#event(ask, event, check, accepted);
+          if (event?.event.case === 'approval') this.#asked(deed, ask, event.event.value, besides);
+        }
       });
       return ask.ended !== undefined;
     }).catch((error: unknown) => {
@@ -100,6 +108,43 @@ export class Load {
       ask.refused = reason;
     });
     await Promise.all(beside);
+  }
+
+  /** The owner sees a question, looks at it, and answers until the answer is taken. */
+  #asked({ owner, edge }: Ask, ask: AskRecord, approval: Approval, besides: (doing: Promise<void>) => void): void {
+    const { owned, name } = ask;
+    const { id, digest, state } = approval;
+    if (!owner || !owned) {
+      this.wrong.push(`${name}: it asks for a yes that it does not need`);
+      return;
+    }
+    if (owned.asked.has(id) || state !== ApprovalState.PENDING) return;
+    owned.asked.add(id);
+    const { allow, afterMs, brokenMs, kills } = owner;
+    if (kills.asked) this.#kill(kills.asked);
+    const answer = async () => {
+      await wait(afterMs);
+      await again(`${name} (answer)`, async (round) => {
+        if (ask.ended) return true;
+        owned.sent = true;
+        const timeoutMs = round === 0 && brokenMs ? brokenMs : CALL_MS;
+        try {
+          await this.#site.edge(edge, (transport) =>
+            createClient(LocalService, transport).answerApprovals(
+              { approvals: [{ id, digest }], allow },
+              { timeoutMs },
+            ),
+          );
+          owned.taken = true;
+        } catch (error) {
+          // Its run was cancelled meanwhile.
+          if (reasonOf(error) !== 'APPROVAL_ENDED' || !ask.cancelWanted) throw error;
+        }
+        return true;
+      });
+      if (kills.answered) this.#kill(kills.answered);
+    };
+    besides(answer());
   }
 
   #event(ask: AskRecord, event: RunEvent | undefined, check: TextCheck, accepted: (run: string) => void): void {

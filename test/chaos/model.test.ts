@@ -1,9 +1,11 @@
 // The judge of the chaos harness must see each kind of harm: a judge that sees nothing passes everything.
+import { create } from '@bufbuild/protobuf';
 import { beforeAll, expect, test } from 'vitest';
+import { JobFinishedSchema } from '../../gen/bowline/event/v1/event_pb.ts';
 import { ChaosRuns } from '../support/chaos-runs.ts';
 import { methods } from '../support/run-scenario.ts';
 import { judgeConversation, judgeRun, type StoredRun } from './history.ts';
-import { type AskRecord, type CallRecord, type Effects, Model } from './model.ts';
+import { type AskRecord, type CallRecord, type Effects, judgeOwned, Model, type Owned } from './model.ts';
 import { TextCheck } from './text-check.ts';
 
 let stored: StoredRun[];
@@ -83,6 +85,7 @@ const ask = (more: Partial<AskRecord> = {}): AskRecord => ({
   ended: undefined,
   refused: undefined,
   cancelWanted: false,
+  owned: undefined,
   expected: 'a',
   ...more,
 });
@@ -156,4 +159,27 @@ test('text that repeats, misses or splices is seen, and a new epoch begins anew'
   spliced.add(chunk(0, 'one'));
   spliced.end('two');
   expect(spliced.wrong.join()).toMatch(/not how the answer begins/);
+});
+
+test('what happened without a yes, was asked twice, or was refused after a yes is seen', () => {
+  const owned = (more: Partial<Owned>): Owned => ({
+    allow: true,
+    asked: new Set(['a']),
+    sent: true,
+    taken: true,
+    ...more,
+  });
+  const done = [{ phase: 'done' as const, result: undefined }];
+  expect(judgeOwned(owned({}), 1, done)).toEqual([]);
+  expect(judgeOwned(owned({ allow: false }), 0, [])).toEqual([]);
+  expect(judgeOwned(owned({ allow: false }), 1, done).join()).toMatch(/nobody allowed/);
+  expect(judgeOwned(owned({ sent: false, taken: false }), 1, done).join()).toMatch(/nobody allowed.*nobody answered/);
+  expect(judgeOwned(owned({ asked: new Set(['a', 'b']) }), 1, done).join()).toMatch(/asked 2 times/);
+  const failed = [
+    {
+      phase: 'failed' as const,
+      result: create(JobFinishedSchema, { result: { case: 'neverStarted', value: { reason: 'APPROVAL_DENIED' } } }),
+    },
+  ];
+  expect(judgeOwned(owned({}), 0, failed).join()).toMatch(/said yes, and it was refused: APPROVAL_DENIED/);
 });

@@ -2,7 +2,7 @@
 // caller was told, every line that stands in the files of the devices. `judge` compares it with what is stored. Pure.
 
 import type { MethodRegistry } from '../../src/contract/registry.ts';
-import type { FoldedRun } from '../../src/control/orchestrator/run/state.ts';
+import type { FoldedJob, FoldedRun } from '../../src/control/orchestrator/run/state.ts';
 import { judgeConversation, judgeRun, type StoredConversation, type StoredRun } from './history.ts';
 
 export interface AskRecord {
@@ -18,9 +18,24 @@ export interface AskRecord {
   refused: string | undefined;
   /** Its owner wanted to cancel it. */
   readonly cancelWanted: boolean;
+  /** Undefined: its tool call needs no yes. */
+  readonly owned: Owned | undefined;
   /** What the model of the harness says when it is asked this. */
   readonly expected: string;
 }
+
+/** What the owner was asked for an ask, and answered. */
+export interface Owned {
+  readonly allow: boolean;
+  /** Every approval that was ever told. */
+  readonly asked: Set<string>;
+  /** Whether an answer was sent, and whether it was taken. */
+  sent: boolean;
+  taken: boolean;
+}
+
+/** Where lines stand that needed a yes. */
+export const ASKED = 'asked';
 
 export interface CallRecord {
   readonly key: string;
@@ -152,9 +167,9 @@ function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, FoldedRun>, effect
   if (ended.state === 'cancelled' && !ask.cancelWanted && run.cancelledBy === '')
     wrong.push('it ended as cancelled and nobody wanted that');
   if (ended.state !== 'answered' && ended.state !== 'cancelled')
-    wrong.push(`it ended as ${ended.state}: ${ended.reason}`);
+    wrong.push(`it ended as ${ended.state}: ${ended.reason}, begun at ${run.createdAt}, held ${run.heldMs} ms`);
   if (ask.line !== undefined) {
-    const times = timesOf(effects, ask.edge, 'log.txt', ask.line);
+    const times = timesOf(effects, ask.edge, ask.owned ? ASKED : 'log.txt', ask.line);
     const writes = [...run.jobs.values()].filter(({ method }) => method.endsWith('/Write'));
     if (times > 1) wrong.push(`its line stands there ${times} times`);
     for (const { phase, result } of writes) {
@@ -165,9 +180,31 @@ function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, FoldedRun>, effect
         wrong.push(`its write is recorded as failed (${failureOf(result)}) and happened`);
     }
     if (writes.length === 0 && times > 0) wrong.push('its line stands there without a job');
+    if (ask.owned) wrong.push(...judgeOwned(ask.owned, times, writes));
   }
   return wrong;
 }
+
+/** It happened only after a yes, and was asked about once; a yes that was taken is used. */
+export function judgeOwned(
+  { allow, asked, sent, taken }: Owned,
+  times: number,
+  writes: readonly Pick<FoldedJob, 'phase' | 'result'>[],
+): string[] {
+  const wrong: string[] = [];
+  if (asked.size > 1) wrong.push(`its owner was asked ${asked.size} times`);
+  if (times > 0 && !(allow && sent)) wrong.push('it happened and nobody allowed it');
+  for (const { phase, result } of writes) {
+    if (phase === 'done' && !sent) wrong.push('it is recorded as done and nobody answered');
+    const { case: kind, value } = result?.result ?? {};
+    const reason = kind === 'neverStarted' ? value?.reason : undefined;
+    if (taken && allow && reason && !GONE.has(reason)) wrong.push(`its owner said yes, and it was refused: ${reason}`);
+  }
+  return wrong;
+}
+
+/** Why a call is not run after a yes. */
+const GONE = new Set(['CANCELED']);
 
 function judgeCall(
   { edge, file, line, outcomes, key }: CallRecord,

@@ -25,6 +25,18 @@ test('fifty seeds make at least 200 faults, over all programs, Redis with FLUSHA
   }
 });
 
+test('fifty seeds hold at least 200 kills, more than 60 of them while an owner is asked', () => {
+  const owners = plans.flatMap(({ deeds }) => deeds.flatMap((deed) => (deed.kind === 'ask' && deed.owner) || []));
+  const meanwhile = owners.flatMap(({ kills }) => [kills.asked ?? [], kills.answered ?? []].flat());
+  for (const program of ['control', 'worker', 'edge'])
+    expect(meanwhile.filter((target) => target.startsWith(program)).length).toBeGreaterThan(15);
+  const kills = plans.flatMap(({ faults }) => faults.filter(({ kind }) => kind === 'kill'));
+  expect(meanwhile.length).toBeGreaterThan(60);
+  expect(kills.length + meanwhile.length).toBeGreaterThanOrEqual(200);
+  expect(owners.some(({ allow }) => allow) && owners.some(({ allow }) => !allow)).toBe(true);
+  expect(owners.some(({ brokenMs }) => brokenMs !== undefined)).toBe(true);
+});
+
 test('two faults of one target do not overlap', () => {
   for (const { faults } of plans) {
     for (const [n, fault] of faults.entries()) {

@@ -64,6 +64,8 @@ export type Deed =
       readonly cancelAfterMs: number | undefined;
       /** Where the cancel goes to. */
       readonly cancelBy: 'edge' | 'control';
+      /** How its owner answers what it asks for; undefined: it needs no yes. */
+      readonly owner: OwnerDeed | undefined;
       /** Read by a second reader through the control plane too. */
       readonly watched: boolean;
     }
@@ -77,6 +79,16 @@ export type Deed =
       readonly times: number;
       readonly together: boolean;
     };
+
+export interface OwnerDeed {
+  readonly allow: boolean;
+  /** So long the question is looked at. */
+  readonly afterMs: number;
+  /** The first try is broken off after so many milliseconds, as by a program that is killed. */
+  readonly brokenMs: number | undefined;
+  /** What is killed when the question is seen, and when the answer was taken. */
+  readonly kills: { readonly asked: string | undefined; readonly answered: string | undefined };
+}
 
 export interface Plan {
   readonly seed: number;
@@ -154,7 +166,8 @@ function deedsOf(seed: number, random: () => number, shape: Shape): Deed[] {
   for (let n = 0; n < asks; n++) {
     const name = `s${seed}-ask${n}`;
     const edge = int(1, shape.edges + 1);
-    const line = random() < 0.5 ? name : undefined;
+    const line = random() < 0.6 ? name : undefined;
+    const owner = line !== undefined && random() < 0.5 ? ownerOf(random, shape) : undefined;
     const chinese = random() < 0.4;
     deeds.push({
       kind: 'ask',
@@ -162,10 +175,11 @@ function deedsOf(seed: number, random: () => number, shape: Shape): Deed[] {
       name,
       edge,
       conversation: int(0, 3),
-      text: askText(name, line, chinese),
+      text: askText(name, line, chinese, owner ? `asked/${name}.txt` : 'docs/log.txt'),
       line,
       cancelAfterMs: random() < 0.2 ? int(0, 1_200) : undefined,
       cancelBy: random() < 0.5 ? 'edge' : 'control',
+      owner,
       watched: random() < 0.4,
     });
   }
@@ -183,11 +197,30 @@ function deedsOf(seed: number, random: () => number, shape: Shape): Deed[] {
   return deeds.sort((a, b) => a.atMs - b.atMs);
 }
 
+/** Mostly a yes; what stands between the question and the work is killed in the middle of it. */
+function ownerOf(random: () => number, shape: Shape): OwnerDeed {
+  const programs = [
+    ...names('edge', shape.edges),
+    ...names('control', shape.controls),
+    ...names('worker', shape.workers),
+  ];
+  const victim = () => {
+    const [strikes, at] = [random() < 0.6, random()];
+    return strikes ? programs[Math.floor(at * programs.length)] : undefined;
+  };
+  return {
+    allow: random() < 0.75,
+    afterMs: Math.floor(random() * 1_200),
+    brokenMs: random() < 0.3 ? 1 + Math.floor(random() * 30) : undefined,
+    kills: { asked: victim(), answered: victim() },
+  };
+}
+
 /** The text of an ask; `tool NAME {json}` in it is called once by the model of the harness. */
-function askText(name: string, line: string | undefined, chinese: boolean): string {
+function askText(name: string, line: string | undefined, chinese: boolean, path: string): string {
   const words = chinese ? `${name}：请讲一个关于绳结的故事 🪢` : `${name}: tell a story about knots`;
   if (line === undefined) return words;
-  return `${words} tool fs_write ${JSON.stringify({ path: 'docs/log.txt', text: `${line}\n`, mode: 'WRITE_MODE_APPEND' })}`;
+  return `${words} tool fs_write ${JSON.stringify({ path, text: `${line}\n`, mode: 'WRITE_MODE_APPEND' })}`;
 }
 
 const names = (what: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${what}-${n + 1}`);

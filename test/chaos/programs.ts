@@ -39,6 +39,7 @@ export async function edgePart(name: string, stack: Stack, { link, site }: { lin
     ['docs/notes.md', '# Notes\n'],
     ['docs/log.txt', ''],
     ['ran.txt', ''],
+    ['asked/none.txt', ''],
   ] as const)
     stack.write(file, text);
   stack.write('home/config.yaml', edgeConfig(stack));
@@ -96,6 +97,8 @@ function edgeConfig(stack: Stack): string {
   write:
     - path: ${stack.docs}/log.txt
       confirm: never
+    - path: ${stack.dir}/asked
+      confirm: always
   execute:
 ${execute.join('')}limits:
   journal_bytes: ${JOURNAL_BYTES}

@@ -9,7 +9,7 @@ import { journals, nappers, naps } from './edge-checks.ts';
 import { play } from './faults.ts';
 import { Load } from './load.ts';
 import type { Model } from './model.ts';
-import type { Plan } from './plan.ts';
+import type { Fault, Plan } from './plan.ts';
 import { effectsOf, type Truth } from './truth.ts';
 import { within } from './within.ts';
 
@@ -36,32 +36,52 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
   const started = performance.now();
   const sleepers = new Set(nappers(cluster).keys());
   const wrong: string[] = [];
-  const load = new Load(cluster, model);
+  // Faults of one target wait for each other: on a busy machine a restart takes as long as it takes.
+  const targets = new Map<string, Promise<void>>();
+  const strike = (fault: Fault, begin: () => Promise<void>): void => {
+    const turn = (targets.get(fault.target) ?? Promise.resolve()).then(begin);
+    const noted = turn.catch((error: unknown) => void wrong.push(`${fault.kind} ${fault.target}: ${String(error)}`));
+    targets.set(fault.target, noted);
+  };
+  let kills = 0;
+  /** A program that is waited for is not killed meanwhile. */
+  let mending: Promise<unknown> = Promise.resolve();
+  const allPlayed = async () => {
+    for (let seen = -1; seen !== kills; ) {
+      seen = kills;
+      await Promise.all(targets.values());
+    }
+  };
+  const load = new Load(cluster, model, (target) => {
+    const fault: Fault = { kind: 'kill', target, atMs: 0, lastsMs: 200, byMs: 0 };
+    kills++;
+    strike(fault, async () => {
+      await mending;
+      await within(FAULT_MS, 'the fault', play(cluster, fault));
+    });
+  });
   const before = { asks: model.asks.length, calls: model.calls.length };
   const at = async (ms: number, act: () => Promise<void>) => {
     await wait(Math.max(0, started + ms - performance.now()));
     await act();
   };
   const deeds = Promise.all(plan.deeds.map((deed) => at(deed.atMs, () => load.do(deed))));
-  // Faults of one target wait for each other: on a busy machine a restart takes as long as it takes.
-  const targets = new Map<string, Promise<void>>();
-  for (const fault of plan.faults) {
-    const turn = (targets.get(fault.target) ?? Promise.resolve()).then(() =>
-      at(fault.atMs, () => within(FAULT_MS, 'the fault', play(cluster, fault))),
-    );
-    const noted = turn.catch((error: unknown) => void wrong.push(`${fault.kind} ${fault.target}: ${String(error)}`));
-    targets.set(fault.target, noted);
-  }
-  await Promise.all(targets.values());
+  for (const fault of plan.faults)
+    strike(fault, () => at(fault.atMs, () => within(FAULT_MS, 'the fault', play(cluster, fault))));
+  await allPlayed();
   const faultless = performance.now();
   try {
-    await within(3 * UP_MS, 'mending', cluster.heal(UP_MS));
+    const healing = cluster.heal(UP_MS);
+    mending = healing.catch(() => {});
+    await within(3 * UP_MS, 'mending', healing);
   } catch (error) {
     wrong.push(error instanceof Error ? error.message : String(error));
   }
   const healed = performance.now();
   const slow: string[] = [];
   await deeds;
+  await allPlayed();
+  await within(UP_MS, 'the last starts', cluster.heal(UP_MS)).catch((error: unknown) => void wrong.push(String(error)));
   const done = performance.now();
   if (done - healed > SLOW_MS) slow.push(`for ${load.last}`);
   wrong.push(
@@ -85,6 +105,7 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
     `${count(asks, (ask) => ask.ended?.state === 'cancelled')} cancelled`,
     `${load.pieces} pieces of text, ${load.resets} begun anew`,
     `${count(calls, ({ outcomes }) => outcomes.includes('done'))} of ${calls.length} calls done`,
+    `${count(asks, ({ owned }) => (owned?.asked.size ?? 0) > 0)} asked their owner, ${count(asks, ({ owned }) => owned?.taken === true)} were answered, ${kills} kills meanwhile`,
     `up ${seconds(healed - faultless)} after the last fault, quiet ${seconds(quiet - healed)} later`,
     `${seconds(performance.now() - started)} in all`,
     ...slow.map((what) => `waited ${what}`),

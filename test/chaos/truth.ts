@@ -1,5 +1,5 @@
 // Reads what is stored, straight from Postgres and past every program, and whether anything is still outstanding.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { createConversations } from '../../src/control/store/conversations.ts';
@@ -7,7 +7,7 @@ import { type Database, openDatabase } from '../../src/control/store/database.ts
 import { PgEventStore } from '../../src/control/store/event-store.ts';
 import { createRuns } from '../../src/control/store/runs.ts';
 import type { StoredConversation, StoredRun } from './history.ts';
-import type { Effects, Stored } from './model.ts';
+import { ASKED, type Effects, type Stored } from './model.ts';
 import type { Site } from './site.ts';
 
 const TENANT = 'default';
@@ -154,13 +154,15 @@ export function effectsOf(site: Site): Effects {
   for (let edge = 1; edge <= site.edges; edge++) {
     const { dir } = site.edgeStack(edge);
     const files = new Map<string, Map<string, number>>();
-    for (const [name, path] of [
-      ['log.txt', `${dir}/docs/log.txt`],
-      ['ran.txt', `${dir}/ran.txt`],
+    const asked = readdirSync(`${dir}/asked`).map((name) => `${dir}/asked/${name}`);
+    for (const [name, paths] of [
+      ['log.txt', [`${dir}/docs/log.txt`]],
+      ['ran.txt', [`${dir}/ran.txt`]],
+      [ASKED, asked],
     ] as const) {
       const counts = new Map<string, number>();
-      for (const line of readFileSync(path, 'utf8').split('\n').filter(Boolean))
-        counts.set(line, (counts.get(line) ?? 0) + 1);
+      const text = paths.map((path) => readFileSync(path, 'utf8')).join('');
+      for (const line of text.split('\n').filter(Boolean)) counts.set(line, (counts.get(line) ?? 0) + 1);
       files.set(name, counts);
     }
     all.set(edge, files);

@@ -10,6 +10,7 @@ import { codeNumber, toFailure } from '../../../contract/errors.ts';
 import { chatResult } from '../models/chat-result.ts';
 import { taintsOfResult } from '../models/taints.ts';
 import { edgeEnds, endsEdges, isNewEnd } from '../run/edge-ends.ts';
+import { heldFor } from '../run/holds.ts';
 import { targetText } from '../run/job-view.ts';
 import {
   LOSSES_PER_ATTEMPT,
@@ -178,7 +179,7 @@ function retried(draft: DecisionDraft, job: FoldedJob, failure: Failure, command
   const backoff =
     Math.min(RETRY_BASE_MS * 2 ** job.failures, RETRY_CAP_MS) * spread(dispatchId(job.id, job.epoch, job.nonce));
   const delay = Math.ceil(Math.max(asked, backoff));
-  const end = run.createdAt + run.timeoutMs;
+  const end = run.createdAt + run.timeoutMs + heldFor(run, at);
   if (run.timeoutMs > 0 && at + delay >= end) return false;
   draft.add({
     case: 'attemptFailed',

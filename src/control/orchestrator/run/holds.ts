@@ -28,7 +28,17 @@ export function withHolds(run: FoldedRun, at: number): FoldedRun {
   const waits = [...run.jobs.values()].some(isHeld);
   if (waits === run.heldAt > 0) return run;
   if (waits) return { ...run, heldAt: at, holds: run.holds + 1 };
-  return { ...run, heldAt: 0, heldMs: run.heldMs + Math.max(at - run.heldAt, 0) };
+  return { ...run, heldAt: 0, heldMs: stoodStill(run, at) };
+}
+
+/**
+ * Replicas whose clocks differ may have begun, held and released it. What was held did not run out of its time: where that seems
+ * so its time begins anew; and it stood still no longer than it is old.
+ */
+function stoodStill({ createdAt, timeoutMs, heldAt, heldMs }: FoldedRun, at: number): number {
+  const age = Math.max(at - createdAt, 0);
+  const held = Math.min(heldMs + Math.max(at - heldAt, 0), age);
+  return timeoutMs > 0 && age - held > timeoutMs ? age : held;
 }
 
 /** Milliseconds that do not count for the time of a job, or of a run. */
