@@ -17,6 +17,7 @@ import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { RequestFaults } from '../../src/base/stray-errors.ts';
 import { ApprovalList } from '../../src/edge/approvals/approval-list.ts';
+import { GrantHistory } from '../../src/edge/approvals/grant-history.ts';
 import { grantDocuments } from '../../src/edge/grants/grant-documents.ts';
 import { ApprovalBook } from '../../src/edge/journal/approval-book.ts';
 import { ownerKey } from '../../src/edge/local/home-owner-key.ts';
@@ -94,6 +95,8 @@ async function listen(clients = 64): Promise<LocalServer> {
     desk: { answer: async () => [], pending: 0 },
     undoing: { preview: async () => ({ run: '', steps: [] }), undo: async () => ({ id: '', steps: [] }) },
     approvals: new ApprovalList({ approvals: new ApprovalBook(), entry: async () => undefined }),
+    callGrants: { list: () => [], used: () => 0, revoke: async () => {} },
+    history: new GrantHistory({ approvals: new ApprovalBook(), entries: async function* () {} }),
     roots: [{ name: 'docs', path: '/docs' }],
     refusals: () => [],
     toolCalls: () => 3,

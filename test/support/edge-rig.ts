@@ -31,6 +31,7 @@ import { rawPublicKey, signToolCall } from '../../src/contract/tool-call.ts';
 import { Allowlist } from '../../src/edge/allowlist/allowlist.ts';
 import { ApprovalDesk } from '../../src/edge/approvals/approval-desk.ts';
 import { ApprovalList } from '../../src/edge/approvals/approval-list.ts';
+import { CallGrants } from '../../src/edge/approvals/call-grants.ts';
 import { KeptChanges } from '../../src/edge/changes/kept-changes.ts';
 import { Undoing } from '../../src/edge/changes/undo.ts';
 import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
@@ -172,8 +173,10 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   };
   const tools = options.tools?.(parts) ?? toolset(parts);
   const bootId = newId();
+  const callGrants = new CallGrants({ journal, clock, log: silentLogger });
   const desk = new ApprovalDesk({
     journal,
+    grants: callGrants,
     titleOf: () => 'title',
     limits: config.limits,
     clock,
@@ -184,6 +187,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     gate,
     tools,
     desk,
+    callGrants,
     blobs: await openBlobs(join(home, 'blobs')),
     bootId,
     inHand,
@@ -268,6 +272,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const close = async () => {
     await runner.drain(1000);
     desk.stop();
+    callGrants.stop();
     inHand.close();
     await journal.close();
   };
@@ -290,6 +295,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     undoParts,
     runner,
     desk,
+    callGrants,
     approvals: new ApprovalList(journal),
     control,
     session,

@@ -1,6 +1,6 @@
 // Calls that wait for the owner, over the tools side of an edge as in production: what the control plane is told, and the owner's answers.
 import type { DescMethod, MessageInitShape } from '@bufbuild/protobuf';
-import { type Approval, ApprovalScope } from '../../gen/bowline/approval/v1/approval_pb.ts';
+import { type Approval, ApprovalScope, type GrantWish } from '../../gen/bowline/approval/v1/approval_pb.ts';
 import { FsService, WriteMode } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import type { ToolHeld } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ToolResult } from '../../gen/bowline/record/v1/record_pb.ts';
@@ -52,12 +52,14 @@ export const answer = (
   allow: boolean,
   which = pendingOf(rig),
   scope: ApprovalScope = ApprovalScope.ONCE,
+  wish?: GrantWish,
 ) =>
   rig.desk.answer(
     which.map(({ id, digest }) => ({ $typeName: 'bowline.local.v1.AnsweredApproval', id, digest })),
     allow,
     scope,
     'box',
+    wish,
   );
 
 /** The reason of a result; `done` for one that is done. */

@@ -35,6 +35,7 @@ import {
 import { newSealingKeys, unseal } from '../../src/contract/owners/seal.ts';
 import { rawPublicKey } from '../../src/contract/tool-call.ts';
 import { ApprovalDesk, type AskedCall } from '../../src/edge/approvals/approval-desk.ts';
+import { CallGrants } from '../../src/edge/approvals/call-grants.ts';
 import { Gate } from '../../src/edge/egress/gate.ts';
 import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
 import type { NoteFrame } from '../../src/edge/owners/outgoing-notes.ts';
@@ -58,6 +59,7 @@ export async function ownerBox(dir = folder(), clock = new ManualClock()) {
   const journal = await openEdgeJournal(join(dir, 'journal'), { clock, log: silentLogger, onFatal: () => {} });
   const approvals = new ApprovalDesk({
     journal,
+    grants: new CallGrants({ journal, clock, log: silentLogger }),
     titleOf: () => TITLE,
     limits: { approval_hours: 24, approvals: 3 },
     clock,

@@ -43,7 +43,7 @@ export function matchArgv(
     const word = argv[i]!;
     if (word.includes('\0')) return undefined;
     const placeholder = placeholderOf(expected);
-    if (placeholder ? !fits(word, placeholder) : !sameName(word, expected)) return undefined;
+    if (placeholder ? !fitsPlaceholder(word, placeholder) : !sameName(word, expected)) return undefined;
     if (placeholder?.kind === 'path') paths.push(i);
     words.push(placeholder ? word : expected);
   }
@@ -53,7 +53,7 @@ export function matchArgv(
 }
 
 /** Whether a word may stand there, by its letters. A path is judged apart. */
-function fits(word: string, placeholder: Placeholder): boolean {
+export function fitsPlaceholder(word: string, placeholder: Placeholder): boolean {
   switch (placeholder.kind) {
     case 'path':
       return word !== '' && !NO_PATH.test(word);

@@ -3,7 +3,12 @@
 //
 // A call of the control plane comes in by `ask` and goes by its signal; the owner alone reaches `answer`.
 import { create } from '@bufbuild/protobuf';
-import { type Approval, ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import {
+  type Approval,
+  ApprovalScope,
+  ApprovalState,
+  type GrantWish,
+} from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { ApprovalRequestedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import type { AnsweredApproval } from '../../../gen/bowline/local/v1/local_pb.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -13,10 +18,13 @@ import { toAppError } from '../../contract/errors.ts';
 import type { OpenApproval } from '../journal/approval-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { RecordInit } from '../journal/records.ts';
+import { type AnswerTerms, mustAnswer, mustBeOneForGrant } from './answer-check.ts';
+import type { CallGrants } from './call-grants.ts';
 import { approvalExpiry, type HeldCall, newApproval, refusalOf } from './held-call.ts';
 
 export interface DeskParts {
-  readonly journal: Pick<EdgeJournal, 'append' | 'approvals' | 'entry' | 'now'>;
+  readonly journal: Pick<EdgeJournal, 'append' | 'approvals' | 'callGrants' | 'entry' | 'now'>;
+  readonly grants: Pick<CallGrants, 'minted'>;
   /** The owner's words that a run began with; undefined when it was not asked here. */
   readonly titleOf: (run: string) => string | undefined;
   readonly limits: { readonly approval_hours: number; readonly approvals: number };
@@ -50,14 +58,6 @@ const LOOK_MS = 3_600_000;
 const RETRY_MS = 10_000;
 /** How often a call in line is told to wait on. */
 const TELL_MS = 60_000;
-
-const WORDS: Readonly<Record<number, string>> = {
-  [ApprovalState.ALLOWED]: 'allowed',
-  [ApprovalState.DENIED]: 'denied',
-  [ApprovalState.EXPIRED]: 'expired',
-  [ApprovalState.WITHDRAWN]: 'withdrawn',
-  [ApprovalState.CHANGED]: 'asked anew',
-};
 
 /** What an answer is looked up by, and must be for. */
 type KeyedCall = Pick<HeldCall, 'key' | 'params' | 'run' | 'job'>;
@@ -141,52 +141,49 @@ export class ApprovalDesk {
   }
 
   /**
-   * The owner answers: all of them or none. @param by who, as records tell it
-   * @throws NOT_FOUND, APPROVAL_CHANGED, APPROVAL_ENDED, what the journal throws: nothing was answered then
+   * The owner answers: all of them or none. @param by who, as records tell it; `wish` a lasting grant that is made with a yes to one
+   * @throws GRANT_TOO_WIDE, GRANTS_FULL, NOT_FOUND, APPROVAL_CHANGED, APPROVAL_ENDED, what the journal throws: nothing was answered then
    */
   async answer(
     answers: readonly Pick<AnsweredApproval, 'id' | 'digest'>[],
     allow: boolean,
     scope: ApprovalScope,
     by: string,
+    wish?: GrantWish,
   ): Promise<string[]> {
+    mustBeOneForGrant(answers, allow, scope, wish);
     const ids = [...new Set(answers.map(({ id }) => id))];
     // What is past its time takes no answer, whether that was seen already or not.
     this.#arm();
     for (let before = this.#endingOf(ids); before.length > 0; before = this.#endingOf(ids))
       await Promise.allSettled(before);
-    const fresh = answers.filter((answer) => this.#mustAnswer(answer, allow)).map(({ id }) => id);
-    if (fresh.length > 0) await this.#answered([...new Set(fresh)], allow, scope || ApprovalScope.ONCE, by);
+    const fresh = answers
+      .filter((answer) => mustAnswer(this.#parts.journal.approvals, answer, allow))
+      .map(({ id }) => id);
+    const terms = { allow, scope: scope || ApprovalScope.ONCE, by, wish };
+    if (fresh.length > 0) await this.#answered([...new Set(fresh)], terms);
     return ids;
   }
 
-  #answered(ids: readonly string[], allow: boolean, scope: ApprovalScope, by: string): Promise<number> {
+  async #answered(ids: readonly string[], { allow, scope, by, wish }: AnswerTerms): Promise<number> {
+    const asked = ids.map((id) => this.#parts.journal.approvals.get(id)?.approval);
+    const minted = this.#parts.grants.minted(asked, wish, by);
     const answered = allow && scope === ApprovalScope.RUN ? [...ids, ...this.#coveredBy(ids)] : ids;
     const state = allow ? ApprovalState.ALLOWED : ApprovalState.DENIED;
     const endings: Ending[] = answered.map((id) =>
       allow ? { id, state } : { id, state, why: new AppError('APPROVAL_DENIED') },
     );
     if (!allow) endings.push(...this.#overBy(ids));
-    const done = this.#settle(endings, (id) => ({
+    const record = (id: string): RecordInit => ({
       case: 'approvalAnswered',
       value: { id, allowed: allow, scope: allow ? scope : 0, by },
-    }));
+    });
+    const done = this.#settle(endings, record, minted);
     return done.catch((error: unknown) => {
       // Whoever has gone meanwhile still goes.
       for (const { id } of endings) this.#waiting.get(id)?.leave();
       throw error;
     });
-  }
-
-  /** Whether there is something to write down for this answer. */
-  #mustAnswer({ id, digest }: Pick<AnsweredApproval, 'id' | 'digest'>, allow: boolean): boolean {
-    const book = this.#parts.journal.approvals;
-    const approval = book.get(id)?.approval ?? book.ended(id)?.approval;
-    if (!approval) throw new AppError('NOT_FOUND', { kind: 'approval' });
-    if (Buffer.compare(approval.digest, digest) !== 0) throw new AppError('APPROVAL_CHANGED');
-    if (approval.state === ApprovalState.PENDING) return true;
-    if (approval.state === (allow ? ApprovalState.ALLOWED : ApprovalState.DENIED)) return false;
-    throw new AppError('APPROVAL_ENDED', { state: WORDS[approval.state] ?? 'over' });
   }
 
   /** Others that wait and that an answer for the whole run stands for. */
@@ -215,12 +212,16 @@ export class ApprovalDesk {
 
   async #asked(call: HeldCall): Promise<AskedCall> {
     const { run, entry, cover, signal } = call;
+    const { callGrants } = this.#parts.journal;
+    const { made } = callGrants;
     for (let toldAt: number | undefined; ; ) {
       const open = this.#openFor(call);
       if (open?.approval.state === ApprovalState.PENDING) return this.#wait(open.approval, call);
       if (open?.used) throw new AppError('REFUSED_BEFORE');
       signal.throwIfAborted();
-      if (open || this.#isCovered(call)) return { kind: 'ready' };
+      // A grant that was made since it was judged may cover it.
+      const mayBeCovered = cover !== 'none' && callGrants.made !== made;
+      if (open || mayBeCovered || this.#isCovered(call)) return { kind: 'ready' };
       this.#mustNotBeOver(run);
       const asked = [...this.#pending().map(({ approval }) => approval), ...this.#opening.values()].filter(
         (one) => one.run === run,
@@ -336,15 +337,19 @@ export class ApprovalDesk {
   }
 
   /** Writes down the ends of approvals in one append, with the refusals of their calls; then their calls go on. */
-  #settle(endings: readonly Ending[], record: (id: string) => RecordInit): Promise<number> {
+  #settle(
+    endings: readonly Ending[],
+    record: (id: string) => RecordInit,
+    before: readonly RecordInit[] = [],
+  ): Promise<number> {
     const book = this.#parts.journal.approvals;
-    const before = endings.map(({ id }) => book.get(id));
+    const asked = endings.map(({ id }) => book.get(id));
     const records = endings.flatMap((ending, at) => {
       const ended: RecordInit = { case: 'approvalEnded', value: { id: ending.id, state: ending.state } };
       const own = ending.state === ApprovalState.WITHDRAWN ? ended : record(ending.id);
-      return [own, ...refusalOf(before[at], ending.why)];
+      return [own, ...refusalOf(asked[at], ending.why)];
     });
-    const done = this.#parts.journal.append(records, { ending: true });
+    const done = this.#parts.journal.append([...before, ...records], { ending: true });
     for (const { id } of endings) this.#ending.set(id, done);
     return done
       .then((sequence) => {

@@ -34,13 +34,18 @@ test('after foreign bytes, and where the control plane wants it, nothing that wa
   for (const one of facts)
     for (const allowed of [undefined, 'once', 'run'] as const)
       for (const confirm of ['never', 'first', 'always'] as const)
-        expect(judged(confirm, { ...one, allowed })).toBe('ask none');
+        for (const granted of [false, true]) expect(judged(confirm, { ...one, allowed, granted })).toBe('ask none');
   expect(judged('never', { taints: [Taint.NONE, Taint.PRIVATE] })).toBe('run');
+});
+
+test('a lasting grant stands for what an answer for the run could stand for, and for nothing else', () => {
+  for (const confirm of ['never', 'first', 'always'] as const) expect(judged(confirm, { granted: true })).toBe('run');
+  expect(judged('always', { granted: false })).toBe('ask run');
 });
 
 test('a call that changes nothing runs, and is refused where it is to be asked about', () => {
   const call = { change: undefined, taints: [Taint.UNTRUSTED], allowed: undefined };
-  expect(judgeCall({ ...call, confirmation: UNSPECIFIED })).toEqual({ kind: 'run' });
+  expect(judgeCall({ ...call, confirmation: UNSPECIFIED })).toEqual({ kind: 'run', unasked: '' });
   expect(judgeCall({ ...call, confirmation: Confirmation.ALWAYS })).toMatchObject({
     kind: 'refuse',
     why: { reason: 'CONFIRMATION_NEEDED' },

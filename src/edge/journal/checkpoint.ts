@@ -10,6 +10,7 @@ import {
   type GrantMinted,
   type Intent,
   type KeptApproval,
+  type KeptCallGrant,
   type OpenAsk,
   OpenAskSchema,
   type OwnerAdded,
@@ -21,6 +22,7 @@ import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { ApprovalBook } from './approval-book.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
+import type { CallGrantBook } from './call-grant-book.ts';
 import type { ChangeBook } from './change-book.ts';
 import { type ChainHead, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
 import type { OwnerBook } from './owner-book.ts';
@@ -34,6 +36,7 @@ export interface CheckpointSource {
   readonly asks: AskBook;
   readonly standing: StandingBook;
   readonly approvals: ApprovalBook;
+  readonly callGrants: CallGrantBook;
   readonly changes: Pick<ChangeBook, 'upTo'>;
   readonly owners: OwnerBook;
   entries(from?: number): AsyncIterable<Entry>;
@@ -93,6 +96,7 @@ export async function checkpointRecords(
     ...[...intents.values()].map((value) => ({ list: 'intents' as const, value })),
     ...[...last.values()].map((value) => ({ list: 'asks' as const, value })),
     ...source.standing.list().map((value) => ({ list: 'standing' as const, value })),
+    ...source.callGrants.kept(cut.sequence).map((value) => ({ list: 'callGrants' as const, value })),
     ...source.approvals.kept().map((value) => ({ list: 'approvals' as const, value })),
     ...source.changes.upTo(cut.sequence).map((value) => ({ list: 'changes' as const, value })),
     ...source.owners.list().map((value) => ({ list: 'owners' as const, value })),
@@ -111,6 +115,7 @@ type Item =
   | { readonly list: 'intents'; readonly value: Intent }
   | { readonly list: 'asks'; readonly value: OpenAsk }
   | { readonly list: 'standing'; readonly value: GrantMinted }
+  | { readonly list: 'callGrants'; readonly value: KeptCallGrant }
   | { readonly list: 'approvals'; readonly value: KeptApproval }
   | { readonly list: 'changes'; readonly value: ChangeKept }
   | { readonly list: 'owners'; readonly value: OwnerAdded };
@@ -164,6 +169,7 @@ function put(checkpoint: Checkpoint, item: Item): void {
   if (item.list === 'outcomes') checkpoint.outcomes.push(item.value);
   else if (item.list === 'intents') checkpoint.intents.push(item.value);
   else if (item.list === 'asks') checkpoint.asks.push(item.value);
+  else if (item.list === 'callGrants') checkpoint.callGrants.push(item.value);
   else if (item.list === 'standing') checkpoint.standing.push(item.value);
   else if (item.list === 'changes') checkpoint.changes.push(item.value);
   else if (item.list === 'approvals') checkpoint.approvals.push(item.value);

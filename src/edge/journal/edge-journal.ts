@@ -10,6 +10,7 @@ import type { EdgeTime } from '../time/edge-time.ts';
 import type { ApprovalBook } from './approval-book.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
+import type { CallGrantBook } from './call-grant-book.ts';
 import type { ChangeBook } from './change-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
 import type { Journal } from './journal.ts';
@@ -110,6 +111,11 @@ export class EdgeJournal {
   /** What the owner was asked and answered. */
   get approvals(): ApprovalBook {
     return this.#view.approvals;
+  }
+
+  /** Lasting grants for calls. */
+  get callGrants(): CallGrantBook {
+    return this.#view.callGrants;
   }
 
   /** Standing grants that are live. */

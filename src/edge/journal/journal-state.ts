@@ -7,6 +7,7 @@ import { EdgeTime } from '../time/edge-time.ts';
 import { ApprovalBook } from './approval-book.ts';
 import { AskBook } from './ask-book.ts';
 import { CallBook, type CallBookOptions } from './call-book.ts';
+import { CallGrantBook } from './call-grant-book.ts';
 import { ChangeBook } from './change-book.ts';
 import type { ChainHead, LastSession } from './journal-types.ts';
 import { OwnerBook } from './owner-book.ts';
@@ -28,6 +29,7 @@ export class JournalState {
   readonly calls: CallBook;
   readonly asks = new AskBook();
   readonly approvals = new ApprovalBook();
+  readonly callGrants = new CallGrantBook();
   readonly standing = new StandingBook();
   readonly owners = new OwnerBook();
   readonly refusals = new RefusalBook();
@@ -52,6 +54,7 @@ export class JournalState {
       this.calls,
       this.asks,
       this.approvals,
+      this.callGrants,
       this.standing,
       this.refusals,
       this.changes,

@@ -24,8 +24,8 @@ export function approvalMethods({ desk, approvals, closing }: ApprovalMethodsDep
   return {
     listApprovals: (request) => approvals.list(request),
     getApproval: async ({ id }) => ({ approval: await approvals.get(id) }),
-    async answerApprovals({ approvals: answers, allow, scope }) {
-      const ids = await desk.answer(answers, allow, scope, AT_THE_BOX);
+    async answerApprovals({ approvals: answers, allow, scope, grant }) {
+      const ids = await desk.answer(answers, allow, scope, AT_THE_BOX, grant);
       return { approvals: await Promise.all(ids.map((id) => approvals.get(id))) };
     },
     async *watchApprovals(_, { signal }) {

@@ -2,16 +2,12 @@
 import { create } from '@bufbuild/protobuf';
 import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import { GrantEndReason, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import {
   AcceptedSchema,
   AskRequestSchema,
   Connection,
   type GetStatusResponse,
   GetStatusResponseSchema,
-  type Grant,
-  type GrantDocumentsRequest,
-  GrantSchema,
   LedgerArchiveCheckSchema,
   type ListEgressRequest,
   type ListQueueRequest,
@@ -29,8 +25,6 @@ import { turnsOf } from '../../contract/turns.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import { datedSources } from '../asks/dated-sources.ts';
 import { expiryOf, type MissedAsk, type OpenAsks, type UnansweredAsk } from '../asks/open-asks.ts';
-import type { GrantedDocuments } from '../grants/grant-documents.ts';
-import type { LiveGrant } from '../grants/grants.ts';
 import type { FateOf } from '../grants/since-added.ts';
 import type { LedgerLine, LedgerPage, LedgerPlace } from '../journal/ledger-lines.ts';
 import type { RecordInit } from '../journal/records.ts';
@@ -42,18 +36,17 @@ import type { EdgeTime } from '../time/edge-time.ts';
 import { type ApprovalMethodsDeps, approvalMethods } from './approval-methods.ts';
 import { clockDoubt, clockView } from './clock-view.ts';
 import { edgeConditions, freeOf } from './conditions.ts';
+import { type GrantMethodsDeps, grantMethods } from './grant-methods.ts';
 import { type UndoMethodsDeps, undoMethods } from './undo-methods.ts';
 
-export interface LocalDeps extends ApprovalMethodsDeps, UndoMethodsDeps {
+export interface LocalDeps extends GrantMethodsDeps, ApprovalMethodsDeps, UndoMethodsDeps {
   readonly device: string;
   readonly control: string;
   readonly asks: AskService;
   readonly open: OpenAsks;
   readonly status: () => SessionStatus;
-  readonly grants: { list(): LiveGrant[]; end(id: string, why: 'REVOKED'): void };
   /** What became of the file of a document since it was added. */
   readonly fateOf: FateOf;
-  readonly grantDocuments: (request: GrantDocumentsRequest) => Promise<GrantedDocuments>;
   readonly ledger: { ledger(page: LedgerPage): LedgerLine[] | Promise<LedgerLine[]> };
   readonly journal: LocalJournal;
   /** Folder of the journal. */
@@ -78,6 +71,7 @@ export interface LocalJournal {
   readonly time: EdgeTime;
   /** Why it took nothing the last time it was asked. */
   readonly refused: AppError | undefined;
+  now(): number;
   append(records: readonly RecordInit[]): Promise<number>;
   resetClock(): Promise<void>;
   verify(): Promise<LedgerVerification>;
@@ -177,32 +171,8 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       await asks.cancel(run);
       return {};
     },
-    async grantDocuments(request) {
-      const { grant, files, leftOut, moreLeftOut, folders } = await deps.grantDocuments(request);
-      return {
-        grant: standingOf(grant),
-        documents: files.map(({ path, realPath, bytes, sha256 }) => ({ path, realPath, bytes, sha256 })),
-        leftOut: [...leftOut],
-        moreLeftOut,
-        folders: [...folders],
-      };
-    },
     listQueue: (request) => queueOf(open, request),
     listEgress: (request) => egressOf(deps.ledger, request),
-    listGrants(request) {
-      const all = [...deps.grants.list().map(grantOf), ...journal.standing.list().map(standingOf)];
-      const { items, nextPageToken } = pageOf(all, ({ id }) => id, request, MAX_PAGE);
-      return { grants: items, nextPageToken };
-    },
-    async revokeGrant({ id }) {
-      if (journal.standing.get(id)) {
-        await journal.append([{ case: 'grantEnded', value: { id, why: GrantEndReason.REVOKED } }]);
-        return {};
-      }
-      if (!deps.grants.list().some((grant) => grant.id === id)) throw new AppError('NOT_FOUND', { kind: 'grant' });
-      deps.grants.end(id, 'REVOKED');
-      return {};
-    },
     async verifyJournal() {
       verifying ??= journal.verify().finally(() => {
         verifying = undefined;
@@ -229,6 +199,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       return { facts: [...facts].map(([mark, text]) => ({ mark, text })) };
     },
     ...approvalMethods(deps),
+    ...grantMethods(deps),
     ...undoMethods(deps),
     getStatus: () => statusOf(deps),
     getClock: () => ({ clock: clockView(journal.time) }),
@@ -291,29 +262,6 @@ const archiveCheckOf = ({ firstSequence, lastSequence, lines, bytes, droppedLine
     bytes,
     droppedLines,
     segments,
-  });
-
-function grantOf(grant: LiveGrant): Grant {
-  return create(GrantSchema, {
-    id: grant.id,
-    run: grant.run,
-    paths: grant.files.map(({ path }) => path),
-    recipients: [...grant.recipients],
-    capBytes: BigInt(grant.capBytes),
-    usedBytes: BigInt(grant.usedBytes),
-    ...(grant.expiresAt === undefined ? {} : { expireTime: timestampFromMs(grant.expiresAt) }),
-  });
-}
-
-/** What a standing grant covers has left when it is made: all of it. */
-const standingOf = ({ id, files, recipients, capBytes, collection }: GrantMinted): Grant =>
-  create(GrantSchema, {
-    id,
-    paths: files.map(({ path }) => path),
-    recipients,
-    capBytes,
-    usedBytes: capBytes,
-    collection,
   });
 
 function placeOf(token: string): LedgerPlace {

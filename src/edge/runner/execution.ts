@@ -29,8 +29,8 @@ export class Execution {
   over = (): void => {};
   /** When it expires, as records tell it; undefined where the call does not say. */
   expireTime: Timestamp | undefined;
-  /** Id of the approval that it runs under; empty for none. */
-  approval = '';
+  /** Why it may run: the id of its approval, the id of a lasting grant, or why nobody had to be asked. Empty for none. */
+  right = { approval: '', grant: '', unasked: '' };
   /** Whether it has waited for the owner: the time of its call is not its own any more. */
   waited = false;
   #heldUntil: number | undefined;
@@ -80,6 +80,17 @@ export class Execution {
     this.#heldUntil = until;
     this.tellHeld(now);
     this.#holding.resolve();
+  }
+
+  /** What it runs under is settled. */
+  runsUnder({
+    shown,
+    unasked,
+  }: {
+    readonly shown: { approval: string; grant: string } | undefined;
+    readonly unasked: string;
+  }): void {
+    this.right = { approval: shown?.approval ?? '', grant: shown?.grant ?? '', unasked };
   }
 
   /** It goes on. Whatever call of its key was signed before has expired by `expireTime`. */

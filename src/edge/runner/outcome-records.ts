@@ -29,7 +29,9 @@ const callFields = ({ call, digest, expireTime }: Execution) => ({
 
 /** A call that is about to begin. Of an effect it is synced before that. */
 export function intentOf(execution: Execution, bootId: string): Intent {
-  return create(IntentSchema, { ...callFields(execution), bootId, approval: execution.approval });
+  const { approval, grant, unasked } = execution.right;
+  const grants = grant === '' ? [] : [grant];
+  return create(IntentSchema, { ...callFields(execution), bootId, approval, grants, unasked });
 }
 
 /**

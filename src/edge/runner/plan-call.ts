@@ -1,10 +1,11 @@
 // What is to be done for a call, judged by its letters: its work, what the owner allowed of it, or why the owner must be asked first.
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { Approval, Effect as ApprovalEffect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import type { Effect as ApprovalEffect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import type { ApprovalDesk, AskedCall } from '../approvals/approval-desk.ts';
-import { type Judgement, judgeCall } from '../approvals/judge-call.ts';
+import type { CallGrants } from '../approvals/call-grants.ts';
+import { type CallFacts, type Judgement, judgeCall } from '../approvals/judge-call.ts';
 import { Origins } from '../egress/origins.ts';
 import type { EdgeTool, PreparedCall, Change as ToolChange } from '../tools/tool.ts';
 import type { Execution } from './execution.ts';
@@ -13,14 +14,28 @@ import { parseParams } from './verify-call.ts';
 /** What asks the owner. Nothing of it answers. */
 export type AskingDesk = Pick<ApprovalDesk, 'ask' | 'allowedFor' | 'allowedIn' | 'isOver' | 'open' | 'withdraw'>;
 
+/** What says which lasting grant covers a call, and counts. Nothing of it makes one. */
+export type CoveringGrants = Pick<CallGrants, 'any' | 'covering' | 'take' | 'holds'>;
+
 export interface CallPlan {
   readonly method: CapabilityMethod;
   readonly origins: Origins;
   readonly work: PreparedCall['work'];
-  /** What the owner allowed, with its effect; undefined where nobody had to be asked. */
-  readonly shown: Approval | undefined;
+  /** The effect that the owner allowed, or that a lasting grant covers: it is compared again. Undefined where neither was needed. */
+  readonly shown: Shown | undefined;
+  /** Why nobody had to be asked, for people; empty where somebody was, or nothing changes. */
+  readonly unasked: string;
   /** Why the owner must be asked first. */
-  readonly asks: (Extract<Judgement, { kind: 'ask' }> & { readonly change: ToolChange }) | undefined;
+  readonly asks:
+    | (Extract<Judgement, { kind: 'ask' }> & { readonly change: ToolChange; readonly facts: CallFacts })
+    | undefined;
+}
+
+/** By what a call that would be asked for runs: one approval of its own, or a lasting grant. */
+interface Shown {
+  readonly effect: ApprovalEffect | undefined;
+  readonly approval: string;
+  readonly grant: string;
 }
 
 /** @throws AppError when it is refused */
@@ -35,20 +50,48 @@ export function planCall(
   const deadlineMs = timeout && durationMs(timeout);
   const { change, work } = tool.prepare(request, { run, job, key, recipient, deadlineMs, signal, origins });
   if (change && desk.isOver(run)) throw new AppError('CANCELED');
-  const shown = change && desk.allowedFor({ key, params: digest, run, job });
-  if (shown) return { method, origins, work, shown, asks: undefined };
-  const judged = judgeCall({ change, confirmation, taints, allowed: change && desk.allowedIn(run, change.entry) });
+  const plan = { method, origins, work, shown: undefined, unasked: '', asks: undefined };
+  const own = change && desk.allowedFor({ key, params: digest, run, job });
+  if (own) return { ...plan, shown: { effect: own.effect, approval: own.id, grant: '' } };
+  const facts: CallFacts = { change, confirmation, taints, allowed: change && desk.allowedIn(run, change.entry) };
+  const judged = judgeCall(facts);
   if (judged.kind === 'refuse') throw judged.why;
-  const asks = judged.kind === 'ask' && change ? { ...judged, change } : undefined;
-  return { method, origins, work, shown: undefined, asks };
+  if (judged.kind === 'run') return { ...plan, unasked: judged.unasked };
+  return { ...plan, asks: change && { ...judged, change, facts } };
 }
 
-/** Asks the owner, or waits in line for that. @param inPlace does something of the call in a place and a time of its own */
+/**
+ * The plan of a call that would be asked for and that a lasting grant covers: its effect is worked out as for the owner, and compared with
+ * the grants. Undefined where none covers it.
+ */
+export async function underGrant(
+  grants: CoveringGrants,
+  { call: { method } }: Execution,
+  plan: CallPlan,
+  inPlace: InPlace,
+): Promise<CallPlan | undefined> {
+  const { asks } = plan;
+  if (!asks || judgeCall({ ...asks.facts, granted: true }).kind !== 'run') return undefined;
+  const { change, facts } = asks;
+  if (!grants.any(method, change.entry)) return undefined;
+  const effect = await inPlace(() => change.show());
+  const grant = grants.covering({ method, entry: change.entry, effect });
+  const judged = judgeCall({ ...facts, granted: grant !== undefined });
+  if (judged.kind === 'run' && grant !== undefined)
+    return { ...plan, asks: undefined, unasked: judged.unasked, shown: { effect, approval: '', grant } };
+  await change.discard?.(effect);
+  return undefined;
+}
+
+/** Does something of a call in a place and a time of its own. */
+type InPlace = <T>(act: () => Promise<T>) => Promise<T>;
+
+/** Asks the owner, or waits in line for that. */
 export async function askOwner(
   desk: AskingDesk,
   { call, digest: params, signal }: Execution,
   { change, reason, cover }: NonNullable<CallPlan['asks']>,
-  inPlace: <T>(act: () => Promise<T>) => Promise<T>,
+  inPlace: InPlace,
   waits: (leftMs: number) => void,
 ): Promise<AskedCall> {
   const { run, job, idempotencyKey: key, method, taints } = call;

@@ -17,6 +17,7 @@ import { mark } from '../../base/loop-watch.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
+import type { GrantUse } from '../approvals/call-grants.ts';
 import { changedRecord } from '../approvals/held-call.ts';
 import type { EdgeLimits } from '../config/edge-settings.ts';
 import type { Gate } from '../egress/gate.ts';
@@ -31,7 +32,7 @@ import { Execution } from './execution.ts';
 import type { RefusedAttempts } from './free-keys.ts';
 import type { InHand } from './in-hand.ts';
 import { changedCallRecord, intentOf, notBegunRecord, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
-import { type AskingDesk, askOwner, type CallPlan, planCall } from './plan-call.ts';
+import { type AskingDesk, askOwner, type CallPlan, type CoveringGrants, planCall, underGrant } from './plan-call.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
 import { responseOut } from './response-out.ts';
@@ -52,6 +53,8 @@ export interface RunnerParts {
   readonly blobs: Pick<Blobs, 'put' | 'get' | 'remove' | 'keep'>;
   /** Asks the owner. Nothing of it answers. */
   readonly desk: AskingDesk;
+  /** Which calls it need not be asked about, and how often. Nothing of it makes a grant. */
+  readonly callGrants: CoveringGrants;
   readonly bootId: string;
   /** Where calls without an intent are written down while they are at work. */
   readonly inHand: InHand;
@@ -236,15 +239,13 @@ export class ToolRunner {
       try {
         plan = this.#judge(execution);
         execution.over();
+        const inPlace = <T>(act: () => Promise<T>) => this.#inPlace(execution, act);
+        plan = (await underGrant(this.#parts.callGrants, execution, plan, inPlace)) ?? plan;
         if (plan.asks) {
           stopDeadline();
           const now = () => this.#parts.clock.monotonic();
-          const asked = await askOwner(
-            this.#parts.desk,
-            execution,
-            plan.asks,
-            (act) => this.#inPlace(execution, act),
-            (leftMs) => execution.hold(now() + leftMs, now()),
+          const asked = await askOwner(this.#parts.desk, execution, plan.asks, inPlace, (leftMs) =>
+            execution.hold(now() + leftMs, now()),
           );
           if (asked.kind === 'refused') await this.#ends.refusedByOwner(execution, asked.why);
           return asked.kind === 'ready' ? 'again' : 'ended';
@@ -252,8 +253,9 @@ export class ToolRunner {
         release = await this.#slots.reserve(execution.signal);
         execution.signal.throwIfAborted();
         this.#checkTimes(execution);
-        execution.approval = plan.shown?.id ?? '';
-        room = await this.#begin(execution, plan);
+        const use = plan.shown?.grant ? this.#parts.callGrants.take(plan.shown.grant) : undefined;
+        if (plan.shown?.grant && !use) return 'again';
+        room = await this.#begin(execution, plan, use).finally(() => use?.written());
         if (!room) this.#holdInHand(execution);
       } catch (error) {
         execution.over();
@@ -265,12 +267,16 @@ export class ToolRunner {
       try {
         // What comes to its end is whole, also when the deadline passed meanwhile: a tool that was stopped throws.
         mark(plan.method.shortName);
+        const { grant } = execution.right;
+        if (grant !== '' && !this.#parts.callGrants.holds(grant)) throw new AppError('APPROVAL_CHANGED');
         await plan.work(responseOut(this.#parts, execution, plan.method, plan.origins), plan.shown?.effect);
       } catch (error) {
         failure = toFailure(error, this.#parts.log);
       }
       if (plan.shown && room && failure?.reason === 'APPROVAL_CHANGED' && execution.raw.length === 0) {
-        await this.#parts.journal.append([changedCallRecord(execution), changedRecord(plan.shown.id)], { use: room });
+        const { approval } = plan.shown;
+        const over = approval === '' ? [] : [changedRecord(approval)];
+        await this.#parts.journal.append([changedCallRecord(execution), ...over], { use: room });
         return 'again';
       }
       await this.#ends.finish(execution, plan, failure, room);
@@ -321,11 +327,15 @@ export class ToolRunner {
   }
 
   /** For an effect: room for the outcome, then the intent, synced. */
-  async #begin(execution: Execution, { method }: CallPlan): Promise<Reservation | undefined> {
-    if (isHarmless(method.effect)) return undefined;
+  async #begin(execution: Execution, plan: CallPlan, use?: GrantUse): Promise<Reservation | undefined> {
+    execution.runsUnder(plan);
+    if (isHarmless(plan.method.effect)) return undefined;
     const room = await this.#parts.journal.reserve(OUTCOME_ROOM, 2);
     try {
-      await this.#parts.journal.append([{ case: 'intent', value: intentOf(execution, this.#parts.bootId) }]);
+      await this.#parts.journal.append([
+        { case: 'intent', value: intentOf(execution, this.#parts.bootId) },
+        ...(use?.ends ?? []),
+      ]);
       return room;
     } catch (error) {
       room.release();

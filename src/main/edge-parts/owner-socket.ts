@@ -6,6 +6,7 @@ import { watchLoop } from '../../base/loop-watch.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { RequestFaults } from '../../base/stray-errors.ts';
 import { ApprovalList } from '../../edge/approvals/approval-list.ts';
+import { GrantHistory } from '../../edge/approvals/grant-history.ts';
 import type { AskService } from '../../edge/asks/ask-service.ts';
 import { grantDocuments } from '../../edge/grants/grant-documents.ts';
 import type { ShareResolver } from '../../edge/grants/share-resolver.ts';
@@ -35,7 +36,7 @@ export interface OwnerSocketParts {
 export async function openOwnerSocket(
   { home, identity, config, clock, life, log }: EdgeGround,
   { journal, open, index }: Journaled,
-  { grants, allow, runner, desk, undoing, owners }: Tools,
+  { grants, allow, runner, desk, callGrants, undoing, owners }: Tools,
   { ownerKey, asks, session, shareResolver, conversations }: OwnerSocketParts,
 ): Promise<void> {
   const paths = homePaths(home);
@@ -67,6 +68,8 @@ export async function openOwnerSocket(
     desk,
     undoing,
     approvals: new ApprovalList(journal),
+    callGrants,
+    history: new GrantHistory(journal),
     folder: paths.journal,
     roots: allow.readable,
     toolCalls: () => runner.calls,

@@ -7,6 +7,7 @@ import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
 import { Allowlist } from '../../edge/allowlist/allowlist.ts';
 import { ApprovalDesk } from '../../edge/approvals/approval-desk.ts';
+import { CallGrants } from '../../edge/approvals/call-grants.ts';
 import { ApprovalNotice } from '../../edge/approvals/notice.ts';
 import { KeptChanges } from '../../edge/changes/kept-changes.ts';
 import { Undoing } from '../../edge/changes/undo.ts';
@@ -71,8 +72,12 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   });
   const blobs = await openBlobs(paths.blobs);
   const titleOf = (run: string) => journaled.open.get(run)?.record.ask?.text;
-  const desk = new ApprovalDesk({ journal, titleOf, limits, clock, log });
-  ground.life.onStop('approvals', async () => desk.stop());
+  const callGrants = new CallGrants({ journal, clock, log });
+  const desk = new ApprovalDesk({ journal, grants: callGrants, titleOf, limits, clock, log });
+  ground.life.onStop('approvals', async () => {
+    desk.stop();
+    callGrants.stop();
+  });
   if (config.notify) giveNotices(ground, journaled, config.notify);
   const inHand = openInHand(ground);
   const runner = new ToolRunner({
@@ -81,6 +86,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     tools,
     blobs,
     desk,
+    callGrants,
     bootId,
     inHand,
     suspects,
@@ -93,7 +99,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   await recoverCalls(runner, log);
   desk.start();
   const owners = openOwnerDesk(ground, journal, gate, desk);
-  return { grants, piped, gate, allow, texts, tools, runner, desk, undoing, owners };
+  return { grants, piped, gate, allow, texts, tools, runner, desk, callGrants, undoing, owners };
 }
 
 /** What changes replaced, so that they can be taken back. */

@@ -9,6 +9,7 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Taint } from "../../policy/v1/options_pb.ts";
 import { file_bowline_policy_v1_options } from "../../policy/v1/options_pb.ts";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -17,7 +18,128 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/approval/v1/approval.proto.
  */
 export const file_bowline_approval_v1_approval: GenFile = /*@__PURE__*/
-  fileDesc("CiJib3dsaW5lL2FwcHJvdmFsL3YxL2FwcHJvdmFsLnByb3RvEhNib3dsaW5lLmFwcHJvdmFsLnYxIuADCghBcHByb3ZhbBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSCwoDam9iGAMgASgJEg4KBm1ldGhvZBgEIAEoCRINCgV0aXRsZRgFIAEoCRIxCgVzdGF0ZRgGIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTdGF0ZRIvCgtjcmVhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgZlZmZlY3QYCiABKAsyGy5ib3dsaW5lLmFwcHJvdmFsLnYxLkVmZmVjdBIoCgZ0YWludHMYCyADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludBIOCgZyZWFzb24YDCABKAkSDgoGZGlnZXN0GA0gASgMEjEKBXNjb3BlGA4gASgOMiIuYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbFNjb3BlEhMKC2Fuc3dlcmVkX2J5GA8gASgJEg0KBWVudHJ5GBAgASgJInoKBkVmZmVjdBIvCgRmaWxlGAEgASgLMh8uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlRWZmZWN0SAASNQoHY29tbWFuZBgCIAEoCzIiLmJvd2xpbmUuYXBwcm92YWwudjEuQ29tbWFuZEVmZmVjdEgAQggKBmVmZmVjdCKKAgoKRmlsZUVmZmVjdBIvCgZhY3Rpb24YASABKA4yHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVBY3Rpb24SDAoEcGF0aBgCIAEoCRIRCglyZWFsX3BhdGgYAyABKAkSLgoGYmVmb3JlGAQgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlU3RhdGUSLQoFYWZ0ZXIYBSABKAsyHi5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVTdGF0ZRIPCgd0b19wYXRoGAYgASgJEhQKDHRvX3JlYWxfcGF0aBgHIAEoCRIMCgRkaWZmGAggASgJEhYKDmRpZmZfbGluZXNfY3V0GAkgASgEImcKCUZpbGVTdGF0ZRIOCgZkZXZpY2UYASABKAQSDQoFaW5vZGUYAiABKAQSDgoGc2hhMjU2GAMgASgMEg0KBWJ5dGVzGAQgASgEEgwKBG1vZGUYBSABKA0SDgoGZm9sZGVyGAYgASgIIpACCg1Db21tYW5kRWZmZWN0EgwKBGFyZ3YYASADKAkSDwoHcHJvZ3JhbRgCIAEoCRIWCg5wcm9ncmFtX3NoYTI1NhgDIAEoDBILCgNjd2QYBCABKAkSCwoDZW52GAUgAygJEg0KBXN0ZGluGAYgASgJEhQKDHN0ZGluX3NoYTI1NhgHIAEoDBIOCgZsaW1pdHMYCCADKAkSLwoFZmlsZXMYCSADKAsyIC5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRGaWxlEjQKB3ByZXZpZXcYCiABKAsyIy5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRQcmV2aWV3EhIKCm5vX3ByZXZpZXcYCyABKAkiSgoLQ29tbWFuZEZpbGUSDAoEcGF0aBgBIAEoCRIOCgZkZXZpY2UYAiABKAQSDQoFaW5vZGUYAyABKAQSDgoGc2hhMjU2GAQgASgMInUKDkNvbW1hbmRQcmV2aWV3EhEKCWV4aXRfY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAkSMAoHY2hhbmdlcxgDIAMoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZUVmZmVjdBIOCgZvdXRwdXQYBCABKAkq2AEKDUFwcHJvdmFsU3RhdGUSHgoaQVBQUk9WQUxfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZBUFBST1ZBTF9TVEFURV9QRU5ESU5HEAESGgoWQVBQUk9WQUxfU1RBVEVfQUxMT1dFRBACEhkKFUFQUFJPVkFMX1NUQVRFX0RFTklFRBADEhoKFkFQUFJPVkFMX1NUQVRFX0VYUElSRUQQBBIcChhBUFBST1ZBTF9TVEFURV9XSVRIRFJBV04QBRIaChZBUFBST1ZBTF9TVEFURV9DSEFOR0VEEAYqYAoNQXBwcm92YWxTY29wZRIeChpBUFBST1ZBTF9TQ09QRV9VTlNQRUNJRklFRBAAEhcKE0FQUFJPVkFMX1NDT1BFX09OQ0UQARIWChJBUFBST1ZBTF9TQ09QRV9SVU4QAiqkAQoKRmlsZUFjdGlvbhIbChdGSUxFX0FDVElPTl9VTlNQRUNJRklFRBAAEhYKEkZJTEVfQUNUSU9OX0NSRUFURRABEhYKEkZJTEVfQUNUSU9OX0NIQU5HRRACEhYKEkZJTEVfQUNUSU9OX0RFTEVURRADEhQKEEZJTEVfQUNUSU9OX01PVkUQBBIbChdGSUxFX0FDVElPTl9NQUtFX0ZPTERFUhAFYgZwcm90bzM", [file_bowline_policy_v1_options, file_google_protobuf_timestamp]);
+  fileDesc("CiJib3dsaW5lL2FwcHJvdmFsL3YxL2FwcHJvdmFsLnByb3RvEhNib3dsaW5lLmFwcHJvdmFsLnYxInEKCUdyYW50V2lzaBIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAgEhYKBHVzZXMYAiABKA1CCLpIBSoDGOgHEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCAgoJQ2FsbEdyYW50EgoKAmlkGAEgASgJEg4KBm1ldGhvZBgCIAEoCRINCgVlbnRyeRgDIAEoCRIPCgdwYXR0ZXJuGAQgASgJEisKBmVmZmVjdBgFIAEoCzIbLmJvd2xpbmUuYXBwcm92YWwudjEuRWZmZWN0EgwKBHVzZXMYBiABKA0SLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhcHByb3ZhbBgJIAEoCRIKCgJieRgKIAEoCSLgAwoIQXBwcm92YWwSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEgsKA2pvYhgDIAEoCRIOCgZtZXRob2QYBCABKAkSDQoFdGl0bGUYBSABKAkSMQoFc3RhdGUYBiABKA4yIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdGUSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGZWZmZWN0GAogASgLMhsuYm93bGluZS5hcHByb3ZhbC52MS5FZmZlY3QSKAoGdGFpbnRzGAsgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSDgoGcmVhc29uGAwgASgJEg4KBmRpZ2VzdBgNIAEoDBIxCgVzY29wZRgOIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTY29wZRITCgthbnN3ZXJlZF9ieRgPIAEoCRINCgVlbnRyeRgQIAEoCSJ6CgZFZmZlY3QSLwoEZmlsZRgBIAEoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZUVmZmVjdEgAEjUKB2NvbW1hbmQYAiABKAsyIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRFZmZlY3RIAEIICgZlZmZlY3QiigIKCkZpbGVFZmZlY3QSLwoGYWN0aW9uGAEgASgOMh8uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlQWN0aW9uEgwKBHBhdGgYAiABKAkSEQoJcmVhbF9wYXRoGAMgASgJEi4KBmJlZm9yZRgEIAEoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZVN0YXRlEi0KBWFmdGVyGAUgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlU3RhdGUSDwoHdG9fcGF0aBgGIAEoCRIUCgx0b19yZWFsX3BhdGgYByABKAkSDAoEZGlmZhgIIAEoCRIWCg5kaWZmX2xpbmVzX2N1dBgJIAEoBCJnCglGaWxlU3RhdGUSDgoGZGV2aWNlGAEgASgEEg0KBWlub2RlGAIgASgEEg4KBnNoYTI1NhgDIAEoDBINCgVieXRlcxgEIAEoBBIMCgRtb2RlGAUgASgNEg4KBmZvbGRlchgGIAEoCCKQAgoNQ29tbWFuZEVmZmVjdBIMCgRhcmd2GAEgAygJEg8KB3Byb2dyYW0YAiABKAkSFgoOcHJvZ3JhbV9zaGEyNTYYAyABKAwSCwoDY3dkGAQgASgJEgsKA2VudhgFIAMoCRINCgVzdGRpbhgGIAEoCRIUCgxzdGRpbl9zaGEyNTYYByABKAwSDgoGbGltaXRzGAggAygJEi8KBWZpbGVzGAkgAygLMiAuYm93bGluZS5hcHByb3ZhbC52MS5Db21tYW5kRmlsZRI0CgdwcmV2aWV3GAogASgLMiMuYm93bGluZS5hcHByb3ZhbC52MS5Db21tYW5kUHJldmlldxISCgpub19wcmV2aWV3GAsgASgJIkoKC0NvbW1hbmRGaWxlEgwKBHBhdGgYASABKAkSDgoGZGV2aWNlGAIgASgEEg0KBWlub2RlGAMgASgEEg4KBnNoYTI1NhgEIAEoDCJ1Cg5Db21tYW5kUHJldmlldxIRCglleGl0X2NvZGUYASABKAUSDgoGc2lnbmFsGAIgASgJEjAKB2NoYW5nZXMYAyADKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3QSDgoGb3V0cHV0GAQgASgJKtgBCg1BcHByb3ZhbFN0YXRlEh4KGkFQUFJPVkFMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWQVBQUk9WQUxfU1RBVEVfUEVORElORxABEhoKFkFQUFJPVkFMX1NUQVRFX0FMTE9XRUQQAhIZChVBUFBST1ZBTF9TVEFURV9ERU5JRUQQAxIaChZBUFBST1ZBTF9TVEFURV9FWFBJUkVEEAQSHAoYQVBQUk9WQUxfU1RBVEVfV0lUSERSQVdOEAUSGgoWQVBQUk9WQUxfU1RBVEVfQ0hBTkdFRBAGKnwKDUFwcHJvdmFsU2NvcGUSHgoaQVBQUk9WQUxfU0NPUEVfVU5TUEVDSUZJRUQQABIXChNBUFBST1ZBTF9TQ09QRV9PTkNFEAESFgoSQVBQUk9WQUxfU0NPUEVfUlVOEAISGgoWQVBQUk9WQUxfU0NPUEVfUEFUVEVSThADKqQBCgpGaWxlQWN0aW9uEhsKF0ZJTEVfQUNUSU9OX1VOU1BFQ0lGSUVEEAASFgoSRklMRV9BQ1RJT05fQ1JFQVRFEAESFgoSRklMRV9BQ1RJT05fQ0hBTkdFEAISFgoSRklMRV9BQ1RJT05fREVMRVRFEAMSFAoQRklMRV9BQ1RJT05fTU9WRRAEEhsKF0ZJTEVfQUNUSU9OX01BS0VfRk9MREVSEAViBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
+
+/**
+ * What a lasting grant is to cover beyond the call that is answered.
+ *
+ * @generated from message bowline.approval.v1.GrantWish
+ */
+export type GrantWish = Message<"bowline.approval.v1.GrantWish"> & {
+  /**
+   * For a change of a file a pattern of places with the root's name first, e.g. `notes/**\/*.md`; for a command its words, with `{word}`,
+   * `{int}`, `{path}` or `{NAME:...}` in the place of some.
+   *
+   * @generated from field: string pattern = 1;
+   */
+  pattern: string;
+
+  /**
+   * How many calls may run under it; 0 means 100.
+   *
+   * @generated from field: uint32 uses = 2;
+   */
+  uses: number;
+
+  /**
+   * When it ends by itself, at most 30 days from now; absent means in 24 hours.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 3;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message bowline.approval.v1.GrantWish.
+ * Use `create(GrantWishSchema)` to create a new message.
+ */
+export const GrantWishSchema: GenMessage<GrantWish> = /*@__PURE__*/
+  messageDesc(file_bowline_approval_v1_approval, 0);
+
+/**
+ * A lasting grant: calls like one that the owner was shown run without being asked for, until a time or a number of uses. It is judged on
+ * the box alone, after config.yaml, and never for a call of a run that has read what others wrote.
+ *
+ * @generated from message bowline.approval.v1.CallGrant
+ */
+export type CallGrant = Message<"bowline.approval.v1.CallGrant"> & {
+  /**
+   * Random, a UUID. Intents of calls that ran under it name it.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Full name of the method that it is for, e.g. `bowline.capability.fs.v1.FsService/Write`.
+   *
+   * @generated from field: string method = 2;
+   */
+  method: string;
+
+  /**
+   * The entry of the configuration that must permit the call, as approvals name it.
+   *
+   * @generated from field: string entry = 3;
+   */
+  entry: string;
+
+  /**
+   * As the owner wrote it.
+   *
+   * @generated from field: string pattern = 4;
+   */
+  pattern: string;
+
+  /**
+   * What was shown and allowed, without texts: what the pattern says nothing of must be the same.
+   *
+   * @generated from field: bowline.approval.v1.Effect effect = 5;
+   */
+  effect?: Effect | undefined;
+
+  /**
+   * Calls that may run under it.
+   *
+   * @generated from field: uint32 uses = 6;
+   */
+  uses: number;
+
+  /**
+   * When it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 7;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * When it ends by itself.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 8;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * Approval that it was made with.
+   *
+   * @generated from field: string approval = 9;
+   */
+  approval: string;
+
+  /**
+   * Who made it: `box`, or `key <name>`.
+   *
+   * @generated from field: string by = 10;
+   */
+  by: string;
+};
+
+/**
+ * Describes the message bowline.approval.v1.CallGrant.
+ * Use `create(CallGrantSchema)` to create a new message.
+ */
+export const CallGrantSchema: GenMessage<CallGrant> = /*@__PURE__*/
+  messageDesc(file_bowline_approval_v1_approval, 1);
 
 /**
  * One question to the owner: may this call do this?
@@ -143,7 +265,7 @@ export type Approval = Message<"bowline.approval.v1.Approval"> & {
  * Use `create(ApprovalSchema)` to create a new message.
  */
 export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 0);
+  messageDesc(file_bowline_approval_v1_approval, 2);
 
 /**
  * What a call will do. What is set here is what runs: it is worked out again before the effect, and must be the same.
@@ -180,7 +302,7 @@ export type Effect = Message<"bowline.approval.v1.Effect"> & {
  * Use `create(EffectSchema)` to create a new message.
  */
 export const EffectSchema: GenMessage<Effect> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 1);
+  messageDesc(file_bowline_approval_v1_approval, 3);
 
 /**
  * A change of one file or folder.
@@ -257,7 +379,7 @@ export type FileEffect = Message<"bowline.approval.v1.FileEffect"> & {
  * Use `create(FileEffectSchema)` to create a new message.
  */
 export const FileEffectSchema: GenMessage<FileEffect> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 2);
+  messageDesc(file_bowline_approval_v1_approval, 4);
 
 /**
  * A file as it is or will be.
@@ -313,7 +435,7 @@ export type FileState = Message<"bowline.approval.v1.FileState"> & {
  * Use `create(FileStateSchema)` to create a new message.
  */
 export const FileStateSchema: GenMessage<FileState> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 3);
+  messageDesc(file_bowline_approval_v1_approval, 5);
 
 /**
  * A program that will run.
@@ -404,7 +526,7 @@ export type CommandEffect = Message<"bowline.approval.v1.CommandEffect"> & {
  * Use `create(CommandEffectSchema)` to create a new message.
  */
 export const CommandEffectSchema: GenMessage<CommandEffect> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 4);
+  messageDesc(file_bowline_approval_v1_approval, 6);
 
 /**
  * A file among the words of a command.
@@ -446,7 +568,7 @@ export type CommandFile = Message<"bowline.approval.v1.CommandFile"> & {
  * Use `create(CommandFileSchema)` to create a new message.
  */
 export const CommandFileSchema: GenMessage<CommandFile> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 5);
+  messageDesc(file_bowline_approval_v1_approval, 7);
 
 /**
  * What a command did when it ran on an overlay of its folders. A yes commits exactly these changes, and runs nothing again.
@@ -488,7 +610,7 @@ export type CommandPreview = Message<"bowline.approval.v1.CommandPreview"> & {
  * Use `create(CommandPreviewSchema)` to create a new message.
  */
 export const CommandPreviewSchema: GenMessage<CommandPreview> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 6);
+  messageDesc(file_bowline_approval_v1_approval, 8);
 
 /**
  * Where an approval stands.
@@ -585,6 +707,13 @@ export const ApprovalScope = {
    * @generated from enum value: APPROVAL_SCOPE_RUN = 2;
    */
   RUN: 2,
+
+  /**
+   * This and later calls that its pattern covers: a lasting grant was made with the answer.
+   *
+   * @generated from enum value: APPROVAL_SCOPE_PATTERN = 3;
+   */
+  PATTERN: 3,
 } as const;
 
 /**

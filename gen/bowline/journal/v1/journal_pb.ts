@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Approval, ApprovalScope, ApprovalState, FileEffect } from "../../approval/v1/approval_pb.ts";
+import type { Approval, ApprovalScope, ApprovalState, CallGrant, FileEffect } from "../../approval/v1/approval_pb.ts";
 import { file_bowline_approval_v1_approval } from "../../approval/v1/approval_pb.ts";
 import type { Failure } from "../../common/v1/common_pb.ts";
 import { file_bowline_common_v1_common } from "../../common/v1/common_pb.ts";
@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/journal/v1/journal.proto.
  */
 export const file_bowline_journal_v1_journal: GenFile = /*@__PURE__*/
-  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxItwJCg1Kb3VybmFsUmVjb3JkEi4KCndyaXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KB3N0YXJ0ZWQYAiABKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuU3RhcnRlZEgAEiwKA2FzaxgDIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmRIABI1Cgthc2tfb3V0Y29tZRgEIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lSAASNwoMcnVuX2Fuc3dlcmVkGAUgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlJ1bkFuc3dlcmVkSAASMgoGY2FuY2VsGAYgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkNhbmNlbFJlY29yZEgAEiwKBmludGVudBgHIAEoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnRIABI3Cgx0b29sX291dGNvbWUYCCABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWVIABI3Cgx0b29sX3NldHRsZWQYCSABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFNldHRsZWRIABI3CgxncmFudF9taW50ZWQYCiABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWRIABI1CgtncmFudF9lbmRlZBgLIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZGVkSAASMgoGbGVkZ2VyGAwgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkxlZGdlclJlY29yZEgAEjsKDnNlc3Npb25fb3BlbmVkGA0gASgLMiEuYm93bGluZS5qb3VybmFsLnYxLlNlc3Npb25PcGVuZWRIABI0CgpjaGVja3BvaW50GA4gASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoZWNrcG9pbnRIABI3Cgx0b29sX3JlZnVzZWQYDyABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFJlZnVzZWRIABIxCgljbG9ja19zZXQYECABKAsyHC5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRIABJDChJhcHByb3ZhbF9yZXF1ZXN0ZWQYESABKAsyJS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxSZXF1ZXN0ZWRIABJBChFhcHByb3ZhbF9hbnN3ZXJlZBgSIAEoCzIkLmJvd2xpbmUuam91cm5hbC52MS5BcHByb3ZhbEFuc3dlcmVkSAASOwoOYXBwcm92YWxfZW5kZWQYEyABKAsyIS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxFbmRlZEgAEjUKC2NoYW5nZV9rZXB0GBQgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoYW5nZUtlcHRIABI1Cgtvd25lcl9hZGRlZBgYIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Pd25lckFkZGVkSAASOQoNb3duZXJfcmVtb3ZlZBgZIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5Pd25lclJlbW92ZWRIAEIICgZyZWNvcmQigQEKCk93bmVyQWRkZWQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRITCgtzaWduaW5nX2tleRgDIAEoDBITCgtzZWFsaW5nX2tleRgEIAEoDBIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiGgoMT3duZXJSZW1vdmVkEgoKAmlkGAEgASgJInQKEUFwcHJvdmFsUmVxdWVzdGVkEi8KCGFwcHJvdmFsGAEgASgLMh0uYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbBIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSFQoNcGFyYW1zX3NoYTI1NhgDIAEoDCJuChBBcHByb3ZhbEFuc3dlcmVkEgoKAmlkGAEgASgJEg8KB2FsbG93ZWQYAiABKAgSMQoFc2NvcGUYAyABKA4yIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsU2NvcGUSCgoCYnkYBCABKAkiTgoNQXBwcm92YWxFbmRlZBIKCgJpZBgBIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTdGF0ZSLRAQoKQ2hhbmdlS2VwdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDcnVuGAIgASgJEgsKA2pvYhgDIAEoCRIvCgZlZmZlY3QYBCABKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3QSDAoEYmxvYhgFIAEoCRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIc2VxdWVuY2UYByABKAQSDgoGdW5kb2VzGAggASgEIikKB1N0YXJ0ZWQSDwoHYm9vdF9pZBgBIAEoCRINCgVidWlsZBgCIAEoCSKdAQoJQXNrUmVjb3JkEiMKA2FzaxgBIAEoCzIWLmJvd2xpbmUucmVjb3JkLnYxLkFzaxISCgpyZXF1ZXN0X2lkGAIgASgJEi8KBmdyYW50cxgDIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudE1pbnRlZBImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiSwoKQXNrT3V0Y29tZRIQCghzZXF1ZW5jZRgBIAEoBBIrCgdyZWZ1c2VkGAIgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJECgtSdW5BbnN3ZXJlZBILCgNydW4YASABKAkSKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiGwoMQ2FuY2VsUmVjb3JkEgsKA3J1bhgBIAEoCSLGAQoGSW50ZW50EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSCwoDcnVuGAMgASgJEg4KBm1ldGhvZBgEIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAUgASgMEg8KB2Jvb3RfaWQYBiABKAkSDgoGZ3JhbnRzGAcgAygJEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhcHByb3ZhbBgJIAEoCSKUAwoLVG9vbE91dGNvbWUSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRItCgZyZXN1bHQYAyABKAsyHS5ib3dsaW5lLnJlY29yZC52MS5Ub29sUmVzdWx0EhUKDXJlc3VsdF9zaGEyNTYYBCABKAwSDAoEYmxvYhgFIAEoCRIOCgZtZXRob2QYBiABKAkSFQoNcGFyYW1zX3NoYTI1NhgHIAEoDBImCgZlZ3Jlc3MYCCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MSLwoLZXhwaXJlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJhd19yZXNwb25zZXMYCiADKAwSKwoHZmFpbHVyZRgLIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSCwoDcnVuGAwgASgJEhEKCXJlY2lwaWVudBgNIAEoCRInCgVmYWN0cxgOIAMoCzIYLmJvd2xpbmUuam91cm5hbC52MS5GYWN0IiIKBEZhY3QSDAoEbWFyaxgBIAEoCRIMCgR0ZXh0GAIgASgJIpMBCgtUb29sUmVmdXNlZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIrCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRINCgVjb3VudBgFIAEoBBISCgpmcmVlX2Vwb2NoGAYgASgEIiYKC1Rvb2xTZXR0bGVkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCSLzAQoLR3JhbnRNaW50ZWQSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEi4KBWZpbGVzGAMgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50ZWRGaWxlEhIKCnJlY2lwaWVudHMYBCADKAkSEQoJY2FwX2J5dGVzGAUgASgEEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjb2xsZWN0aW9uGAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK4AQoLR3JhbnRlZEZpbGUSDAoEcGF0aBgBIAEoCRIRCglyZWFsX3BhdGgYAiABKAkSDgoGZGV2aWNlGAMgASgEEg0KBWlub2RlGAQgASgEEg4KBnNoYTI1NhgFIAEoDBISCgpzdGFydF9saW5lGAYgASgNEhAKCGVuZF9saW5lGAcgASgNEg0KBWJ5dGVzGAggASgEEhQKDHdpdGhfc2VjcmV0cxgJIAEoCBIOCgZtYXNrZWQYCiABKA0iTwoKR3JhbnRFbmRlZBIKCgJpZBgBIAEoCRIvCgN3aHkYAyABKA4yIi5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRFbmRSZWFzb25KBAgCEAMiNwoMTGVkZ2VyUmVjb3JkEicKB2VudHJpZXMYASADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MicAoNU2Vzc2lvbk9wZW5lZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEjIKBmFuY2hvchgCIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIUCgxyZXN1bWVfdG9rZW4YAyABKAwidAoIQ2xvY2tTZXQSMQoNcHJldmlvdXNfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoCYnkYAyABKA4yHi5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRCeUoECAIQA1IDd2h5ItoECgpDaGVja3BvaW50EhAKCHNlcXVlbmNlGAEgASgEEjEKCG91dGNvbWVzGAIgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xPdXRjb21lEisKB2ludGVudHMYAyADKAsyGi5ib3dsaW5lLmpvdXJuYWwudjEuSW50ZW50EikKBGFza3MYBCADKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuT3BlbkFzaxIyCgZhbmNob3IYBSABKAsyIi5ib3dsaW5lLnJlY29yZC52MS5Kb3VybmFsUG9zaXRpb24SFQoNc2Vzc2lvbl9lcG9jaBgGIAEoBBIUCgxyZXN1bWVfdG9rZW4YByABKAwSMQoIc3RhbmRpbmcYCCADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWQSOQoVZm9yZ290dGVuX2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxzZXR0bGVkX2tleXMYCiABKAwSNAoHYXJjaGl2ZRgLIAEoCzIjLmJvd2xpbmUuam91cm5hbC52MS5BcmNoaXZlUG9zaXRpb24SMwoJYXBwcm92YWxzGAwgAygLMiAuYm93bGluZS5qb3VybmFsLnYxLktlcHRBcHByb3ZhbBIvCgdjaGFuZ2VzGA0gAygLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoYW5nZUtlcHQSLgoGb3duZXJzGBAgAygLMh4uYm93bGluZS5qb3VybmFsLnYxLk93bmVyQWRkZWQifAoMS2VwdEFwcHJvdmFsEjYKB3JlcXVlc3QYASABKAsyJS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxSZXF1ZXN0ZWQSNAoGYW5zd2VyGAIgASgLMiQuYm93bGluZS5qb3VybmFsLnYxLkFwcHJvdmFsQW5zd2VyZWQipgEKD0FyY2hpdmVQb3NpdGlvbhIYChBhcmNoaXZlX3NlcXVlbmNlGAEgASgEEhsKE2FyY2hpdmVfaGVhZF9zaGEyNTYYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQSDQoFbGluZXMYBCABKAQSDQoFYnl0ZXMYBSABKAQSFQoNZHJvcHBlZF9saW5lcxgGIAEoBBIVCg1kcm9wcGVkX2J5dGVzGAcgASgEIvYBCg5BcmNoaXZlZExlZGdlchIWCg5maXJzdF9zZXF1ZW5jZRgBIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEhsKE2pvdXJuYWxfaGVhZF9zaGEyNTYYAyABKAwSMgoHcmVjb3JkcxgEIAMoCzIhLmJvd2xpbmUuam91cm5hbC52MS5BcmNoaXZlZExpbmVzEg0KBWxpbmVzGAUgASgEEg0KBWJ5dGVzGAYgASgEEhgKEGRyb3BwZWRfc2VxdWVuY2UYByABKAQSFQoNZHJvcHBlZF9saW5lcxgIIAEoBBIVCg1kcm9wcGVkX2J5dGVzGAkgASgEInoKDUFyY2hpdmVkTGluZXMSEAoIc2VxdWVuY2UYASABKAQSLgoKd3JpdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoHZW50cmllcxgDIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJ4CgdPcGVuQXNrEhAKCHNlcXVlbmNlGAEgASgEEioKA2FzaxgCIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmQSLwoHb3V0Y29tZRgDIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lKogCCg5HcmFudEVuZFJlYXNvbhIgChxHUkFOVF9FTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASHQoZR1JBTlRfRU5EX1JFQVNPTl9BTlNXRVJFRBABEhwKGEdSQU5UX0VORF9SRUFTT05fRVhQSVJFRBACEhgKFEdSQU5UX0VORF9SRUFTT05fQ0FQEAMSHAoYR1JBTlRfRU5EX1JFQVNPTl9SRVZPS0VEEAQSHgoaR1JBTlRfRU5EX1JFQVNPTl9SRVNUQVJURUQQBRIgChxHUkFOVF9FTkRfUkVBU09OX1FVQVJBTlRJTkVEEAYSHQoZR1JBTlRfRU5EX1JFQVNPTl9SRVBMQUNFRBAHKlsKCkNsb2NrU2V0QnkSHAoYQ0xPQ0tfU0VUX0JZX1VOU1BFQ0lGSUVEEAASFwoTQ0xPQ0tfU0VUX0JZX1NJR05FRBABEhYKEkNMT0NLX1NFVF9CWV9PV05FUhACYgZwcm90bzM", [file_bowline_approval_v1_approval, file_bowline_common_v1_common, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
+  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIp4KCg1Kb3VybmFsUmVjb3JkEi4KCndyaXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KB3N0YXJ0ZWQYAiABKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuU3RhcnRlZEgAEiwKA2FzaxgDIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmRIABI1Cgthc2tfb3V0Y29tZRgEIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lSAASNwoMcnVuX2Fuc3dlcmVkGAUgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlJ1bkFuc3dlcmVkSAASMgoGY2FuY2VsGAYgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkNhbmNlbFJlY29yZEgAEiwKBmludGVudBgHIAEoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnRIABI3Cgx0b29sX291dGNvbWUYCCABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWVIABI3Cgx0b29sX3NldHRsZWQYCSABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFNldHRsZWRIABI3CgxncmFudF9taW50ZWQYCiABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWRIABI1CgtncmFudF9lbmRlZBgLIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZGVkSAASMgoGbGVkZ2VyGAwgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkxlZGdlclJlY29yZEgAEjsKDnNlc3Npb25fb3BlbmVkGA0gASgLMiEuYm93bGluZS5qb3VybmFsLnYxLlNlc3Npb25PcGVuZWRIABI0CgpjaGVja3BvaW50GA4gASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoZWNrcG9pbnRIABI3Cgx0b29sX3JlZnVzZWQYDyABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFJlZnVzZWRIABIxCgljbG9ja19zZXQYECABKAsyHC5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRIABJDChJhcHByb3ZhbF9yZXF1ZXN0ZWQYESABKAsyJS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxSZXF1ZXN0ZWRIABJBChFhcHByb3ZhbF9hbnN3ZXJlZBgSIAEoCzIkLmJvd2xpbmUuam91cm5hbC52MS5BcHByb3ZhbEFuc3dlcmVkSAASOwoOYXBwcm92YWxfZW5kZWQYEyABKAsyIS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxFbmRlZEgAEjUKC2NoYW5nZV9rZXB0GBQgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoYW5nZUtlcHRIABI1Cgtvd25lcl9hZGRlZBgYIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Pd25lckFkZGVkSAASOQoNb3duZXJfcmVtb3ZlZBgZIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5Pd25lclJlbW92ZWRIABJAChFjYWxsX2dyYW50X21pbnRlZBgeIAEoCzIjLmJvd2xpbmUuam91cm5hbC52MS5DYWxsR3JhbnRNaW50ZWRIAEIICgZyZWNvcmQigQEKCk93bmVyQWRkZWQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRITCgtzaWduaW5nX2tleRgDIAEoDBITCgtzZWFsaW5nX2tleRgEIAEoDBIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiGgoMT3duZXJSZW1vdmVkEgoKAmlkGAEgASgJIkAKD0NhbGxHcmFudE1pbnRlZBItCgVncmFudBgBIAEoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuQ2FsbEdyYW50IkwKDUtlcHRDYWxsR3JhbnQSLQoFZ3JhbnQYASABKAsyHi5ib3dsaW5lLmFwcHJvdmFsLnYxLkNhbGxHcmFudBIMCgR1c2VkGAIgASgNInQKEUFwcHJvdmFsUmVxdWVzdGVkEi8KCGFwcHJvdmFsGAEgASgLMh0uYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbBIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSFQoNcGFyYW1zX3NoYTI1NhgDIAEoDCJuChBBcHByb3ZhbEFuc3dlcmVkEgoKAmlkGAEgASgJEg8KB2FsbG93ZWQYAiABKAgSMQoFc2NvcGUYAyABKA4yIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsU2NvcGUSCgoCYnkYBCABKAkiTgoNQXBwcm92YWxFbmRlZBIKCgJpZBgBIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTdGF0ZSLRAQoKQ2hhbmdlS2VwdBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDcnVuGAIgASgJEgsKA2pvYhgDIAEoCRIvCgZlZmZlY3QYBCABKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3QSDAoEYmxvYhgFIAEoCRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIc2VxdWVuY2UYByABKAQSDgoGdW5kb2VzGAggASgEIikKB1N0YXJ0ZWQSDwoHYm9vdF9pZBgBIAEoCRINCgVidWlsZBgCIAEoCSKdAQoJQXNrUmVjb3JkEiMKA2FzaxgBIAEoCzIWLmJvd2xpbmUucmVjb3JkLnYxLkFzaxISCgpyZXF1ZXN0X2lkGAIgASgJEi8KBmdyYW50cxgDIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudE1pbnRlZBImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiSwoKQXNrT3V0Y29tZRIQCghzZXF1ZW5jZRgBIAEoBBIrCgdyZWZ1c2VkGAIgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJECgtSdW5BbnN3ZXJlZBILCgNydW4YASABKAkSKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiGwoMQ2FuY2VsUmVjb3JkEgsKA3J1bhgBIAEoCSLXAQoGSW50ZW50EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSCwoDcnVuGAMgASgJEg4KBm1ldGhvZBgEIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAUgASgMEg8KB2Jvb3RfaWQYBiABKAkSDgoGZ3JhbnRzGAcgAygJEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhcHByb3ZhbBgJIAEoCRIPCgd1bmFza2VkGAogASgJIpQDCgtUb29sT3V0Y29tZRIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEi0KBnJlc3VsdBgDIAEoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlRvb2xSZXN1bHQSFQoNcmVzdWx0X3NoYTI1NhgEIAEoDBIMCgRibG9iGAUgASgJEg4KBm1ldGhvZBgGIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAcgASgMEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmF3X3Jlc3BvbnNlcxgKIAMoDBIrCgdmYWlsdXJlGAsgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRILCgNydW4YDCABKAkSEQoJcmVjaXBpZW50GA0gASgJEicKBWZhY3RzGA4gAygLMhguYm93bGluZS5qb3VybmFsLnYxLkZhY3QiIgoERmFjdBIMCgRtYXJrGAEgASgJEgwKBHRleHQYAiABKAkikwEKC1Rvb2xSZWZ1c2VkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSDgoGbWV0aG9kGAMgASgJEisKB2ZhaWx1cmUYBCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEg0KBWNvdW50GAUgASgEEhIKCmZyZWVfZXBvY2gYBiABKAQiJgoLVG9vbFNldHRsZWQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJIvMBCgtHcmFudE1pbnRlZBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSLgoFZmlsZXMYAyADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRlZEZpbGUSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSLwoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNvbGxlY3Rpb24YByABKAkSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrgBCgtHcmFudGVkRmlsZRIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRIOCgZkZXZpY2UYAyABKAQSDQoFaW5vZGUYBCABKAQSDgoGc2hhMjU2GAUgASgMEhIKCnN0YXJ0X2xpbmUYBiABKA0SEAoIZW5kX2xpbmUYByABKA0SDQoFYnl0ZXMYCCABKAQSFAoMd2l0aF9zZWNyZXRzGAkgASgIEg4KBm1hc2tlZBgKIAEoDSJPCgpHcmFudEVuZGVkEgoKAmlkGAEgASgJEi8KA3doeRgDIAEoDjIiLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZFJlYXNvbkoECAIQAyI3CgxMZWRnZXJSZWNvcmQSJwoHZW50cmllcxgBIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJwCg1TZXNzaW9uT3BlbmVkEhUKDXNlc3Npb25fZXBvY2gYASABKAQSMgoGYW5jaG9yGAIgASgLMiIuYm93bGluZS5yZWNvcmQudjEuSm91cm5hbFBvc2l0aW9uEhQKDHJlc3VtZV90b2tlbhgDIAEoDCJ0CghDbG9ja1NldBIxCg1wcmV2aW91c190aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgJieRgDIAEoDjIeLmJvd2xpbmUuam91cm5hbC52MS5DbG9ja1NldEJ5SgQIAhADUgN3aHkikgUKCkNoZWNrcG9pbnQSEAoIc2VxdWVuY2UYASABKAQSMQoIb3V0Y29tZXMYAiADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWUSKwoHaW50ZW50cxgDIAMoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnQSKQoEYXNrcxgEIAMoCzIbLmJvd2xpbmUuam91cm5hbC52MS5PcGVuQXNrEjIKBmFuY2hvchgFIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIVCg1zZXNzaW9uX2Vwb2NoGAYgASgEEhQKDHJlc3VtZV90b2tlbhgHIAEoDBIxCghzdGFuZGluZxgIIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudE1pbnRlZBI5ChVmb3Jnb3R0ZW5fZXhwaXJlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHNldHRsZWRfa2V5cxgKIAEoDBI0CgdhcmNoaXZlGAsgASgLMiMuYm93bGluZS5qb3VybmFsLnYxLkFyY2hpdmVQb3NpdGlvbhIzCglhcHByb3ZhbHMYDCADKAsyIC5ib3dsaW5lLmpvdXJuYWwudjEuS2VwdEFwcHJvdmFsEi8KB2NoYW5nZXMYDSADKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuQ2hhbmdlS2VwdBIuCgZvd25lcnMYECADKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuT3duZXJBZGRlZBI2CgtjYWxsX2dyYW50cxgUIAMoCzIhLmJvd2xpbmUuam91cm5hbC52MS5LZXB0Q2FsbEdyYW50InwKDEtlcHRBcHByb3ZhbBI2CgdyZXF1ZXN0GAEgASgLMiUuYm93bGluZS5qb3VybmFsLnYxLkFwcHJvdmFsUmVxdWVzdGVkEjQKBmFuc3dlchgCIAEoCzIkLmJvd2xpbmUuam91cm5hbC52MS5BcHByb3ZhbEFuc3dlcmVkIqYBCg9BcmNoaXZlUG9zaXRpb24SGAoQYXJjaGl2ZV9zZXF1ZW5jZRgBIAEoBBIbChNhcmNoaXZlX2hlYWRfc2hhMjU2GAIgASgMEhAKCHNlcXVlbmNlGAMgASgEEg0KBWxpbmVzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhUKDWRyb3BwZWRfbGluZXMYBiABKAQSFQoNZHJvcHBlZF9ieXRlcxgHIAEoBCL2AQoOQXJjaGl2ZWRMZWRnZXISFgoOZmlyc3Rfc2VxdWVuY2UYASABKAQSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBIbChNqb3VybmFsX2hlYWRfc2hhMjU2GAMgASgMEjIKB3JlY29yZHMYBCADKAsyIS5ib3dsaW5lLmpvdXJuYWwudjEuQXJjaGl2ZWRMaW5lcxINCgVsaW5lcxgFIAEoBBINCgVieXRlcxgGIAEoBBIYChBkcm9wcGVkX3NlcXVlbmNlGAcgASgEEhUKDWRyb3BwZWRfbGluZXMYCCABKAQSFQoNZHJvcHBlZF9ieXRlcxgJIAEoBCJ6Cg1BcmNoaXZlZExpbmVzEhAKCHNlcXVlbmNlGAEgASgEEi4KCndyaXRlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKB2VudHJpZXMYAyADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MieAoHT3BlbkFzaxIQCghzZXF1ZW5jZRgBIAEoBBIqCgNhc2sYAiABKAsyHS5ib3dsaW5lLmpvdXJuYWwudjEuQXNrUmVjb3JkEi8KB291dGNvbWUYAyABKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuQXNrT3V0Y29tZSqmAgoOR3JhbnRFbmRSZWFzb24SIAocR1JBTlRfRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEh0KGUdSQU5UX0VORF9SRUFTT05fQU5TV0VSRUQQARIcChhHUkFOVF9FTkRfUkVBU09OX0VYUElSRUQQAhIYChRHUkFOVF9FTkRfUkVBU09OX0NBUBADEhwKGEdSQU5UX0VORF9SRUFTT05fUkVWT0tFRBAEEh4KGkdSQU5UX0VORF9SRUFTT05fUkVTVEFSVEVEEAUSIAocR1JBTlRfRU5EX1JFQVNPTl9RVUFSQU5USU5FRBAGEh0KGUdSQU5UX0VORF9SRUFTT05fUkVQTEFDRUQQBxIcChhHUkFOVF9FTkRfUkVBU09OX1VTRURfVVAQCCpbCgpDbG9ja1NldEJ5EhwKGENMT0NLX1NFVF9CWV9VTlNQRUNJRklFRBAAEhcKE0NMT0NLX1NFVF9CWV9TSUdORUQQARIWChJDTE9DS19TRVRfQllfT1dORVIQAmIGcHJvdG8z", [file_bowline_approval_v1_approval, file_bowline_common_v1_common, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
 
 /**
  * What stands in one record of the journal.
@@ -210,6 +210,14 @@ export type JournalRecord = Message<"bowline.journal.v1.JournalRecord"> & {
      */
     value: OwnerRemoved;
     case: "ownerRemoved";
+  } | {
+    /**
+     * The owner allowed calls like one that was shown. Why it ended stands in grant_ended.
+     *
+     * @generated from field: bowline.journal.v1.CallGrantMinted call_grant_minted = 30;
+     */
+    value: CallGrantMinted;
+    case: "callGrantMinted";
   } | { case: undefined; value?: undefined };
 };
 
@@ -291,6 +299,55 @@ export const OwnerRemovedSchema: GenMessage<OwnerRemoved> = /*@__PURE__*/
   messageDesc(file_bowline_journal_v1_journal, 2);
 
 /**
+ * The owner allowed calls like one that was shown. In one append with the answer.
+ *
+ * @generated from message bowline.journal.v1.CallGrantMinted
+ */
+export type CallGrantMinted = Message<"bowline.journal.v1.CallGrantMinted"> & {
+  /**
+   * As it was made.
+   *
+   * @generated from field: bowline.approval.v1.CallGrant grant = 1;
+   */
+  grant?: CallGrant | undefined;
+};
+
+/**
+ * Describes the message bowline.journal.v1.CallGrantMinted.
+ * Use `create(CallGrantMintedSchema)` to create a new message.
+ */
+export const CallGrantMintedSchema: GenMessage<CallGrantMinted> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 3);
+
+/**
+ * A lasting grant that holds.
+ *
+ * @generated from message bowline.journal.v1.KeptCallGrant
+ */
+export type KeptCallGrant = Message<"bowline.journal.v1.KeptCallGrant"> & {
+  /**
+   * As it was made.
+   *
+   * @generated from field: bowline.approval.v1.CallGrant grant = 1;
+   */
+  grant?: CallGrant | undefined;
+
+  /**
+   * Calls that began under it up to the sequence of the checkpoint; later intents count beside it.
+   *
+   * @generated from field: uint32 used = 2;
+   */
+  used: number;
+};
+
+/**
+ * Describes the message bowline.journal.v1.KeptCallGrant.
+ * Use `create(KeptCallGrantSchema)` to create a new message.
+ */
+export const KeptCallGrantSchema: GenMessage<KeptCallGrant> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 4);
+
+/**
  * The owner is asked about a tool call. Synced before anybody is told that it waits.
  *
  * @generated from message bowline.journal.v1.ApprovalRequested
@@ -323,7 +380,7 @@ export type ApprovalRequested = Message<"bowline.journal.v1.ApprovalRequested"> 
  * Use `create(ApprovalRequestedSchema)` to create a new message.
  */
 export const ApprovalRequestedSchema: GenMessage<ApprovalRequested> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 3);
+  messageDesc(file_bowline_journal_v1_journal, 5);
 
 /**
  * The owner answered. Synced before the answer is confirmed; it is never asked for again.
@@ -365,7 +422,7 @@ export type ApprovalAnswered = Message<"bowline.journal.v1.ApprovalAnswered"> & 
  * Use `create(ApprovalAnsweredSchema)` to create a new message.
  */
 export const ApprovalAnsweredSchema: GenMessage<ApprovalAnswered> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 4);
+  messageDesc(file_bowline_journal_v1_journal, 6);
 
 /**
  * Nobody is asked any more, or what was asked is not so any more.
@@ -393,7 +450,7 @@ export type ApprovalEnded = Message<"bowline.journal.v1.ApprovalEnded"> & {
  * Use `create(ApprovalEndedSchema)` to create a new message.
  */
 export const ApprovalEndedSchema: GenMessage<ApprovalEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 5);
+  messageDesc(file_bowline_journal_v1_journal, 7);
 
 /**
  * What a change is about to replace, kept so that it can be taken back. Synced, with its bytes, before the change.
@@ -464,7 +521,7 @@ export type ChangeKept = Message<"bowline.journal.v1.ChangeKept"> & {
  * Use `create(ChangeKeptSchema)` to create a new message.
  */
 export const ChangeKeptSchema: GenMessage<ChangeKept> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 6);
+  messageDesc(file_bowline_journal_v1_journal, 8);
 
 /**
  * The process started.
@@ -492,7 +549,7 @@ export type Started = Message<"bowline.journal.v1.Started"> & {
  * Use `create(StartedSchema)` to create a new message.
  */
 export const StartedSchema: GenMessage<Started> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 7);
+  messageDesc(file_bowline_journal_v1_journal, 9);
 
 /**
  * The owner asked something.
@@ -534,7 +591,7 @@ export type AskRecord = Message<"bowline.journal.v1.AskRecord"> & {
  * Use `create(AskRecordSchema)` to create a new message.
  */
 export const AskRecordSchema: GenMessage<AskRecord> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 8);
+  messageDesc(file_bowline_journal_v1_journal, 10);
 
 /**
  * What became of an ask at the control plane.
@@ -562,7 +619,7 @@ export type AskOutcome = Message<"bowline.journal.v1.AskOutcome"> & {
  * Use `create(AskOutcomeSchema)` to create a new message.
  */
 export const AskOutcomeSchema: GenMessage<AskOutcome> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 9);
+  messageDesc(file_bowline_journal_v1_journal, 11);
 
 /**
  * A run ended.
@@ -590,7 +647,7 @@ export type RunAnswered = Message<"bowline.journal.v1.RunAnswered"> & {
  * Use `create(RunAnsweredSchema)` to create a new message.
  */
 export const RunAnsweredSchema: GenMessage<RunAnswered> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 10);
+  messageDesc(file_bowline_journal_v1_journal, 12);
 
 /**
  * The owner cancelled a run.
@@ -611,7 +668,7 @@ export type CancelRecord = Message<"bowline.journal.v1.CancelRecord"> & {
  * Use `create(CancelRecordSchema)` to create a new message.
  */
 export const CancelRecordSchema: GenMessage<CancelRecord> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 11);
+  messageDesc(file_bowline_journal_v1_journal, 13);
 
 /**
  * A tool call is about to start. Synced before its effect begins.
@@ -681,6 +738,13 @@ export type Intent = Message<"bowline.journal.v1.Intent"> & {
    * @generated from field: string approval = 9;
    */
   approval: string;
+
+  /**
+   * Why nobody had to be asked, for people; empty for a call that changes nothing or runs under its own approval.
+   *
+   * @generated from field: string unasked = 10;
+   */
+  unasked: string;
 };
 
 /**
@@ -688,7 +752,7 @@ export type Intent = Message<"bowline.journal.v1.Intent"> & {
  * Use `create(IntentSchema)` to create a new message.
  */
 export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 12);
+  messageDesc(file_bowline_journal_v1_journal, 14);
 
 /**
  * A tool call ended. Synced, with what leaves, before the first byte is sent.
@@ -800,7 +864,7 @@ export type ToolOutcome = Message<"bowline.journal.v1.ToolOutcome"> & {
  * Use `create(ToolOutcomeSchema)` to create a new message.
  */
 export const ToolOutcomeSchema: GenMessage<ToolOutcome> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 13);
+  messageDesc(file_bowline_journal_v1_journal, 15);
 
 /**
  * A fact that was computed on the box, and the mark that stands for it everywhere else.
@@ -828,7 +892,7 @@ export type Fact = Message<"bowline.journal.v1.Fact"> & {
  * Use `create(FactSchema)` to create a new message.
  */
 export const FactSchema: GenMessage<Fact> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 14);
+  messageDesc(file_bowline_journal_v1_journal, 16);
 
 /**
  * A tool call was refused before it started, or many that were not written one by one.
@@ -884,7 +948,7 @@ export type ToolRefused = Message<"bowline.journal.v1.ToolRefused"> & {
  * Use `create(ToolRefusedSchema)` to create a new message.
  */
 export const ToolRefusedSchema: GenMessage<ToolRefused> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 15);
+  messageDesc(file_bowline_journal_v1_journal, 17);
 
 /**
  * A result is committed at the control plane.
@@ -905,7 +969,7 @@ export type ToolSettled = Message<"bowline.journal.v1.ToolSettled"> & {
  * Use `create(ToolSettledSchema)` to create a new message.
  */
 export const ToolSettledSchema: GenMessage<ToolSettled> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 16);
+  messageDesc(file_bowline_journal_v1_journal, 18);
 
 /**
  * A grant as it was minted: files, bytes and recipients, for one run or for a collection.
@@ -975,7 +1039,7 @@ export type GrantMinted = Message<"bowline.journal.v1.GrantMinted"> & {
  * Use `create(GrantMintedSchema)` to create a new message.
  */
 export const GrantMintedSchema: GenMessage<GrantMinted> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 17);
+  messageDesc(file_bowline_journal_v1_journal, 19);
 
 /**
  * One file of a grant, frozen when the owner asked.
@@ -1059,7 +1123,7 @@ export type GrantedFile = Message<"bowline.journal.v1.GrantedFile"> & {
  * Use `create(GrantedFileSchema)` to create a new message.
  */
 export const GrantedFileSchema: GenMessage<GrantedFile> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 18);
+  messageDesc(file_bowline_journal_v1_journal, 20);
 
 /**
  * Nothing leaves under a grant any more.
@@ -1087,7 +1151,7 @@ export type GrantEnded = Message<"bowline.journal.v1.GrantEnded"> & {
  * Use `create(GrantEndedSchema)` to create a new message.
  */
 export const GrantEndedSchema: GenMessage<GrantEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 19);
+  messageDesc(file_bowline_journal_v1_journal, 21);
 
 /**
  * What left the box and stands in no other record.
@@ -1108,7 +1172,7 @@ export type LedgerRecord = Message<"bowline.journal.v1.LedgerRecord"> & {
  * Use `create(LedgerRecordSchema)` to create a new message.
  */
 export const LedgerRecordSchema: GenMessage<LedgerRecord> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 20);
+  messageDesc(file_bowline_journal_v1_journal, 22);
 
 /**
  * A session began.
@@ -1143,7 +1207,7 @@ export type SessionOpened = Message<"bowline.journal.v1.SessionOpened"> & {
  * Use `create(SessionOpenedSchema)` to create a new message.
  */
 export const SessionOpenedSchema: GenMessage<SessionOpened> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 21);
+  messageDesc(file_bowline_journal_v1_journal, 23);
 
 /**
  * The time of the edge was set back: what was journaled before had run ahead. The record's own time is the new one.
@@ -1171,7 +1235,7 @@ export type ClockSet = Message<"bowline.journal.v1.ClockSet"> & {
  * Use `create(ClockSetSchema)` to create a new message.
  */
 export const ClockSetSchema: GenMessage<ClockSet> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 22);
+  messageDesc(file_bowline_journal_v1_journal, 24);
 
 /**
  * What pruned segments leave behind.
@@ -1277,6 +1341,13 @@ export type Checkpoint = Message<"bowline.journal.v1.Checkpoint"> & {
    * @generated from field: repeated bowline.journal.v1.OwnerAdded owners = 16;
    */
   owners: OwnerAdded[];
+
+  /**
+   * Lasting grants that hold.
+   *
+   * @generated from field: repeated bowline.journal.v1.KeptCallGrant call_grants = 20;
+   */
+  callGrants: KeptCallGrant[];
 };
 
 /**
@@ -1284,7 +1355,7 @@ export type Checkpoint = Message<"bowline.journal.v1.Checkpoint"> & {
  * Use `create(CheckpointSchema)` to create a new message.
  */
 export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 23);
+  messageDesc(file_bowline_journal_v1_journal, 25);
 
 /**
  * An approval that is still needed.
@@ -1312,7 +1383,7 @@ export type KeptApproval = Message<"bowline.journal.v1.KeptApproval"> & {
  * Use `create(KeptApprovalSchema)` to create a new message.
  */
 export const KeptApprovalSchema: GenMessage<KeptApproval> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 24);
+  messageDesc(file_bowline_journal_v1_journal, 26);
 
 /**
  * Where the archive of the ledger stands, and what it holds. Totals are over all that was ever archived.
@@ -1375,7 +1446,7 @@ export type ArchivePosition = Message<"bowline.journal.v1.ArchivePosition"> & {
  * Use `create(ArchivePositionSchema)` to create a new message.
  */
 export const ArchivePositionSchema: GenMessage<ArchivePosition> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 25);
+  messageDesc(file_bowline_journal_v1_journal, 27);
 
 /**
  * One record of the archive of the ledger: the lines of a stretch of the journal. Stretches follow each other without a gap.
@@ -1452,7 +1523,7 @@ export type ArchivedLedger = Message<"bowline.journal.v1.ArchivedLedger"> & {
  * Use `create(ArchivedLedgerSchema)` to create a new message.
  */
 export const ArchivedLedgerSchema: GenMessage<ArchivedLedger> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 26);
+  messageDesc(file_bowline_journal_v1_journal, 28);
 
 /**
  * The lines of one record of the journal.
@@ -1487,7 +1558,7 @@ export type ArchivedLines = Message<"bowline.journal.v1.ArchivedLines"> & {
  * Use `create(ArchivedLinesSchema)` to create a new message.
  */
 export const ArchivedLinesSchema: GenMessage<ArchivedLines> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 27);
+  messageDesc(file_bowline_journal_v1_journal, 29);
 
 /**
  * An ask without an answer, with its sequence.
@@ -1522,7 +1593,7 @@ export type OpenAsk = Message<"bowline.journal.v1.OpenAsk"> & {
  * Use `create(OpenAskSchema)` to create a new message.
  */
 export const OpenAskSchema: GenMessage<OpenAsk> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 28);
+  messageDesc(file_bowline_journal_v1_journal, 30);
 
 /**
  * Why a grant ended.
@@ -1585,6 +1656,13 @@ export const GrantEndReason = {
    * @generated from enum value: GRANT_END_REASON_REPLACED = 7;
    */
   REPLACED: 7,
+
+  /**
+   * As many calls ran under it as may.
+   *
+   * @generated from enum value: GRANT_END_REASON_USED_UP = 8;
+   */
+  USED_UP: 8,
 } as const;
 
 /**

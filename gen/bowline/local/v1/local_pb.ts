@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Approval, ApprovalScope, FileEffect } from "../../approval/v1/approval_pb.ts";
+import type { Approval, ApprovalScope, CallGrant, FileEffect, GrantWish } from "../../approval/v1/approval_pb.ts";
 import { file_bowline_approval_v1_approval } from "../../approval/v1/approval_pb.ts";
 import type { Condition, Failure, ModelInfo, Turns } from "../../common/v1/common_pb.ts";
 import { file_bowline_common_v1_common } from "../../common/v1/common_pb.ts";
@@ -21,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/local/v1/local.proto.
  */
 export const file_bowline_local_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siyQEKCUVkZ2VDbG9jaxItCgllZGdlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDG1hY2hpbmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29udHJvbF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVkb3VidBgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiSgoFU2hhcmUSGwoHcGF0dGVybhgBIAEoCUIKukgHcgUQARiAIBISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIoADCgpBc2tSZXF1ZXN0EhkKBHRleHQYASABKAlCC7pICHIGEAEogIAEEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIyCgZzaGFyZXMYAyADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgm6SAaSAQMQgAQSKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAUgASgJQge6SARyAhhAEhwKCnJlY2lwaWVudHMYBiADKAlCCLpIBZIBAhAQEh0KC2NvbGxlY3Rpb25zGAcgAygJQgi6SAWSAQIQEBIWCg5ub19jb2xsZWN0aW9ucxgIIAEoCBIhCghleGNsdWRlcxgJIAMoCUIPukgMkgEJEEAiBXIDGIAIEhEKCWdpdGlnbm9yZRgKIAEoCBIZCgVwaXBlZBgLIAEoDEIKukgHegUYgICAAhIVCg1zaGFyZV9zZWNyZXRzGAwgASgIIkwKFFByZXZpZXdTaGFyZXNSZXF1ZXN0EjQKBnNoYXJlcxgBIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuU2hhcmVCC7pICJIBBQgBEIAEIkEKFVByZXZpZXdTaGFyZXNSZXNwb25zZRIoCgZzaGFyZWQYASABKAsyGC5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlZCLQAgoIUnVuRXZlbnQSKgoGc2hhcmVkGAEgASgLMhguYm93bGluZS5sb2NhbC52MS5TaGFyZWRIABIuCghhY2NlcHRlZBgCIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuQWNjZXB0ZWRIABIsCgd3YWl0aW5nGAMgASgLMhkuYm93bGluZS5sb2NhbC52MS5XYWl0aW5nSAASIgoDam9iGAQgASgLMhMuYm93bGluZS5ydW4udjEuSm9iSAASKQoEdGV4dBgFIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAEigKBWVuZGVkGAYgASgLMhcuYm93bGluZS5sb2NhbC52MS5FbmRlZEgAEjEKCGFwcHJvdmFsGAcgASgLMh0uYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbEgAQg4KBWV2ZW50EgW6SAIIASI4CgtBc2tSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQizwEKBlNoYXJlZBINCgVwYXRocxgBIAMoCRINCgVieXRlcxgCIAEoBBISCgpyZWNpcGllbnRzGAMgAygJEg0KBWdyYW50GAQgASgJEisKCGxlZnRfb3V0GAUgAygLMhkuYm93bGluZS5sb2NhbC52MS5MZWZ0T3V0EhUKDW1vcmVfbGVmdF9vdXQYBiABKA0SMAoIZG91YnRmdWwYByADKAsyHi5ib3dsaW5lLmxvY2FsLnYxLkRvdWJ0ZnVsVGV4dBIOCgZtYXNrZWQYCCABKA0iLQoMRG91YnRmdWxUZXh0EgwKBHBhdGgYASABKAkSDwoHcHJvYmxlbRgCIAEoCSJeCghBY2NlcHRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI3CgdXYWl0aW5nEgwKBHdoYXQYASABKAkSDAoEc2VudBgCIAEoCBIQCghhcHByb3ZhbBgDIAEoCCJ8CgVFbmRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEigKB291dGNvbWUYAyABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyIlCg1Gb2xsb3dSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASI7Cg5Gb2xsb3dSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiJQoNQ2FuY2VsUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiEAoOQ2FuY2VsUmVzcG9uc2UiTAoQTGlzdFF1ZXVlUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVwoRTGlzdFF1ZXVlUmVzcG9uc2USKQoEYXNrcxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuUXVldWVkQXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLtAQoJUXVldWVkQXNrEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSDAoEdGV4dBgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgFIAEoCBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2FuY2VsbGluZxgHIAEoCBIrCgdmYWlsdXJlGAggASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJzChRMaXN0QXBwcm92YWxzUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICGEASCwoDYWxsGAIgASgIEhoKCXBhZ2Vfc2l6ZRgDIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAxiAAiJiChVMaXN0QXBwcm92YWxzUmVzcG9uc2USMAoJYXBwcm92YWxzGAEgAygLMh0uYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoSR2V0QXBwcm92YWxSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBAEGEAiRgoTR2V0QXBwcm92YWxSZXNwb25zZRIvCghhcHByb3ZhbBgBIAEoCzIdLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWwipwEKFkFuc3dlckFwcHJvdmFsc1JlcXVlc3QSQQoJYXBwcm92YWxzGAEgAygLMiIuYm93bGluZS5sb2NhbC52MS5BbnN3ZXJlZEFwcHJvdmFsQgq6SAeSAQQIARBAEg0KBWFsbG93GAIgASgIEjsKBXNjb3BlGAMgASgOMiIuYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbFNjb3BlQgi6SAWCAQIQASJCChBBbnN3ZXJlZEFwcHJvdmFsEhUKAmlkGAEgASgJQgm6SAZyBBABGEASFwoGZGlnZXN0GAIgASgMQge6SAR6AhggIksKF0Fuc3dlckFwcHJvdmFsc1Jlc3BvbnNlEjAKCWFwcHJvdmFscxgBIAMoCzIdLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWwiFwoVV2F0Y2hBcHByb3ZhbHNSZXF1ZXN0IkkKFldhdGNoQXBwcm92YWxzUmVzcG9uc2USLwoIYXBwcm92YWwYASABKAsyHS5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsIloKEUxpc3RFZ3Jlc3NSZXF1ZXN0EgsKA3J1bhgBIAEoCRIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiVgoSTGlzdEVncmVzc1Jlc3BvbnNlEicKB2VudHJpZXMYASADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk0KEUxpc3RHcmFudHNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJWChJMaXN0R3JhbnRzUmVzcG9uc2USJwoGZ3JhbnRzGAEgAygLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirwEKBUdyYW50EgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRINCgVwYXRocxgDIAMoCRISCgpyZWNpcGllbnRzGAQgAygJEhEKCWNhcF9ieXRlcxgFIAEoBBISCgp1c2VkX2J5dGVzGAYgASgEEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjb2xsZWN0aW9uGAggASgJIsgBChVHcmFudERvY3VtZW50c1JlcXVlc3QSNgoKY29sbGVjdGlvbhgBIAEoCUIiukgfch0yG15bYS16MC05XVthLXowLTkuXy1dezAsNjN9JBIjCghwYXR0ZXJucxgCIAMoCUIRukgOkgELCAEQQCIFcgMYgCASHAoKcmVjaXBpZW50cxgDIAMoCUIIukgFkgECEBASIQoIZXhjbHVkZXMYBCADKAlCD7pIDJIBCRBAIgVyAxiACBIRCglnaXRpZ25vcmUYBSABKAgi7AEKFkdyYW50RG9jdW1lbnRzUmVzcG9uc2USJgoFZ3JhbnQYASABKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50EjQKCWRvY3VtZW50cxgCIAMoCzIhLmJvd2xpbmUubG9jYWwudjEuR3JhbnRlZERvY3VtZW50EisKCGxlZnRfb3V0GAMgAygLMhkuYm93bGluZS5sb2NhbC52MS5MZWZ0T3V0EjAKB2ZvbGRlcnMYBCADKAsyHy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50ZWRGb2xkZXISFQoNbW9yZV9sZWZ0X291dBgFIAEoDSI4CgdMZWZ0T3V0EgwKBHBhdGgYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB3Byb2JsZW0YAyABKAkiKwoNR3JhbnRlZEZvbGRlchIMCgRwYXRoGAEgASgJEgwKBGdsb2IYAiABKAkiUQoPR3JhbnRlZERvY3VtZW50EgwKBHBhdGgYASABKAkSEQoJcmVhbF9wYXRoGAIgASgJEg0KBWJ5dGVzGAMgASgEEg4KBnNoYTI1NhgEIAEoDCIpChJSZXZva2VHcmFudFJlcXVlc3QSEwoCaWQYASABKAlCB7pIBHICEAEiFQoTUmV2b2tlR3JhbnRSZXNwb25zZSIWChRWZXJpZnlKb3VybmFsUmVxdWVzdCLCAQoVVmVyaWZ5Sm91cm5hbFJlc3BvbnNlEgoKAm9rGAEgASgIEg8KB3JlY29yZHMYAiABKAQSEAoIc2VnbWVudHMYAyABKA0SEgoKam91cm5hbF9pZBgEIAEoCRITCgtoZWFkX3NoYTI1NhgIIAEoDBIPCgdwcm9ibGVtGAYgASgJEjQKBmxlZGdlchgHIAEoCzIkLmJvd2xpbmUubG9jYWwudjEuTGVkZ2VyQXJjaGl2ZUNoZWNrSgQIBRAGUgRoZWFkIooBChJMZWRnZXJBcmNoaXZlQ2hlY2sSFgoOZmlyc3Rfc2VxdWVuY2UYASABKAQSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBINCgVsaW5lcxgDIAEoBBINCgVieXRlcxgEIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAUgASgEEhAKCHNlZ21lbnRzGAYgASgNIjQKEUdldFN1bW1hcnlSZXF1ZXN0Eh8KDGNvbnZlcnNhdGlvbhgBIAEoCUIJukgGcgQQARhAIi8KEkdldFN1bW1hcnlSZXNwb25zZRILCgNydW4YASABKAkSDAoEdGV4dBgCIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0IvgEChFHZXRTdGF0dXNSZXNwb25zZRIOCgZkZXZpY2UYASABKAkSEwoLZGV2aWNlX25hbWUYAiABKAkSDwoHY29udHJvbBgDIAEoCRIwCgpjb25uZWN0aW9uGBYgASgOMhwuYm93bGluZS5sb2NhbC52MS5Db25uZWN0aW9uEisKB3Byb2JsZW0YBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEisKBW1vZGVsGAYgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEg0KBXJvb3RzGAcgAygJEhQKDHdhaXRpbmdfYXNrcxgIIAEoDRISCgp0b29sX2NhbGxzGAkgASgEEhYKDnJlc2lkZW50X2J5dGVzGAogASgEEhUKDWpvdXJuYWxfYnl0ZXMYCyABKAQSDQoFYnVpbGQYDCABKAkSLgoKc3RhcnRfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoFdHVybnMYDiABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5UdXJucxIWCg5yZXF1ZXN0X2ZhdWx0cxgPIAEoBBIvCgtjbG9ja19kb3VidBgUIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSNQoNcmVmdXNlZF9jYWxscxgVIAMoCzIeLmJvd2xpbmUubG9jYWwudjEuUmVmdXNlZENhbGxzEjAKCmNvbmRpdGlvbnMYFyADKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Db25kaXRpb24SGQoRcGVuZGluZ19hcHByb3ZhbHMYGCABKA1KBAgEEAUidQoMUmVmdXNlZENhbGxzEicKA3doeRgBIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSDQoFY291bnQYAiABKAQSLQoJbGFzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJmCg9HZXRGYWN0c1JlcXVlc3QSFAoDcnVuGAEgASgJQge6SARyAhhAEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIeCgVtYXJrcxgDIAMoCUIPukgMkgEJEIACIgRyAhgYIj4KEEdldEZhY3RzUmVzcG9uc2USKgoFZmFjdHMYASADKAsyGy5ib3dsaW5lLmxvY2FsLnYxLktub3duRmFjdCInCglLbm93bkZhY3QSDAoEbWFyaxgBIAEoCRIMCgR0ZXh0GAIgASgJIuIBCghVbmRvU3RlcBIOCgZjaGFuZ2UYASABKAQSCwoDam9iGAIgASgJEi8KC2NoYW5nZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgZlZmZlY3QYBCABKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3QSKgoFc3RhdGUYBSABKA4yGy5ib3dsaW5lLmxvY2FsLnYxLlVuZG9TdGF0ZRIrCgdmYWlsdXJlGAYgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSIwChJQcmV2aWV3VW5kb1JlcXVlc3QSGgoGdGFyZ2V0GAEgASgJQgq6SAdyBRAEGIACIk0KE1ByZXZpZXdVbmRvUmVzcG9uc2USCwoDcnVuGAEgASgJEikKBXN0ZXBzGAIgAygLMhouYm93bGluZS5sb2NhbC52MS5VbmRvU3RlcCJFCgtVbmRvUmVxdWVzdBIaCgZ0YXJnZXQYASABKAlCCrpIB3IFEAQYgAISGgoHY2hhbmdlcxgCIAMoBEIJukgGkgEDEIAgIkUKDFVuZG9SZXNwb25zZRIKCgJpZBgBIAEoCRIpCgVzdGVwcxgCIAMoCzIaLmJvd2xpbmUubG9jYWwudjEuVW5kb1N0ZXAqrAEKCkNvbm5lY3Rpb24SGgoWQ09OTkVDVElPTl9VTlNQRUNJRklFRBAAEhgKFENPTk5FQ1RJT05fQ09OTkVDVEVEEAESGQoVQ09OTkVDVElPTl9DT05ORUNUSU5HEAISFgoSQ09OTkVDVElPTl9PRkZMSU5FEAMSGQoVQ09OTkVDVElPTl9TVVBFUlNFREVEEAQSGgoWQ09OTkVDVElPTl9RVUFSQU5USU5FRBAFKsEBCglVbmRvU3RhdGUSGgoWVU5ET19TVEFURV9VTlNQRUNJRklFRBAAEhcKE1VORE9fU1RBVEVfUE9TU0lCTEUQARITCg9VTkRPX1NUQVRFX0RPTkUQAhIcChhVTkRPX1NUQVRFX05PVEhJTkdfVE9fRE8QAxIcChhVTkRPX1NUQVRFX0NIQU5HRURfU0lOQ0UQBBIXChNVTkRPX1NUQVRFX05PVF9LRVBUEAUSFQoRVU5ET19TVEFURV9GQUlMRUQQBjKhDwoMTG9jYWxTZXJ2aWNlEkQKA0FzaxIcLmJvd2xpbmUubG9jYWwudjEuQXNrUmVxdWVzdBodLmJvd2xpbmUubG9jYWwudjEuQXNrUmVzcG9uc2UwARJlCg1QcmV2aWV3U2hhcmVzEiYuYm93bGluZS5sb2NhbC52MS5QcmV2aWV3U2hhcmVzUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuUHJldmlld1NoYXJlc1Jlc3BvbnNlIgOQAgESUgoGRm9sbG93Eh8uYm93bGluZS5sb2NhbC52MS5Gb2xsb3dSZXF1ZXN0GiAuYm93bGluZS5sb2NhbC52MS5Gb2xsb3dSZXNwb25zZSIDkAIBMAESSwoGQ2FuY2VsEh8uYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXF1ZXN0GiAuYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXNwb25zZRJZCglMaXN0UXVldWUSIi5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlcXVlc3QaIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlc3BvbnNlIgOQAgESXAoKTGlzdEVncmVzcxIjLmJvd2xpbmUubG9jYWwudjEuTGlzdEVncmVzc1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXNwb25zZSIDkAIBElwKCkxpc3RHcmFudHMSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RHcmFudHNSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0R3JhbnRzUmVzcG9uc2UiA5ACARJjCg5HcmFudERvY3VtZW50cxInLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXF1ZXN0GiguYm93bGluZS5sb2NhbC52MS5HcmFudERvY3VtZW50c1Jlc3BvbnNlEloKC1Jldm9rZUdyYW50EiQuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlcXVlc3QaJS5ib3dsaW5lLmxvY2FsLnYxLlJldm9rZUdyYW50UmVzcG9uc2USZQoNVmVyaWZ5Sm91cm5hbBImLmJvd2xpbmUubG9jYWwudjEuVmVyaWZ5Sm91cm5hbFJlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLlZlcmlmeUpvdXJuYWxSZXNwb25zZSIDkAIBElwKCkdldFN1bW1hcnkSIy5ib3dsaW5lLmxvY2FsLnYxLkdldFN1bW1hcnlSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5HZXRTdW1tYXJ5UmVzcG9uc2UiA5ACARJWCghHZXRGYWN0cxIhLmJvd2xpbmUubG9jYWwudjEuR2V0RmFjdHNSZXF1ZXN0GiIuYm93bGluZS5sb2NhbC52MS5HZXRGYWN0c1Jlc3BvbnNlIgOQAgESWQoJR2V0U3RhdHVzEiIuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXNwb25zZSIDkAIBElYKCEdldENsb2NrEiEuYm93bGluZS5sb2NhbC52MS5HZXRDbG9ja1JlcXVlc3QaIi5ib3dsaW5lLmxvY2FsLnYxLkdldENsb2NrUmVzcG9uc2UiA5ACARJlCg1MaXN0QXBwcm92YWxzEiYuYm93bGluZS5sb2NhbC52MS5MaXN0QXBwcm92YWxzUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuTGlzdEFwcHJvdmFsc1Jlc3BvbnNlIgOQAgESXwoLR2V0QXBwcm92YWwSJC5ib3dsaW5lLmxvY2FsLnYxLkdldEFwcHJvdmFsUmVxdWVzdBolLmJvd2xpbmUubG9jYWwudjEuR2V0QXBwcm92YWxSZXNwb25zZSIDkAIBEmYKD0Fuc3dlckFwcHJvdmFscxIoLmJvd2xpbmUubG9jYWwudjEuQW5zd2VyQXBwcm92YWxzUmVxdWVzdBopLmJvd2xpbmUubG9jYWwudjEuQW5zd2VyQXBwcm92YWxzUmVzcG9uc2USagoOV2F0Y2hBcHByb3ZhbHMSJy5ib3dsaW5lLmxvY2FsLnYxLldhdGNoQXBwcm92YWxzUmVxdWVzdBooLmJvd2xpbmUubG9jYWwudjEuV2F0Y2hBcHByb3ZhbHNSZXNwb25zZSIDkAIBMAESVwoKUmVzZXRDbG9jaxIjLmJvd2xpbmUubG9jYWwudjEuUmVzZXRDbG9ja1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLlJlc2V0Q2xvY2tSZXNwb25zZRJfCgtQcmV2aWV3VW5kbxIkLmJvd2xpbmUubG9jYWwudjEuUHJldmlld1VuZG9SZXF1ZXN0GiUuYm93bGluZS5sb2NhbC52MS5QcmV2aWV3VW5kb1Jlc3BvbnNlIgOQAgESRQoEVW5kbxIdLmJvd2xpbmUubG9jYWwudjEuVW5kb1JlcXVlc3QaHi5ib3dsaW5lLmxvY2FsLnYxLlVuZG9SZXNwb25zZWIGcHJvdG8z", [file_bowline_approval_v1_approval, file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siyQEKCUVkZ2VDbG9jaxItCgllZGdlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDG1hY2hpbmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29udHJvbF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVkb3VidBgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiSgoFU2hhcmUSGwoHcGF0dGVybhgBIAEoCUIKukgHcgUQARiAIBISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIoADCgpBc2tSZXF1ZXN0EhkKBHRleHQYASABKAlCC7pICHIGEAEogIAEEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIyCgZzaGFyZXMYAyADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgm6SAaSAQMQgAQSKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAUgASgJQge6SARyAhhAEhwKCnJlY2lwaWVudHMYBiADKAlCCLpIBZIBAhAQEh0KC2NvbGxlY3Rpb25zGAcgAygJQgi6SAWSAQIQEBIWCg5ub19jb2xsZWN0aW9ucxgIIAEoCBIhCghleGNsdWRlcxgJIAMoCUIPukgMkgEJEEAiBXIDGIAIEhEKCWdpdGlnbm9yZRgKIAEoCBIZCgVwaXBlZBgLIAEoDEIKukgHegUYgICAAhIVCg1zaGFyZV9zZWNyZXRzGAwgASgIIkwKFFByZXZpZXdTaGFyZXNSZXF1ZXN0EjQKBnNoYXJlcxgBIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuU2hhcmVCC7pICJIBBQgBEIAEIkEKFVByZXZpZXdTaGFyZXNSZXNwb25zZRIoCgZzaGFyZWQYASABKAsyGC5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlZCLQAgoIUnVuRXZlbnQSKgoGc2hhcmVkGAEgASgLMhguYm93bGluZS5sb2NhbC52MS5TaGFyZWRIABIuCghhY2NlcHRlZBgCIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuQWNjZXB0ZWRIABIsCgd3YWl0aW5nGAMgASgLMhkuYm93bGluZS5sb2NhbC52MS5XYWl0aW5nSAASIgoDam9iGAQgASgLMhMuYm93bGluZS5ydW4udjEuSm9iSAASKQoEdGV4dBgFIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAEigKBWVuZGVkGAYgASgLMhcuYm93bGluZS5sb2NhbC52MS5FbmRlZEgAEjEKCGFwcHJvdmFsGAcgASgLMh0uYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbEgAQg4KBWV2ZW50EgW6SAIIASI4CgtBc2tSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQizwEKBlNoYXJlZBINCgVwYXRocxgBIAMoCRINCgVieXRlcxgCIAEoBBISCgpyZWNpcGllbnRzGAMgAygJEg0KBWdyYW50GAQgASgJEisKCGxlZnRfb3V0GAUgAygLMhkuYm93bGluZS5sb2NhbC52MS5MZWZ0T3V0EhUKDW1vcmVfbGVmdF9vdXQYBiABKA0SMAoIZG91YnRmdWwYByADKAsyHi5ib3dsaW5lLmxvY2FsLnYxLkRvdWJ0ZnVsVGV4dBIOCgZtYXNrZWQYCCABKA0iLQoMRG91YnRmdWxUZXh0EgwKBHBhdGgYASABKAkSDwoHcHJvYmxlbRgCIAEoCSJeCghBY2NlcHRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI3CgdXYWl0aW5nEgwKBHdoYXQYASABKAkSDAoEc2VudBgCIAEoCBIQCghhcHByb3ZhbBgDIAEoCCJ8CgVFbmRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEigKB291dGNvbWUYAyABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyIlCg1Gb2xsb3dSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASI7Cg5Gb2xsb3dSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiJQoNQ2FuY2VsUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiEAoOQ2FuY2VsUmVzcG9uc2UiTAoQTGlzdFF1ZXVlUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVwoRTGlzdFF1ZXVlUmVzcG9uc2USKQoEYXNrcxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuUXVldWVkQXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLtAQoJUXVldWVkQXNrEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSDAoEdGV4dBgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgFIAEoCBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2FuY2VsbGluZxgHIAEoCBIrCgdmYWlsdXJlGAggASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJzChRMaXN0QXBwcm92YWxzUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICGEASCwoDYWxsGAIgASgIEhoKCXBhZ2Vfc2l6ZRgDIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAxiAAiJiChVMaXN0QXBwcm92YWxzUmVzcG9uc2USMAoJYXBwcm92YWxzGAEgAygLMh0uYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKwoSR2V0QXBwcm92YWxSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBAEGEAiRgoTR2V0QXBwcm92YWxSZXNwb25zZRIvCghhcHByb3ZhbBgBIAEoCzIdLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWwi1gEKFkFuc3dlckFwcHJvdmFsc1JlcXVlc3QSQQoJYXBwcm92YWxzGAEgAygLMiIuYm93bGluZS5sb2NhbC52MS5BbnN3ZXJlZEFwcHJvdmFsQgq6SAeSAQQIARBAEg0KBWFsbG93GAIgASgIEjsKBXNjb3BlGAMgASgOMiIuYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbFNjb3BlQgi6SAWCAQIQARItCgVncmFudBgEIAEoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuR3JhbnRXaXNoIkIKEEFuc3dlcmVkQXBwcm92YWwSFQoCaWQYASABKAlCCbpIBnIEEAEYQBIXCgZkaWdlc3QYAiABKAxCB7pIBHoCGCAiSwoXQW5zd2VyQXBwcm92YWxzUmVzcG9uc2USMAoJYXBwcm92YWxzGAEgAygLMh0uYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbCIXChVXYXRjaEFwcHJvdmFsc1JlcXVlc3QiSQoWV2F0Y2hBcHByb3ZhbHNSZXNwb25zZRIvCghhcHByb3ZhbBgBIAEoCzIdLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWwiWgoRTGlzdEVncmVzc1JlcXVlc3QSCwoDcnVuGAEgASgJEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAAiJWChJMaXN0RWdyZXNzUmVzcG9uc2USJwoHZW50cmllcxgBIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiTQoRTGlzdEdyYW50c1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACIlYKEkxpc3RHcmFudHNSZXNwb25zZRInCgZncmFudHMYASADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLsAQoFR3JhbnQSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEg0KBXBhdGhzGAMgAygJEhIKCnJlY2lwaWVudHMYBCADKAkSEQoJY2FwX2J5dGVzGAUgASgEEhIKCnVzZWRfYnl0ZXMYBiABKAQSLwoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNvbGxlY3Rpb24YCCABKAkSLAoEY2FsbBgJIAEoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuQ2FsbEdyYW50Eg0KBWNhbGxzGAogASgNImkKE1ByZXZpZXdHcmFudFJlcXVlc3QSGwoIYXBwcm92YWwYASABKAlCCbpIBnIEEAEYQBI1CgVncmFudBgCIAEoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuR3JhbnRXaXNoQga6SAPIAQEikgEKFFByZXZpZXdHcmFudFJlc3BvbnNlEi0KBWdyYW50GAEgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5DYWxsR3JhbnQSDQoFY2FsbHMYAiABKA0SLQoGbmV3ZXN0GAMgAygLMh0uYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbBINCgVrbm93bhgEIAEoDSIuChJFeHBsYWluQ2FsbFJlcXVlc3QSGAoEY2FsbBgBIAEoCUIKukgHcgUQARiABCLAAQoTRXhwbGFpbkNhbGxSZXNwb25zZRILCgNqb2IYASABKAkSCwoDa2V5GAIgASgJEg4KBm1ldGhvZBgDIAEoCRINCgViZWdhbhgEIAEoCBIPCgd1bmFza2VkGAUgASgJEi0KBWdyYW50GAYgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5DYWxsR3JhbnQSMAoJYXBwcm92YWxzGAcgAygLMh0uYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbCLIAQoVR3JhbnREb2N1bWVudHNSZXF1ZXN0EjYKCmNvbGxlY3Rpb24YASABKAlCIrpIH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSIwoIcGF0dGVybnMYAiADKAlCEbpIDpIBCwgBEEAiBXIDGIAgEhwKCnJlY2lwaWVudHMYAyADKAlCCLpIBZIBAhAQEiEKCGV4Y2x1ZGVzGAQgAygJQg+6SAySAQkQQCIFcgMYgAgSEQoJZ2l0aWdub3JlGAUgASgIIuwBChZHcmFudERvY3VtZW50c1Jlc3BvbnNlEiYKBWdyYW50GAEgASgLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudBI0Cglkb2N1bWVudHMYAiADKAsyIS5ib3dsaW5lLmxvY2FsLnYxLkdyYW50ZWREb2N1bWVudBIrCghsZWZ0X291dBgDIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dBIwCgdmb2xkZXJzGAQgAygLMh8uYm93bGluZS5sb2NhbC52MS5HcmFudGVkRm9sZGVyEhUKDW1vcmVfbGVmdF9vdXQYBSABKA0iOAoHTGVmdE91dBIMCgRwYXRoGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdwcm9ibGVtGAMgASgJIisKDUdyYW50ZWRGb2xkZXISDAoEcGF0aBgBIAEoCRIMCgRnbG9iGAIgASgJIlEKD0dyYW50ZWREb2N1bWVudBIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBIOCgZzaGEyNTYYBCABKAwiKQoSUmV2b2tlR3JhbnRSZXF1ZXN0EhMKAmlkGAEgASgJQge6SARyAhABIhUKE1Jldm9rZUdyYW50UmVzcG9uc2UiFgoUVmVyaWZ5Sm91cm5hbFJlcXVlc3QiwgEKFVZlcmlmeUpvdXJuYWxSZXNwb25zZRIKCgJvaxgBIAEoCBIPCgdyZWNvcmRzGAIgASgEEhAKCHNlZ21lbnRzGAMgASgNEhIKCmpvdXJuYWxfaWQYBCABKAkSEwoLaGVhZF9zaGEyNTYYCCABKAwSDwoHcHJvYmxlbRgGIAEoCRI0CgZsZWRnZXIYByABKAsyJC5ib3dsaW5lLmxvY2FsLnYxLkxlZGdlckFyY2hpdmVDaGVja0oECAUQBlIEaGVhZCKKAQoSTGVkZ2VyQXJjaGl2ZUNoZWNrEhYKDmZpcnN0X3NlcXVlbmNlGAEgASgEEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSDQoFbGluZXMYAyABKAQSDQoFYnl0ZXMYBCABKAQSFQoNZHJvcHBlZF9saW5lcxgFIAEoBBIQCghzZWdtZW50cxgGIAEoDSI0ChFHZXRTdW1tYXJ5UmVxdWVzdBIfCgxjb252ZXJzYXRpb24YASABKAlCCbpIBnIEEAEYQCIvChJHZXRTdW1tYXJ5UmVzcG9uc2USCwoDcnVuGAEgASgJEgwKBHRleHQYAiABKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCL4BAoRR2V0U3RhdHVzUmVzcG9uc2USDgoGZGV2aWNlGAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEg8KB2NvbnRyb2wYAyABKAkSMAoKY29ubmVjdGlvbhgWIAEoDjIcLmJvd2xpbmUubG9jYWwudjEuQ29ubmVjdGlvbhIrCgdwcm9ibGVtGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIrCgVtb2RlbBgGIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxINCgVyb290cxgHIAMoCRIUCgx3YWl0aW5nX2Fza3MYCCABKA0SEgoKdG9vbF9jYWxscxgJIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgKIAEoBBIVCg1qb3VybmFsX2J5dGVzGAsgASgEEg0KBWJ1aWxkGAwgASgJEi4KCnN0YXJ0X3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKBXR1cm5zGA4gASgLMhguYm93bGluZS5jb21tb24udjEuVHVybnMSFgoOcmVxdWVzdF9mYXVsdHMYDyABKAQSLwoLY2xvY2tfZG91YnQYFCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEjUKDXJlZnVzZWRfY2FsbHMYFSADKAsyHi5ib3dsaW5lLmxvY2FsLnYxLlJlZnVzZWRDYWxscxIwCgpjb25kaXRpb25zGBcgAygLMhwuYm93bGluZS5jb21tb24udjEuQ29uZGl0aW9uEhkKEXBlbmRpbmdfYXBwcm92YWxzGBggASgNSgQIBBAFInUKDFJlZnVzZWRDYWxscxInCgN3aHkYASABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEg0KBWNvdW50GAIgASgEEi0KCWxhc3RfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZgoPR2V0RmFjdHNSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIYQBIdCgxjb252ZXJzYXRpb24YAiABKAlCB7pIBHICGEASHgoFbWFya3MYAyADKAlCD7pIDJIBCRCAAiIEcgIYGCI+ChBHZXRGYWN0c1Jlc3BvbnNlEioKBWZhY3RzGAEgAygLMhsuYm93bGluZS5sb2NhbC52MS5Lbm93bkZhY3QiJwoJS25vd25GYWN0EgwKBG1hcmsYASABKAkSDAoEdGV4dBgCIAEoCSLiAQoIVW5kb1N0ZXASDgoGY2hhbmdlGAEgASgEEgsKA2pvYhgCIAEoCRIvCgtjaGFuZ2VfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoGZWZmZWN0GAQgASgLMh8uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlRWZmZWN0EioKBXN0YXRlGAUgASgOMhsuYm93bGluZS5sb2NhbC52MS5VbmRvU3RhdGUSKwoHZmFpbHVyZRgGIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiMAoSUHJldmlld1VuZG9SZXF1ZXN0EhoKBnRhcmdldBgBIAEoCUIKukgHcgUQBBiAAiJNChNQcmV2aWV3VW5kb1Jlc3BvbnNlEgsKA3J1bhgBIAEoCRIpCgVzdGVwcxgCIAMoCzIaLmJvd2xpbmUubG9jYWwudjEuVW5kb1N0ZXAiRQoLVW5kb1JlcXVlc3QSGgoGdGFyZ2V0GAEgASgJQgq6SAdyBRAEGIACEhoKB2NoYW5nZXMYAiADKARCCbpIBpIBAxCAICJFCgxVbmRvUmVzcG9uc2USCgoCaWQYASABKAkSKQoFc3RlcHMYAiADKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlVuZG9TdGVwKqwBCgpDb25uZWN0aW9uEhoKFkNPTk5FQ1RJT05fVU5TUEVDSUZJRUQQABIYChRDT05ORUNUSU9OX0NPTk5FQ1RFRBABEhkKFUNPTk5FQ1RJT05fQ09OTkVDVElORxACEhYKEkNPTk5FQ1RJT05fT0ZGTElORRADEhkKFUNPTk5FQ1RJT05fU1VQRVJTRURFRBAEEhoKFkNPTk5FQ1RJT05fUVVBUkFOVElORUQQBSrBAQoJVW5kb1N0YXRlEhoKFlVORE9fU1RBVEVfVU5TUEVDSUZJRUQQABIXChNVTkRPX1NUQVRFX1BPU1NJQkxFEAESEwoPVU5ET19TVEFURV9ET05FEAISHAoYVU5ET19TVEFURV9OT1RISU5HX1RPX0RPEAMSHAoYVU5ET19TVEFURV9DSEFOR0VEX1NJTkNFEAQSFwoTVU5ET19TVEFURV9OT1RfS0VQVBAFEhUKEVVORE9fU1RBVEVfRkFJTEVEEAYy5hAKDExvY2FsU2VydmljZRJECgNBc2sSHC5ib3dsaW5lLmxvY2FsLnYxLkFza1JlcXVlc3QaHS5ib3dsaW5lLmxvY2FsLnYxLkFza1Jlc3BvbnNlMAESZQoNUHJldmlld1NoYXJlcxImLmJvd2xpbmUubG9jYWwudjEuUHJldmlld1NoYXJlc1JlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLlByZXZpZXdTaGFyZXNSZXNwb25zZSIDkAIBElIKBkZvbGxvdxIfLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVzcG9uc2UiA5ACATABEksKBkNhbmNlbBIfLmJvd2xpbmUubG9jYWwudjEuQ2FuY2VsUmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuQ2FuY2VsUmVzcG9uc2USWQoJTGlzdFF1ZXVlEiIuYm93bGluZS5sb2NhbC52MS5MaXN0UXVldWVSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5MaXN0UXVldWVSZXNwb25zZSIDkAIBElwKCkxpc3RFZ3Jlc3MSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0RWdyZXNzUmVzcG9uc2UiA5ACARJcCgpMaXN0R3JhbnRzEiMuYm93bGluZS5sb2NhbC52MS5MaXN0R3JhbnRzUmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuTGlzdEdyYW50c1Jlc3BvbnNlIgOQAgESYwoOR3JhbnREb2N1bWVudHMSJy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50RG9jdW1lbnRzUmVxdWVzdBooLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXNwb25zZRJiCgxQcmV2aWV3R3JhbnQSJS5ib3dsaW5lLmxvY2FsLnYxLlByZXZpZXdHcmFudFJlcXVlc3QaJi5ib3dsaW5lLmxvY2FsLnYxLlByZXZpZXdHcmFudFJlc3BvbnNlIgOQAgESXwoLRXhwbGFpbkNhbGwSJC5ib3dsaW5lLmxvY2FsLnYxLkV4cGxhaW5DYWxsUmVxdWVzdBolLmJvd2xpbmUubG9jYWwudjEuRXhwbGFpbkNhbGxSZXNwb25zZSIDkAIBEloKC1Jldm9rZUdyYW50EiQuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlcXVlc3QaJS5ib3dsaW5lLmxvY2FsLnYxLlJldm9rZUdyYW50UmVzcG9uc2USZQoNVmVyaWZ5Sm91cm5hbBImLmJvd2xpbmUubG9jYWwudjEuVmVyaWZ5Sm91cm5hbFJlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLlZlcmlmeUpvdXJuYWxSZXNwb25zZSIDkAIBElwKCkdldFN1bW1hcnkSIy5ib3dsaW5lLmxvY2FsLnYxLkdldFN1bW1hcnlSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5HZXRTdW1tYXJ5UmVzcG9uc2UiA5ACARJWCghHZXRGYWN0cxIhLmJvd2xpbmUubG9jYWwudjEuR2V0RmFjdHNSZXF1ZXN0GiIuYm93bGluZS5sb2NhbC52MS5HZXRGYWN0c1Jlc3BvbnNlIgOQAgESWQoJR2V0U3RhdHVzEiIuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXNwb25zZSIDkAIBElYKCEdldENsb2NrEiEuYm93bGluZS5sb2NhbC52MS5HZXRDbG9ja1JlcXVlc3QaIi5ib3dsaW5lLmxvY2FsLnYxLkdldENsb2NrUmVzcG9uc2UiA5ACARJlCg1MaXN0QXBwcm92YWxzEiYuYm93bGluZS5sb2NhbC52MS5MaXN0QXBwcm92YWxzUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuTGlzdEFwcHJvdmFsc1Jlc3BvbnNlIgOQAgESXwoLR2V0QXBwcm92YWwSJC5ib3dsaW5lLmxvY2FsLnYxLkdldEFwcHJvdmFsUmVxdWVzdBolLmJvd2xpbmUubG9jYWwudjEuR2V0QXBwcm92YWxSZXNwb25zZSIDkAIBEmYKD0Fuc3dlckFwcHJvdmFscxIoLmJvd2xpbmUubG9jYWwudjEuQW5zd2VyQXBwcm92YWxzUmVxdWVzdBopLmJvd2xpbmUubG9jYWwudjEuQW5zd2VyQXBwcm92YWxzUmVzcG9uc2USagoOV2F0Y2hBcHByb3ZhbHMSJy5ib3dsaW5lLmxvY2FsLnYxLldhdGNoQXBwcm92YWxzUmVxdWVzdBooLmJvd2xpbmUubG9jYWwudjEuV2F0Y2hBcHByb3ZhbHNSZXNwb25zZSIDkAIBMAESVwoKUmVzZXRDbG9jaxIjLmJvd2xpbmUubG9jYWwudjEuUmVzZXRDbG9ja1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLlJlc2V0Q2xvY2tSZXNwb25zZRJfCgtQcmV2aWV3VW5kbxIkLmJvd2xpbmUubG9jYWwudjEuUHJldmlld1VuZG9SZXF1ZXN0GiUuYm93bGluZS5sb2NhbC52MS5QcmV2aWV3VW5kb1Jlc3BvbnNlIgOQAgESRQoEVW5kbxIdLmJvd2xpbmUubG9jYWwudjEuVW5kb1JlcXVlc3QaHi5ib3dsaW5lLmxvY2FsLnYxLlVuZG9SZXNwb25zZWIGcHJvdG8z", [file_bowline_approval_v1_approval, file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request of GetClock.
@@ -964,6 +964,13 @@ export type AnswerApprovalsRequest = Message<"bowline.local.v1.AnswerApprovalsRe
    * @generated from field: bowline.approval.v1.ApprovalScope scope = 3;
    */
   scope: ApprovalScope;
+
+  /**
+   * For PATTERN: the lasting grant that is made with a yes to one approval.
+   *
+   * @generated from field: bowline.approval.v1.GrantWish grant = 4;
+   */
+  grant?: GrantWish | undefined;
 };
 
 /**
@@ -1238,6 +1245,20 @@ export type Grant = Message<"bowline.local.v1.Grant"> & {
    * @generated from field: string collection = 8;
    */
   collection: string;
+
+  /**
+   * Set for a lasting grant, which is for calls and lets no content out.
+   *
+   * @generated from field: bowline.approval.v1.CallGrant call = 9;
+   */
+  call?: CallGrant | undefined;
+
+  /**
+   * For a lasting grant: how many calls began under it.
+   *
+   * @generated from field: uint32 calls = 10;
+   */
+  calls: number;
 };
 
 /**
@@ -1246,6 +1267,160 @@ export type Grant = Message<"bowline.local.v1.Grant"> & {
  */
 export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
   messageDesc(file_bowline_local_v1_local, 36);
+
+/**
+ * Request of PreviewGrant.
+ *
+ * @generated from message bowline.local.v1.PreviewGrantRequest
+ */
+export type PreviewGrantRequest = Message<"bowline.local.v1.PreviewGrantRequest"> & {
+  /**
+   * Approval that it would be made with: the whole id.
+   *
+   * @generated from field: string approval = 1;
+   */
+  approval: string;
+
+  /**
+   * What it is to cover.
+   *
+   * @generated from field: bowline.approval.v1.GrantWish grant = 2;
+   */
+  grant?: GrantWish | undefined;
+};
+
+/**
+ * Describes the message bowline.local.v1.PreviewGrantRequest.
+ * Use `create(PreviewGrantRequestSchema)` to create a new message.
+ */
+export const PreviewGrantRequestSchema: GenMessage<PreviewGrantRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 37);
+
+/**
+ * Response of PreviewGrant.
+ *
+ * @generated from message bowline.local.v1.PreviewGrantResponse
+ */
+export type PreviewGrantResponse = Message<"bowline.local.v1.PreviewGrantResponse"> & {
+  /**
+   * The grant as it would be made; it has no id.
+   *
+   * @generated from field: bowline.approval.v1.CallGrant grant = 1;
+   */
+  grant?: CallGrant | undefined;
+
+  /**
+   * Other calls that the owner was asked for, that the journal still holds, and that it would have covered.
+   *
+   * @generated from field: uint32 calls = 2;
+   */
+  calls: number;
+
+  /**
+   * The newest of them, newest first, with places and words but no texts.
+   *
+   * @generated from field: repeated bowline.approval.v1.Approval newest = 3;
+   */
+  newest: Approval[];
+
+  /**
+   * All calls that the owner was asked for and that the journal still holds, without this one.
+   *
+   * @generated from field: uint32 known = 4;
+   */
+  known: number;
+};
+
+/**
+ * Describes the message bowline.local.v1.PreviewGrantResponse.
+ * Use `create(PreviewGrantResponseSchema)` to create a new message.
+ */
+export const PreviewGrantResponseSchema: GenMessage<PreviewGrantResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 38);
+
+/**
+ * Request of ExplainCall.
+ *
+ * @generated from message bowline.local.v1.ExplainCallRequest
+ */
+export type ExplainCallRequest = Message<"bowline.local.v1.ExplainCallRequest"> & {
+  /**
+   * Id of the job, or the key of the call.
+   *
+   * @generated from field: string call = 1;
+   */
+  call: string;
+};
+
+/**
+ * Describes the message bowline.local.v1.ExplainCallRequest.
+ * Use `create(ExplainCallRequestSchema)` to create a new message.
+ */
+export const ExplainCallRequestSchema: GenMessage<ExplainCallRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 39);
+
+/**
+ * Response of ExplainCall.
+ *
+ * @generated from message bowline.local.v1.ExplainCallResponse
+ */
+export type ExplainCallResponse = Message<"bowline.local.v1.ExplainCallResponse"> & {
+  /**
+   * Id of the job, `run/step/index`; empty for one that has begun and whose record is not in the journal any more.
+   *
+   * @generated from field: string job = 1;
+   */
+  job: string;
+
+  /**
+   * The key of the call.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * Full name of the method.
+   *
+   * @generated from field: string method = 3;
+   */
+  method: string;
+
+  /**
+   * Whether it began, so that it may have changed something.
+   *
+   * @generated from field: bool began = 4;
+   */
+  began: boolean;
+
+  /**
+   * Why nobody had to be asked, for people; empty for one that was asked for or never began.
+   *
+   * @generated from field: string unasked = 5;
+   */
+  unasked: string;
+
+  /**
+   * The lasting grant that it ran under, also one that ended.
+   *
+   * @generated from field: bowline.approval.v1.CallGrant grant = 6;
+   */
+  grant?: CallGrant | undefined;
+
+  /**
+   * The approvals of this call, oldest first, without effects.
+   *
+   * @generated from field: repeated bowline.approval.v1.Approval approvals = 7;
+   */
+  approvals: Approval[];
+};
+
+/**
+ * Describes the message bowline.local.v1.ExplainCallResponse.
+ * Use `create(ExplainCallResponseSchema)` to create a new message.
+ */
+export const ExplainCallResponseSchema: GenMessage<ExplainCallResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 40);
 
 /**
  * Request of GrantDocuments.
@@ -1294,7 +1469,7 @@ export type GrantDocumentsRequest = Message<"bowline.local.v1.GrantDocumentsRequ
  * Use `create(GrantDocumentsRequestSchema)` to create a new message.
  */
 export const GrantDocumentsRequestSchema: GenMessage<GrantDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 37);
+  messageDesc(file_bowline_local_v1_local, 41);
 
 /**
  * Response of GrantDocuments.
@@ -1343,7 +1518,7 @@ export type GrantDocumentsResponse = Message<"bowline.local.v1.GrantDocumentsRes
  * Use `create(GrantDocumentsResponseSchema)` to create a new message.
  */
 export const GrantDocumentsResponseSchema: GenMessage<GrantDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 38);
+  messageDesc(file_bowline_local_v1_local, 42);
 
 /**
  * A file or folder that could not be shared or granted.
@@ -1378,7 +1553,7 @@ export type LeftOut = Message<"bowline.local.v1.LeftOut"> & {
  * Use `create(LeftOutSchema)` to create a new message.
  */
 export const LeftOutSchema: GenMessage<LeftOut> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 39);
+  messageDesc(file_bowline_local_v1_local, 43);
 
 /**
  * A folder whose files are meant.
@@ -1406,7 +1581,7 @@ export type GrantedFolder = Message<"bowline.local.v1.GrantedFolder"> & {
  * Use `create(GrantedFolderSchema)` to create a new message.
  */
 export const GrantedFolderSchema: GenMessage<GrantedFolder> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 40);
+  messageDesc(file_bowline_local_v1_local, 44);
 
 /**
  * A file that may leave the box for a collection.
@@ -1448,7 +1623,7 @@ export type GrantedDocument = Message<"bowline.local.v1.GrantedDocument"> & {
  * Use `create(GrantedDocumentSchema)` to create a new message.
  */
 export const GrantedDocumentSchema: GenMessage<GrantedDocument> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 41);
+  messageDesc(file_bowline_local_v1_local, 45);
 
 /**
  * Request of RevokeGrant.
@@ -1469,7 +1644,7 @@ export type RevokeGrantRequest = Message<"bowline.local.v1.RevokeGrantRequest"> 
  * Use `create(RevokeGrantRequestSchema)` to create a new message.
  */
 export const RevokeGrantRequestSchema: GenMessage<RevokeGrantRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 42);
+  messageDesc(file_bowline_local_v1_local, 46);
 
 /**
  * Response of RevokeGrant.
@@ -1484,7 +1659,7 @@ export type RevokeGrantResponse = Message<"bowline.local.v1.RevokeGrantResponse"
  * Use `create(RevokeGrantResponseSchema)` to create a new message.
  */
 export const RevokeGrantResponseSchema: GenMessage<RevokeGrantResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 43);
+  messageDesc(file_bowline_local_v1_local, 47);
 
 /**
  * Request of VerifyJournal.
@@ -1499,7 +1674,7 @@ export type VerifyJournalRequest = Message<"bowline.local.v1.VerifyJournalReques
  * Use `create(VerifyJournalRequestSchema)` to create a new message.
  */
 export const VerifyJournalRequestSchema: GenMessage<VerifyJournalRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 44);
+  messageDesc(file_bowline_local_v1_local, 48);
 
 /**
  * Response of VerifyJournal.
@@ -1562,7 +1737,7 @@ export type VerifyJournalResponse = Message<"bowline.local.v1.VerifyJournalRespo
  * Use `create(VerifyJournalResponseSchema)` to create a new message.
  */
 export const VerifyJournalResponseSchema: GenMessage<VerifyJournalResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 45);
+  messageDesc(file_bowline_local_v1_local, 49);
 
 /**
  * What the archive of the ledger holds: the lines of records that are no longer in the journal.
@@ -1618,7 +1793,7 @@ export type LedgerArchiveCheck = Message<"bowline.local.v1.LedgerArchiveCheck"> 
  * Use `create(LedgerArchiveCheckSchema)` to create a new message.
  */
 export const LedgerArchiveCheckSchema: GenMessage<LedgerArchiveCheck> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 46);
+  messageDesc(file_bowline_local_v1_local, 50);
 
 /**
  * Request of GetSummary.
@@ -1639,7 +1814,7 @@ export type GetSummaryRequest = Message<"bowline.local.v1.GetSummaryRequest"> & 
  * Use `create(GetSummaryRequestSchema)` to create a new message.
  */
 export const GetSummaryRequestSchema: GenMessage<GetSummaryRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 47);
+  messageDesc(file_bowline_local_v1_local, 51);
 
 /**
  * Response of GetSummary.
@@ -1667,7 +1842,7 @@ export type GetSummaryResponse = Message<"bowline.local.v1.GetSummaryResponse"> 
  * Use `create(GetSummaryResponseSchema)` to create a new message.
  */
 export const GetSummaryResponseSchema: GenMessage<GetSummaryResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 48);
+  messageDesc(file_bowline_local_v1_local, 52);
 
 /**
  * Request of GetStatus.
@@ -1682,7 +1857,7 @@ export type GetStatusRequest = Message<"bowline.local.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 49);
+  messageDesc(file_bowline_local_v1_local, 53);
 
 /**
  * Response of GetStatus.
@@ -1829,7 +2004,7 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 50);
+  messageDesc(file_bowline_local_v1_local, 54);
 
 /**
  * Tool calls that were refused for one reason.
@@ -1864,7 +2039,7 @@ export type RefusedCalls = Message<"bowline.local.v1.RefusedCalls"> & {
  * Use `create(RefusedCallsSchema)` to create a new message.
  */
 export const RefusedCallsSchema: GenMessage<RefusedCalls> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 51);
+  messageDesc(file_bowline_local_v1_local, 55);
 
 /**
  * Request of GetFacts.
@@ -1899,7 +2074,7 @@ export type GetFactsRequest = Message<"bowline.local.v1.GetFactsRequest"> & {
  * Use `create(GetFactsRequestSchema)` to create a new message.
  */
 export const GetFactsRequestSchema: GenMessage<GetFactsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 52);
+  messageDesc(file_bowline_local_v1_local, 56);
 
 /**
  * Response of GetFacts.
@@ -1920,7 +2095,7 @@ export type GetFactsResponse = Message<"bowline.local.v1.GetFactsResponse"> & {
  * Use `create(GetFactsResponseSchema)` to create a new message.
  */
 export const GetFactsResponseSchema: GenMessage<GetFactsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 53);
+  messageDesc(file_bowline_local_v1_local, 57);
 
 /**
  * What a mark stands for.
@@ -1948,7 +2123,7 @@ export type KnownFact = Message<"bowline.local.v1.KnownFact"> & {
  * Use `create(KnownFactSchema)` to create a new message.
  */
 export const KnownFactSchema: GenMessage<KnownFact> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 54);
+  messageDesc(file_bowline_local_v1_local, 58);
 
 /**
  * One change, and what becomes of it.
@@ -2004,7 +2179,7 @@ export type UndoStep = Message<"bowline.local.v1.UndoStep"> & {
  * Use `create(UndoStepSchema)` to create a new message.
  */
 export const UndoStepSchema: GenMessage<UndoStep> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 55);
+  messageDesc(file_bowline_local_v1_local, 59);
 
 /**
  * Request of PreviewUndo.
@@ -2025,7 +2200,7 @@ export type PreviewUndoRequest = Message<"bowline.local.v1.PreviewUndoRequest"> 
  * Use `create(PreviewUndoRequestSchema)` to create a new message.
  */
 export const PreviewUndoRequestSchema: GenMessage<PreviewUndoRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 56);
+  messageDesc(file_bowline_local_v1_local, 60);
 
 /**
  * Response of PreviewUndo.
@@ -2053,7 +2228,7 @@ export type PreviewUndoResponse = Message<"bowline.local.v1.PreviewUndoResponse"
  * Use `create(PreviewUndoResponseSchema)` to create a new message.
  */
 export const PreviewUndoResponseSchema: GenMessage<PreviewUndoResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 57);
+  messageDesc(file_bowline_local_v1_local, 61);
 
 /**
  * Request of Undo.
@@ -2081,7 +2256,7 @@ export type UndoRequest = Message<"bowline.local.v1.UndoRequest"> & {
  * Use `create(UndoRequestSchema)` to create a new message.
  */
 export const UndoRequestSchema: GenMessage<UndoRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 58);
+  messageDesc(file_bowline_local_v1_local, 62);
 
 /**
  * Response of Undo.
@@ -2109,7 +2284,7 @@ export type UndoResponse = Message<"bowline.local.v1.UndoResponse"> & {
  * Use `create(UndoResponseSchema)` to create a new message.
  */
 export const UndoResponseSchema: GenMessage<UndoResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 59);
+  messageDesc(file_bowline_local_v1_local, 63);
 
 /**
  * How the session of an edge with its control plane stands.
@@ -2334,7 +2509,27 @@ export const LocalService: GenService<{
     output: typeof GrantDocumentsResponseSchema;
   },
   /**
-   * Ends a grant.
+   * Tells what a lasting grant would have covered of what is in the journal; nothing is made. Errors: NOT_FOUND, GRANT_TOO_WIDE.
+   *
+   * @generated from rpc bowline.local.v1.LocalService.PreviewGrant
+   */
+  previewGrant: {
+    methodKind: "unary";
+    input: typeof PreviewGrantRequestSchema;
+    output: typeof PreviewGrantResponseSchema;
+  },
+  /**
+   * Tells why a call ran without being asked for, or was asked for. NOT_FOUND when the journal does not hold it any more.
+   *
+   * @generated from rpc bowline.local.v1.LocalService.ExplainCall
+   */
+  explainCall: {
+    methodKind: "unary";
+    input: typeof ExplainCallRequestSchema;
+    output: typeof ExplainCallResponseSchema;
+  },
+  /**
+   * Ends a grant at once, also for a call that waits for its turn.
    *
    * @generated from rpc bowline.local.v1.LocalService.RevokeGrant
    */
