@@ -59,7 +59,7 @@ const ROOMS = {
     egress: ['secrets', 'files', 'grants'],
     tools: ['config', 'facts', 'allowlist', 'secrets', 'files', 'grants', 'egress'],
     changes: ['config', 'journal', 'allowlist', 'files', 'tools'],
-    approvals: ['config', 'journal'],
+    approvals: ['config', 'allowlist', 'journal'],
     runner: ['config', 'journal', 'egress', 'tools', 'approvals'],
     owners: ['journal', 'runner'],
     asks: ['journal', 'facts', 'grants', 'egress'],
