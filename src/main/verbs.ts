@@ -47,6 +47,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/approvals.ts')).approvalsVerb),
   },
   {
+    name: 'grants',
+    summary: 'list what you allowed beyond one answer, end it, ask why a call ran',
+    load: cli(async () => (await import('../cli/verbs/grants.ts')).grantsVerb),
+  },
+  {
     name: 'call',
     summary: 'call a capability method on a device or a worker',
     load: cli(async () => (await import('../cli/verbs/call.ts')).callVerb),

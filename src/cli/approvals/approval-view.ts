@@ -77,12 +77,17 @@ export function approvalState(approval: Approval, now: number): string {
   return `${approvalEnd(approval)}${endTime ? `, ${timeText(endTime)}` : ''}`;
 }
 
+const SCOPES: Readonly<Partial<Record<ApprovalScope, string>>> = {
+  [ApprovalScope.RUN]: ' for this run',
+  [ApprovalScope.PATTERN]: ', with a lasting grant',
+};
+
 /** How it ended: `allowed by box for this run`. */
 export function approvalEnd({ state, scope, answeredBy }: Approval): string {
   const by = answeredBy ? ` by ${seenSentence(answeredBy)}` : '';
   switch (state) {
     case ApprovalState.ALLOWED:
-      return `allowed${by}${scope === ApprovalScope.RUN ? ' for this run' : ''}`;
+      return `allowed${by}${SCOPES[scope] ?? ''}`;
     case ApprovalState.DENIED:
       return `denied${by}`;
     case ApprovalState.EXPIRED:
@@ -101,7 +106,7 @@ export const approvalTitle = ({ effect, state, method }: Approval): string =>
   effect || state === ApprovalState.PENDING ? effectTitle(effect) : seenWord(method.slice(method.lastIndexOf('.') + 1));
 
 /** What a person types of its id. */
-export const typedId = ({ id }: Approval): string => (isWhole(id) ? id.slice(-8) : id);
+export const typedId = ({ id }: Pick<Approval, 'id'>): string => (isWhole(id) ? id.slice(-8) : id);
 
 /** How many wait, and where they are; empty for none. */
 export const waitingText = (count: number): string =>

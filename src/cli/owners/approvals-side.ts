@@ -61,6 +61,9 @@ function farService(io: CliIo, far: FarApprovals): Partial<ServiceImpl<typeof Lo
       if (!approval) throw new AppError('NOT_FOUND', { kind: 'approval' });
       return { approval };
     },
+    previewGrant() {
+      throw new AppError('USAGE', { what: 'a lasting grant is made at the box itself; leave --pattern out here' });
+    },
     /** One by one: a box takes each answer by itself. */
     async answerApprovals({ approvals, allow, scope }) {
       const sent: SentAnswer[] = [];

@@ -7,7 +7,7 @@ import {
   ApprovalState,
   ApprovalStateSchema,
 } from '../../../gen/bowline/approval/v1/approval_pb.ts';
-import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { LocalService, type PreviewGrantResponse } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { AnswerKeys, canBeAsked } from '../approvals/answer-keys.ts';
@@ -20,6 +20,7 @@ import {
   typedId,
 } from '../approvals/approval-view.ts';
 import { foundApproval, listApprovals } from '../approvals/find-approval.ts';
+import { type GrantOptions, grantWish, tellPreview } from '../approvals/grant-wish.ts';
 import { seenSentence } from '../approvals/seen-text.ts';
 import { sendAnswers } from '../approvals/send-answers.ts';
 import { watchApprovals } from '../approvals/watch-approvals.ts';
@@ -31,6 +32,7 @@ import { Printer } from '../output.ts';
 import { approvalsSide } from '../owners/approvals-side.ts';
 import { enumText, plain } from '../plain.ts';
 import type { Column } from '../table.ts';
+import { parseCount } from '../units.ts';
 import { listed } from '../watched-list.ts';
 
 interface LsOptions extends GlobalOptions, ListOptions {
@@ -38,7 +40,7 @@ interface LsOptions extends GlobalOptions, ListOptions {
   all?: boolean;
 }
 
-interface AnswerOptions extends GlobalOptions {
+interface AnswerOptions extends GlobalOptions, GrantOptions {
   json?: boolean;
   for?: 'once' | 'run';
   yes?: boolean;
@@ -86,12 +88,15 @@ export function approvalsVerb(io: CliIo): Command {
           .choices(['once', 'run'])
           .default('once'),
       )
+      .option('--pattern <pattern>', 'and a lasting grant: later calls like this one, here, are not asked for (one id)')
+      .option('--until <time>', 'of the grant: 2h, 3d or a date, at most 30 days (default: 24h)')
+      .addOption(new Option('--uses <count>', 'of the grant: most calls (default: 100)').argParser(parseCount(1000)))
       .option('--yes', 'do not ask; what waits now is allowed as it is')
       .option('--digest <digest>', 'do not ask; allow it only if its digest begins like this (one id)')
       .option('--json', 'print one JSON array')
       .addHelpText(
         'after',
-        '\nExamples:\n  $ bowline approvals allow 1b6d0a5c\n  $ bowline approvals allow 1b6d0a5c --for run\n  $ bowline approvals allow 1b6d0a5c --digest 0f3a9c12e4b5',
+        '\nExamples:\n  $ bowline approvals allow 1b6d0a5c\n  $ bowline approvals allow 1b6d0a5c --for run\n  $ bowline approvals allow 1b6d0a5c --digest 0f3a9c12e4b5\n  $ bowline approvals allow 1b6d0a5c --pattern "notes/**/*.md" --until 2h --uses 20\n  $ bowline approvals allow 1b6d0a5c --pattern "lp -n {int} {path}"',
       )
       .action((ids: string[], _o, command: Command) => allow(io, ids, command.optsWithGlobals())),
   );
@@ -159,7 +164,10 @@ function printApproval(io: CliIo, out: Printer, approval: Approval, whole = !out
 
 async function allow(io: CliIo, typed: readonly string[], options: AnswerOptions): Promise<void> {
   const { digest, yes } = options;
-  const scope = options.for === 'run' ? ApprovalScope.RUN : ApprovalScope.ONCE;
+  const wish = grantWish(options, Date.now());
+  const scope = wish ? ApprovalScope.PATTERN : options.for === 'run' ? ApprovalScope.RUN : ApprovalScope.ONCE;
+  if (wish && (typed.length > 1 || options.for === 'run'))
+    throw new AppError('USAGE', { what: '--pattern is for one approval, and not beside --for run' });
   if (digest !== undefined) mustBeDigest(digest, typed);
   const asks = !yes && digest === undefined;
   if (asks && (options.json || !canBeAsked(io)))
@@ -169,11 +177,13 @@ async function allow(io: CliIo, typed: readonly string[], options: AnswerOptions
   await using(await approvalsSide(io, options), async (edge) => {
     const found = await foundApprovals(edge, typed);
     for (const each of found) mustBeAllowable(each, scope, digest);
-    if (asks && !(await agrees(io, found, scope))) {
+    const [one] = found;
+    const preview = wish && one && (await edge.client(LocalService).previewGrant({ approval: one.id, grant: wish }));
+    if (asks && !(await agrees(io, found, scope, preview))) {
       io.exit(EXIT.approval);
       return;
     }
-    told(io, await sendAnswers(edge.client(LocalService), found, true, scope), options);
+    told(io, await sendAnswers(edge.client(LocalService), found, true, scope, wish), options);
   });
 }
 
@@ -213,24 +223,32 @@ function mustBeAllowable(approval: Approval, scope: ApprovalScope, digest: strin
     throw new AppError('USAGE', {
       what: 'this version of Bowline cannot show what would happen, so it cannot be allowed',
     });
-  if (scope === ApprovalScope.RUN && !mayAllowRun(approval))
+  if ((scope === ApprovalScope.RUN || scope === ApprovalScope.PATTERN) && !mayAllowRun(approval))
     throw new AppError('USAGE', {
-      what: 'its run has read text that somebody else wrote, so each of its calls asks; leave --for run out',
+      what: 'its run has read text that somebody else wrote, so each of its calls asks; leave --for run and --pattern out',
     });
   if (digest !== undefined && !Buffer.from(approval.digest).toString('hex').startsWith(digest.toLowerCase()))
     throw new AppError('APPROVAL_CHANGED');
 }
 
 /** Shows them and asks once for all. */
-async function agrees(io: CliIo, all: readonly Approval[], scope: ApprovalScope): Promise<boolean> {
+async function agrees(
+  io: CliIo,
+  all: readonly Approval[],
+  scope: ApprovalScope,
+  preview: PreviewGrantResponse | undefined,
+): Promise<boolean> {
   const err = new Printer(io.stderr, io.env);
   const keys = new AnswerKeys(io);
   const never = new AbortController().signal;
   try {
     for (const each of all) printApproval(io, new Printer(io.stderr, io.env), each);
+    if (preview) tellPreview(io, preview);
     const quiet = await keys.silence(never);
     const what = all.length > 1 ? `all ${all.length}` : 'it';
-    io.stderr.write(`allow ${what}${scope === ApprovalScope.RUN ? ' for the whole run' : ' once'}? [y/N] `);
+    io.stderr.write(
+      `allow ${what}${scope === ApprovalScope.RUN ? ' for the whole run' : preview ? ', and make this grant' : ' once'}? [y/N] `,
+    );
     const pressed = quiet === 'leave' ? quiet : await keys.next(never);
     const isYes = typeof pressed === 'object' && pressed.key === 'y';
     err.line(isYes ? 'yes' : 'no');
