@@ -61,7 +61,7 @@ test('a text whose values stayed on the device is still a sentence', () => {
   expect(thrown.length).toBeGreaterThan(30);
   for (const reason of new Set([...thrown, 'INTERNAL', 'LIMIT_EXCEEDED', 'DISK_FULL', 'JOURNAL_FULL', 'LEDGER_FULL'])) {
     const { message } = fromFailure(create(FailureSchema, { reason }));
-    expect(message.replace(/\{(word|path)\}/g, ''), reason).not.toMatch(/[…{}]/);
+    expect(message.replace(/\{(word|path|int)\}/g, ''), reason).not.toMatch(/[…{}]/);
   }
 });
 

@@ -12,7 +12,7 @@ import { ScriptedHome } from '../support/scripted-home.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 /** Programs and conversations at the keyboard: they have no result to print. */
-const WITHOUT = new Set(['docs rm', 'up', 'chat', 'init', 'completion ids', 'control recover', 'call']);
+const WITHOUT = new Set(['docs rm', 'up', 'chat', 'init', 'completion ids', 'control recover', 'call', 'owners pair']);
 /** Verbs that run until they are stopped, or are no clients: their own tests look at them. */
 const PROGRAMS = new Set(['control', 'worker', 'edge', 'models', 'watch']);
 

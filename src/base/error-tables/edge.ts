@@ -230,7 +230,7 @@ export const EDGE_ERRORS = {
   ),
   COMMAND_NOT_ALLOWED: row(
     'permission_denied',
-    'this command is not allowed on the device; to allow it, list its exact argv under allow.execute in config.yaml. {{word}} takes only plain words (letters, digits and _ . , @ + -, with a letter, a digit or _ first), {{path}} only paths without = that do not begin with - @ + ~ or %, and {{n:int}} only whole numbers',
+    'this command is not allowed on the device; to allow it, list its exact argv under allow.execute in config.yaml. {{word}} takes only plain words (letters, digits and _ . , @ + -, with a letter, a digit or _ first), {{path}} only paths without = that do not begin with - @ + ~ or %, and {{int}} only whole numbers',
   ),
   COMMAND_NOT_ISOLATED: row(
     'failed_precondition',
@@ -271,6 +271,9 @@ export const EDGE_ERRORS = {
   PREVIEW_REFUSED: row(
     'failed_precondition',
     'what the command changed when it was tried cannot be shown and done again: {what}; nothing was changed',
+    {
+      bare: 'what the command changed when it was tried cannot be shown and done again, and nothing was changed; the log of the edge says why',
+    },
   ),
   PREVIEW_UNCLEAR: row(
     'unknown',

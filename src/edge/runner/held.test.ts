@@ -58,6 +58,7 @@ test('a call that needs the owner is held without a place, and done after the ye
     'approvalRequested',
     'approvalAnswered',
     'intent',
+    'changeKept',
     'toolOutcome',
   ]);
   expect(records.find((record) => record.case === 'intent')?.value).toMatchObject({ approval: approval!.id });
