@@ -298,9 +298,13 @@ export const EDGE_ERRORS = {
     exit: EXIT.usage,
     bare: 'no lasting grant was made: it would cover more than what was shown may be widened to',
   }),
-  GRANTS_FULL: row('resource_exhausted', 'there are {limit} lasting grants; revoke one with `bowline grants revoke`', {
-    bare: 'there are as many lasting grants as may be; revoke one with `bowline grants revoke`',
-  }),
+  GRANTS_FULL: row(
+    'resource_exhausted',
+    'there are {limit} lasting grants; revoke one with `bowline grants revoke ID`',
+    {
+      bare: 'there are as many lasting grants as may be; revoke one with `bowline grants revoke ID`',
+    },
+  ),
   SHARE_NO_MATCH: row('invalid_argument', 'nothing that may be shared matches {pattern}: {why}', {
     exit: EXIT.usage,
     bare: 'nothing that may be shared matches one of the patterns',

@@ -132,8 +132,9 @@ function headOf(path: string): { readonly head: string; readonly rest: string } 
 /** The folder that the root really is; undefined where a link lies between it and the place. */
 function realRootOf({ path, realPath }: Place): string | undefined {
   const { rest } = headOf(path);
-  const base = realPath.slice(0, Math.max(0, realPath.length - rest.length - 1));
-  return rest !== '' && sameName(realPath, `${base}/${rest}`) ? base : undefined;
+  const names = realPath.split('/');
+  const below = names.splice(-rest.split('/').length);
+  return rest !== '' && sameName(below.join('/'), rest) ? names.join('/') : undefined;
 }
 
 function placeMustFit(pattern: string, place: Place): void {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
@@ -72,4 +72,67 @@ test('calls that a lasting grant covers run unasked, in other runs and after a r
   expect(await write(again, 'a/b/six.md')).toBe('done');
   expect(again.callGrants.used(grant.id)).toBe(2);
   await again.close();
+});
+
+test('a grant ends with its uses, also between two calls at once, and each use is counted before its effect', async () => {
+  const dir = edgeFolder({ 'docs/a/x': '' });
+  const rig = await start(dir);
+  const grant = await granted(rig, 'docs/a/*.md', { uses: 2 });
+  expect(await write(rig, 'a/one.md')).toBe('done');
+  const both = await Promise.all([write(rig, 'a/two.md'), write(rig, 'a/three.md')]);
+  expect(both.sort()).toEqual(['done', 'held']);
+  expect([rig.callGrants.list(), rig.callGrants.used(grant.id)]).toEqual([[], 2]);
+  const records = [];
+  for await (const { record } of rig.journal.entries()) records.push(record);
+  const last = records.findLastIndex((record) => record.case === 'intent');
+  expect(records[last + 1]).toMatchObject({ case: 'grantEnded', value: { id: grant.id } });
+  await rig.close();
+  const again = await start(dir);
+  expect(await write(again, 'a/four.md')).toBe('held');
+  await again.close();
+});
+
+test('a use that a crash cut off stays used, and its call does not run again', async () => {
+  const dir = edgeFolder({ 'docs/a/x': '' });
+  const rig = await start(dir);
+  const grant = await granted(rig, 'docs/a/*.md', { uses: 1 });
+  // As a process leaves it that is killed between the intent and the effect.
+  await rig.journal.append([
+    { case: 'intent', value: { idempotencyKey: 'k', job: 'k', run: 'run k', bootId: 'b', grants: [grant.id] } },
+  ]);
+  await rig.close();
+  const again = await start(dir);
+  expect(again.callGrants.used(grant.id)).toBe(1);
+  expect(await write(again, 'a/two.md')).toBe('held');
+  await again.close();
+});
+
+test('a revoked grant covers nothing from that moment on, also for a call whose use is taken', async () => {
+  const dir = edgeFolder({ 'docs/a/x': '' });
+  const rig = await start(dir);
+  const grant = await granted(rig, 'docs/a/*.md');
+  // In the same turn: the call is on its way, and the owner revokes.
+  const call = write(rig, 'a/one.md');
+  const use = rig.callGrants.take(grant.id);
+  await rig.callGrants.revoke(grant.id);
+  use?.written();
+  expect(rig.callGrants.holds(grant.id)).toBe(false);
+  expect(await call).toBe('held');
+  expect(text(dir, 'a/one.md')).toBe(undefined);
+  await rig.close();
+  const again = await start(dir);
+  expect([again.callGrants.list(), await write(again, 'a/two.md')]).toEqual([[], 'held']);
+  await again.close();
+});
+
+test('a place that is reached over a link is asked for, however well its letters fit', async () => {
+  const dir = edgeFolder({ 'docs/a/x': '', 'docs/secret/x': '' });
+  const rig = await start(dir);
+  await granted(rig, 'docs/a/**');
+  symlinkSync(join(dir, 'docs/secret'), join(dir, 'docs/a/link'));
+  expect(await write(rig, 'a/link/one.md')).not.toBe('done');
+  expect(text(dir, 'secret/one.md')).toBe(undefined);
+  expect(await write(rig, 'a/../secret/two.md')).not.toBe('done');
+  expect(text(dir, 'secret/two.md')).toBe(undefined);
+  await rig.close();
 });
