@@ -1,5 +1,5 @@
 // The one place that says what the tools may touch: roots to read, exact files to write, exact commands to run.
-import { dirname, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { formOf, sameName } from '../../base/same-name.ts';
 import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config/edge-config.ts';
@@ -101,6 +101,16 @@ export class Allowlist {
     return deniedBelow(folder, (path, isFile) => this.isDenied(path, isFile), entries, signal);
   }
 
+  /**
+   * Whether something below a folder may not go with it to another place: it is denied, or would not be allowed there.
+   * @param to real path that the folder will have @throws COMMAND_VIEW_TOO_LARGE, why `signal` aborted
+   */
+  async keepsBelow(folder: string, to: string, judged: AllowedWrite, entries: number, signal: AbortSignal) {
+    const stays = (path: string, isFile: boolean) =>
+      this.isDenied(path, isFile) || this.isWriteDenied(join(to, relative(folder, path)), judged, isFile);
+    return (await deniedBelow(folder, stays, entries, signal, 'names')).length > 0;
+  }
+
   /** Whether a real path may be seen at all: inside its root and not denied. Used for each entry of a walk. */
   visible(root: Root, path: string, isFile = false): boolean {
     return contains(root.realPath, path) && !this.#denied.below(path, { root }, isFile);
@@ -181,14 +191,14 @@ export class Allowlist {
   }
 
   /** Whether what was opened for a write may not be written: by its real path, with all links followed. */
-  isWriteDenied(realPath: string, judged: AllowedWrite): boolean {
-    return isNeverWritten(realPath) || this.#mayNotWrite(realPath, judged);
+  isWriteDenied(realPath: string, judged: AllowedWrite, isFile = false): boolean {
+    return isNeverWritten(realPath) || this.#mayNotWrite(realPath, judged, isFile);
   }
 
-  #mayNotWrite(path: string, { entry, root }: AllowedWrite): boolean {
+  #mayNotWrite(path: string, { entry, root }: AllowedWrite, isFile = false): boolean {
     if (this.#denied.anywhere(path)) return true;
     const own = contains(root.realPath, path) ? root : { ...root, realPath: entry.realPath };
-    return entry.folder && (isNeverWritten(path) || this.#denied.below(path, { root: own }));
+    return entry.folder && (isNeverWritten(path) || this.#denied.below(path, { root: own }, isFile));
   }
 
   /** The innermost folder with all below it that may be written and holds a path. */

@@ -13,7 +13,8 @@ export interface DeniedPath {
 const MOST = 512;
 
 /**
- * The outermost denied files and folders; links are only names, and lead to what is hidden or not there.
+ * The outermost denied files and folders; links are only names, and lead to what is hidden or not there: they are looked at where the names
+ * count.
  * @param entries most files and folders that are looked at
  * @throws COMMAND_VIEW_TOO_LARGE; why `signal` aborted
  */
@@ -22,6 +23,7 @@ export async function deniedBelow(
   denied: (path: string, isFile: boolean) => boolean,
   entries: number,
   signal: AbortSignal,
+  links: 'names' | 'skipped' = 'skipped',
 ): Promise<DeniedPath[]> {
   const found: DeniedPath[] = [];
   const waiting = [folder];
@@ -31,7 +33,7 @@ export async function deniedBelow(
     for await (const entry of entriesOf(at)) {
       signal.throwIfAborted();
       if (--left < 0) throw new AppError('COMMAND_VIEW_TOO_LARGE');
-      if (entry.isSymbolicLink()) continue;
+      if (links === 'skipped' && entry.isSymbolicLink()) continue;
       const path = join(at, entry.name);
       if (!denied(path, !entry.isDirectory())) {
         if (entry.isDirectory()) waiting.push(path);

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { isNeverWritten } from './never-written.ts';
 
 test.each([
@@ -28,6 +28,26 @@ test.each([
   '/home/anna/.vimrc',
   '/home/anna/.bowline/config.yaml',
   '/srv/crontab',
+  '/srv/notes/repo.git/hooks/post-receive',
+  '/srv/notes/Repo.GIT/config',
+  '/home/anna/.config/bash_completion',
+  '/home/anna/.config/containers/systemd/x.container',
+  '/home/anna/.config/lxsession/LXDE/autostart',
+  '/etc2/lxsession/LXDE/autostart',
+  '/home/anna/.config/labwc/autostart',
+  '/home/anna/.config/sxhkd/sxhkdrc',
+  '/home/anna/.config/bspwm/bspwmrc',
+  '/home/anna/.config/hypr/hyprland.conf',
+  '/home/anna/.config/pipewire/pipewire.conf',
+  '/home/anna/.xmonad/xmonad.hs',
+  '/home/anna/.local/share/bash-completion/completions/ls',
+  '/home/anna/bin/ls',
+  '/home/anna/bin',
+  '/home/anna/.pam_environment',
+  '/home/anna/.ssh/rc',
+  '/srv/gpg-agent.conf',
+  '/run/udev/rules.d/99-x.rules',
+  '/var/run/udev/rules.d/99-x.rules',
   '/home/anna/．bashrc',
 ])('%s is never written', (path) => {
   expect(isNeverWritten(path)).toBe(true);
@@ -43,7 +63,25 @@ test.each([
   '/home/anna/config.yaml',
   '/usrlocal/x',
   '/srv/notes/.github/x.md',
+  '/home/anna/notes/bin/x.md',
+  '/home/anna/notes/bash_completion.md',
+  '/srv/notes/repo.git/description',
+  '/srv/hooks/x.md',
+  '/run/media/anna/x.md',
   '/tmp/x',
 ])('%s may be written where the configuration says so', (path) => {
   expect(isNeverWritten(path)).toBe(false);
+});
+
+test('what runs by its name alone: a folder of PATH, and programs of the home, but not what lies deeper', () => {
+  vi.stubEnv('HOME', '/data/安娜');
+  vi.stubEnv('PATH', '/usr/bin:/data/tools/:relative');
+  try {
+    for (const path of ['/data/tools/ls', '/data/tools', '/data/安娜/bin/ls'])
+      expect(isNeverWritten(path), path).toBe(true);
+    for (const path of ['/data/tools/docs/x.md', '/data/bin/x', '/x/relative/y'])
+      expect(isNeverWritten(path), path).toBe(false);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });

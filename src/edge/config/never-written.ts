@@ -1,12 +1,21 @@
 // What no configuration lets be written: what a machine or a program runs by itself, or takes its orders from. Where a written file would
-// become a program, `allow.write` ends. Judged by path alone, on what was asked for and on what was opened.
+// become a program, `allow.write` ends. Judged by path alone, on what was asked for, on what was opened, and on where what is in a moved folder
+// would be.
+import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { namePattern } from '../../base/glob.ts';
+import { userHome } from '../../base/home.ts';
 import { normalForm } from '../../base/normal-form.ts';
 
 /** Folders of the system, whatever is in them. */
 const SYSTEM = [
-  '/etc /boot /dev /proc /sys /run/systemd /bin /sbin /lib /lib32 /lib64 /usr /opt/bin /root/bin /nix /snap',
-  '/var/spool/cron /var/spool/at /var/spool/anacron /var/lib/systemd /var/run/systemd /private/etc /private/var/at /System /Library',
+  '/etc /boot /dev /proc /sys /bin /sbin /lib /lib32 /lib64 /usr /opt/bin /root/bin /nix /snap',
+  '/var/spool/cron /var/spool/at /var/spool/anacron /var/lib/systemd /private/etc /private/var/at /System /Library',
+  '/var/lib/dpkg /var/lib/polkit-1 /var/lib/snapd /var/lib/flatpak',
+  ...['/run', '/var/run'].flatMap((run) =>
+    words(
+      'systemd udev dbus-1 polkit-1 tmpfiles.d sysusers.d sysctl.d modprobe.d modules-load.d binfmt.d environment.d containers NetworkManager',
+    ).map((folder) => `${run}/${folder}`),
+  ),
 ].flatMap(words);
 
 /** Files and folders by name, wherever they stand. */
@@ -15,12 +24,15 @@ const NAMES: ReadonlySet<string> = new Set(
     // Shells and sessions, when they start and end.
     '.profile .login .logout .bashrc .bash_profile .bash_login .bash_logout .bash_aliases .bash_completion .bashrc.d .profile.d .zshrc .zprofile',
     '.zshenv .zlogin .zlogout .kshrc .mkshrc .cshrc .tcshrc .shrc .inputrc .xinitrc .xprofile .xsession .xsessionrc .xserverrc .xbindkeysrc',
-    '.pam_environment .environment .shinit .oh-my-zsh .hushlogin',
+    '.pam_environment .environment .shinit .oh-my-zsh .oh-my-bash .bash_it .zsh .hushlogin .lessfilter .starship.toml .envrc',
+    '.xmonad .sxhkdrc .i3 .sway .fluxbox .blackbox .openbox .icewm .fvwm .fvwm2rc .jwmrc .twmrc .mwmrc .dmrc .ratpoisonrc .stumpwmrc .xsettingsd',
+    '.gnupg gpg-agent.conf gpg.conf dirmngr.conf scdaemon.conf .nix-profile .nix-defexpr .guix-profile',
     // Programs that run what their settings say.
     '.gitconfig .git .gitmodules .hg .hgrc .svn .bzr .husky .githooks .git-hooks .lefthook .pre-commit-config.yaml .vscode .idea .devcontainer',
     '.vimrc .gvimrc .vim .exrc .nvimrc .emacs .emacs.d .spacemacs .nanorc .tmux.conf .screenrc .gdbinit .lldbinit .irbrc .pryrc .pythonrc.py',
     '.pythonstartup .rprofile .octaverc .psqlrc .sqliterc .mailcap .forward .procmailrc .curlrc .wgetrc .yarnrc .yarnrc.yml .bunfig.toml .cargo',
-    '.direnvrc .mise.toml .tool-versions .claude .cursor .aider.conf.yml .continue',
+    '.ipython .julia .ghci .guile .sbclrc .iex.exs .erlang .pdbrc .perldb .byobu sitecustomize.py usercustomize.py native-messaging-hosts',
+    'nativemessaginghosts .direnvrc .mise.toml .tool-versions .claude .cursor .aider.conf.yml .continue',
     // What runs at a time.
     'crontab cron.d cron.hourly cron.daily cron.weekly cron.monthly cron.allow cron.deny anacrontab',
     // ssh, whatever is in it.
@@ -36,6 +48,16 @@ const PLACES = [
   'config/plasma-workspace config/autostart-scripts config/openbox config/i3 config/sway config/hypr config/awesome config/tmux config/direnv',
   'config/xprofile config/user-tmpfiles.d config/powershell config/alacritty config/kitty config/wezterm local/bin local/share/systemd',
   'local/share/applications local/share/dbus-1 local/share/flatpak local/share/nautilus local/lib kde/autostart gnome/autostart',
+  'config/bash_completion config/bash_completion.d config/bash-completion config/containers config/lxsession config/lxqt config/labwc',
+  'config/sxhkd config/bspwm config/xmonad config/herbstluftwm config/qtile config/river config/niri config/wayfire config/wayfire.ini',
+  'config/leftwm config/spectrwm config/fluxbox config/icewm config/jwm config/fvwm config/enlightenment config/xfce4 config/waybar config/eww',
+  'config/polybar config/swayidle config/dunst config/mako config/uwsm config/user-dirs.dirs config/mimeapps.list config/khotkeysrc',
+  'config/kglobalshortcutsrc config/upstart config/pulse config/pipewire config/wireplumber config/starship.toml config/mise config/elvish',
+  'config/xonsh config/ion config/helix config/zellij config/ghostty config/foot config/code config/vscodium config/lf config/ranger',
+  'lxsession/*/autostart labwc/autostart openbox/autostart local/sbin local/libexec local/share/bash-completion local/share/zsh',
+  'local/share/fish local/share/nvim local/share/kwin local/share/plasma local/share/gnome-shell local/share/cinnamon local/share/kio',
+  'local/share/nemo local/share/kservices5 local/share/containers local/state/nix',
+  '*.git/hooks *.git/config *.git/config.worktree *.git/commondir *.git/info *.git/modules *.git/worktrees',
   'systemd/system systemd/user library/launchagents library/launchdaemons library/startupitems git/hooks',
 ]
   .flatMap(words)
@@ -43,17 +65,44 @@ const PLACES = [
 
 /** @param path absolute, normalised */
 export function isNeverWritten(path: string): boolean {
-  const parts = normalForm(path, 'NFKC')
-    .toLowerCase()
-    .split('/')
-    .filter((part) => part !== '');
+  const parts = partsOf(path);
   const lower = `/${parts.join('/')}/`;
   if (SYSTEM.some((folder) => lower.startsWith(`${folder.toLowerCase()}/`))) return true;
-  if (parts.some((part) => NAMES.has(part))) return true;
+  if (parts.some((part) => NAMES.has(part)) || isProgramPlace(`/${parts.join('/')}`)) return true;
   const bare = parts.map((part) => part.replace(/^\.+/, ''));
   return bare.some((_, at) =>
     PLACES.some((place) => at + place.length <= bare.length && place.every((matches, i) => matches(bare[at + i]!))),
   );
+}
+
+const partsOf = (path: string): string[] =>
+  normalForm(path, 'NFKC')
+    .toLowerCase()
+    .split('/')
+    .filter((part) => part !== '');
+
+/** Where a user's programs are by custom. */
+const BIN = ['home/*/bin', 'users/*/bin'].map((place) => place.split('/').map(namePattern));
+
+/** Whether a path is a folder whose programs run by their name alone, or right in one. */
+function isProgramPlace(path: string): boolean {
+  return [path, dirname(path)].some((folder) => {
+    const parts = folder.split('/').slice(1);
+    const isBin = BIN.some((place) => place.length === parts.length && place.every((matches, i) => matches(parts[i]!)));
+    return isBin || programFolders().has(folder);
+  });
+}
+
+let known = { of: '', folders: new Set<string>() };
+
+/** Those of this process's own PATH, and of its user. */
+function programFolders(): ReadonlySet<string> {
+  const { PATH = '', HOME = '' } = process.env;
+  const of = `${HOME}\n${PATH}`;
+  if (known.of === of) return known.folders;
+  const folders = [...PATH.split(delimiter), join(userHome(process.env), 'bin')].filter(isAbsolute);
+  known = { of, folders: new Set(folders.map((folder) => `/${partsOf(resolve(folder)).join('/')}`)) };
+  return known.folders;
 }
 
 function words(text: string): string[] {

@@ -2,9 +2,11 @@
 import {
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -24,9 +26,9 @@ import { fsTools } from './fs-tools.ts';
 const { edit, move, makeFolder, write } = FsService.method;
 const remove = FsService.method.delete;
 
-async function folder(files: Readonly<Record<string, string | Uint8Array>> = {}, confirm = 'never') {
+async function folder(files: Readonly<Record<string, string | Uint8Array>> = {}, confirm = 'never', more = '') {
   const dir = edgeFolder(files);
-  const rig = await edgeRig(dir, { config: `allow:\n  write: [{path: DIR/docs, confirm: ${confirm}}]\n` });
+  const rig = await edgeRig(dir, { config: `allow:\n  write: [{path: DIR/docs, confirm: ${confirm}}]\n${more}` });
   const tools = fsTools(rig.parts);
   const prepared = <D extends DescMethod>(method: D, request: MessageInitShape<D['input']>, run = 'run') =>
     preparedChange(tools.find((tool) => tool.method === method)!, create(method.input, request), run);
@@ -195,5 +197,73 @@ test('MakeFolder: one folder, with its permissions whatever the mask says; its p
   } finally {
     process.umask(mask);
   }
+  await rig.close();
+});
+
+test('Move: what is in a folder is judged where it will be, links and hard links too', async () => {
+  const files = {
+    'docs/one/autostart/x.desktop': 'x',
+    'docs/two/deep/fish/config.fish': 'x',
+    'docs/plain/notes/a.md': 'x',
+  };
+  const { rig, prepared, at } = await folder(files, 'never', '  hidden: [.config, .local]\n');
+  for (const name of ['hard', 'soft', 'other', 'hard/share', 'git', 'git/hooks']) mkdirSync(at(`docs/${name}`));
+  linkSync(at('docs/plain/notes/a.md'), at('docs/hard/share/bash-completion'));
+  symlinkSync(at('docs/other'), at('docs/soft/systemd'));
+  const moved = (path: string, toPath: string) => prepared(move, { path, toPath }).work();
+  for (const [path, to] of [
+    ['docs/one', 'docs/.config'],
+    ['docs/two/deep', 'docs/.config'],
+    ['docs/hard', 'docs/.local'],
+    ['docs/soft', 'docs/.config'],
+    ['docs/git', 'docs/repo.git'],
+  ] as const) {
+    expect(await prepared(move, { path, toPath: to }).show().then(String, reasonOf), path).toBe('PATH_NOT_ALLOWED');
+    expect(await moved(path, to), path).toBe('PATH_NOT_ALLOWED');
+    expect([existsSync(at(path)), existsSync(at(to))]).toEqual([true, false]);
+  }
+  expect(await moved('docs/plain', 'docs/.config')).toBe('done');
+  expect(await moved('docs/one', 'docs/three')).toBe('done');
+  await rig.close();
+});
+
+test('a repository of git, whatever its name: nothing in it changes, and none is made', async () => {
+  const names = ['HEAD', 'config', 'hooks/update', 'objects/x', 'refs/x'].map((name) => `docs/bare/${name}`);
+  const files = Object.fromEntries(
+    [...names, 'docs/half/HEAD', 'docs/half/objects/x', 'docs/tree/HEAD'].map((name) => [name, 'x']),
+  );
+  const { rig, prepared, text, at } = await folder({ ...files, 'docs/plain/hooks/x.md': 'x' });
+  const replace = (path: string) => prepared(write, { path, text: 'y', mode: WriteMode.REPLACE }).work();
+  for (const path of [
+    'docs/bare/hooks/update',
+    'docs/bare/hooks/neu',
+    'docs/bare/config',
+    'docs/half/refs',
+    'docs/tree/commondir',
+  ])
+    expect(await replace(path), path).toBe('PATH_NOT_ALLOWED');
+  expect(await prepared(makeFolder, { path: 'docs/half/refs' }).work()).toBe('PATH_NOT_ALLOWED');
+  expect(await prepared(move, { path: 'docs/plain/hooks', toPath: 'docs/half/refs' }).work()).toBe('PATH_NOT_ALLOWED');
+  expect(await prepared(move, { path: 'docs/plain/hooks', toPath: 'docs/bare/new' }).work()).toBe('PATH_NOT_ALLOWED');
+  expect(await prepared(remove, { path: 'docs/bare/hooks/update' }).work()).toBe('PATH_NOT_ALLOWED');
+  expect([text('docs/bare/hooks/update'), existsSync(at('docs/half/refs'))]).toEqual(['x', false]);
+  for (const path of ['docs/plain/hooks/x.md', 'docs/plain/config', 'docs/half/config', 'docs/refs'])
+    expect(await replace(path), path).toBe('done');
+  await rig.close();
+});
+
+test('a folder that took the place of the one that was shown: nothing comes into being in it', async () => {
+  const { rig, prepared, at } = await folder({ 'docs/sub/a.md': 'a', 'docs/b.md': 'b' });
+  const changes = [
+    prepared(write, { path: 'docs/sub/新.md', text: 'x', mode: WriteMode.CREATE }),
+    prepared(makeFolder, { path: 'docs/sub/neu' }),
+    prepared(move, { path: 'docs/b.md', toPath: 'docs/sub/b.md' }),
+  ];
+  const shown = [];
+  for (const change of changes) shown.push(await change.show());
+  renameSync(at('docs/sub'), at('docs/old'));
+  mkdirSync(at('docs/sub'));
+  for (const [n, change] of changes.entries()) expect(await change.work(shown[n])).toBe('APPROVAL_CHANGED');
+  expect(readdirSync(at('docs/sub'))).toEqual([]);
   await rig.close();
 });

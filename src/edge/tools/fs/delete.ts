@@ -19,7 +19,7 @@ import { stateOf } from './change/file-effect.ts';
 import { contentOf, requireSame } from './change/new-file.ts';
 import { OldText } from './change/old-text.ts';
 import { changeOf, type OpenChange } from './change/open-change.ts';
-import { openTarget } from './change/target.ts';
+import { folderOf, openTarget } from './change/target.ts';
 
 export function deleteTool(parts: ToolParts): EdgeTool {
   return {
@@ -48,6 +48,7 @@ async function openDelete({ allow }: ToolParts, judged: AllowedWrite, signal: Ab
         path: named.name,
         realPath,
         before: stateOf(before.stat, sha256),
+        ...folderOf(target),
       }),
       ...(isFolder ? {} : { diff: () => old.replacedBy(new Uint8Array()), content: contentOf(before, signal) }),
       act: async (ready) => {

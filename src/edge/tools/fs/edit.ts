@@ -18,7 +18,7 @@ import { contentOf, modeAfter, putFile } from './change/new-file.ts';
 import { changeOf, type OpenChange } from './change/open-change.ts';
 import type { OwnTexts } from './change/own-texts.ts';
 import { matchesOf, replacedText } from './change/replace-text.ts';
-import { type ChangeTarget, openTarget } from './change/target.ts';
+import { type ChangeTarget, folderOf, openTarget } from './change/target.ts';
 import { isDiffable, textDiff } from './change/text-diff.ts';
 import { fileInfo } from './file-info.ts';
 
@@ -57,6 +57,7 @@ async function openEdit(
         realPath,
         before: stateOf(before.stat, sha256),
         after: { sha256: after, bytes: BigInt(edited.text.length), mode },
+        ...folderOf(target),
       }),
       diff: () => textDiff(text, edited.text),
       content: contentOf(before, call.signal),

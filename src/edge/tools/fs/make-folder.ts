@@ -14,7 +14,7 @@ import type { AllowedWrite } from '../../allowlist/allowlist.ts';
 import type { EdgeTool, ToolParts } from '../tool.ts';
 import { unsynced } from './change/change-failure.ts';
 import { changeOf, type OpenChange } from './change/open-change.ts';
-import { openTarget } from './change/target.ts';
+import { folderOf, openTarget } from './change/target.ts';
 import { fileInfo } from './file-info.ts';
 
 export function makeFolderTool(parts: ToolParts): EdgeTool {
@@ -44,6 +44,7 @@ async function openMakeFolder({ allow }: ToolParts, judged: AllowedWrite): Promi
       path: named.name,
       realPath,
       after: { mode: MODE, folder: true },
+      ...folderOf(target),
     }),
     act: async (ready) => {
       await ready();

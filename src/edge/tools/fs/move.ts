@@ -10,7 +10,7 @@ import type { EdgeTool, ToolParts } from '../tool.ts';
 import { stateOf } from './change/file-effect.ts';
 import { moveTo } from './change/move-to.ts';
 import { changeOf, type OpenChange } from './change/open-change.ts';
-import { type ChangeTarget, openTarget } from './change/target.ts';
+import { type ChangeTarget, folderOf, openTarget } from './change/target.ts';
 import { fileInfo } from './file-info.ts';
 
 export function moveTool(parts: ToolParts): EdgeTool {
@@ -41,11 +41,18 @@ async function openMove(
     const { before, folder, named, realPath } = from;
     if (!before) throw new AppError('FILE_NOT_FOUND');
     const isFolder = before.stat.isDirectory();
-    if (isFolder) await judgeFolder(parts, realPath, judgedTo, signal);
+    // An entry that names a file takes no folder.
+    if (isFolder && !judgedTo.entry.folder) throw refused();
     to = await openTarget(parts.allow, judgedTo, true);
     if (to.before) throw new AppError('PLACE_TAKEN');
     if (to.folder.stat.dev !== before.stat.dev) throw new AppError('MOVE_ACROSS');
     const target = to;
+    // What is below would get names that nobody judged.
+    if (
+      isFolder &&
+      (await parts.allow.keepsBelow(realPath, target.realPath, judgedTo, parts.limits.walk_entries, signal))
+    )
+      throw refused();
     const bounds = { maxBytes: Number(before.stat.size), signal };
     const state = stateOf(before.stat, isFolder ? undefined : await readPieces({ ...folder, ...before }, bounds));
     return {
@@ -57,6 +64,9 @@ async function openMove(
         toRealPath: target.realPath,
         before: state,
         after: state,
+        ...folderOf(from),
+        toFolderDevice: target.folder.stat.dev,
+        toFolderInode: target.folder.stat.ino,
       }),
       act: async (ready) => {
         await ready();
@@ -70,11 +80,4 @@ async function openMove(
     await close();
     throw error;
   }
-}
-
-/** A folder with something in it that is denied stays: it would get a name that nobody judged. An entry that names a file takes none. */
-async function judgeFolder({ allow, limits }: ToolParts, realPath: string, to: AllowedWrite, signal: AbortSignal) {
-  if (!to.entry.folder) throw refused();
-  const denied = await allow.deniedBelow(realPath, limits.walk_entries, signal);
-  if (denied.length > 0) throw refused();
 }

@@ -17,7 +17,7 @@ import { contentOf, copyAll, modeAfter, putFile } from './change/new-file.ts';
 import { OldText } from './change/old-text.ts';
 import { changeOf, type OpenChange } from './change/open-change.ts';
 import type { OwnTexts } from './change/own-texts.ts';
-import { type ChangeTarget, openTarget } from './change/target.ts';
+import { type ChangeTarget, folderOf, openTarget } from './change/target.ts';
 import { fileInfo } from './file-info.ts';
 
 export function writeTool(parts: ToolParts, own: OwnTexts): EdgeTool {
@@ -111,6 +111,7 @@ async function effectOf(
       bytes: BigInt(text.length) + (appends ? before.stat.size : 0n),
       mode: modeAfter(before?.stat),
     },
+    ...folderOf({ folder }),
   });
 }
 

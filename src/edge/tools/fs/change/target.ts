@@ -10,6 +10,7 @@ import { lookByName } from '../../../allowlist/look-by-name.ts';
 import { placeOf } from '../../../allowlist/open-beneath.ts';
 import type { OpenFile } from '../../../allowlist/open-file.ts';
 import { changeFailure } from './change-failure.ts';
+import { isOfRepository } from './repository.ts';
 
 /** Open until `close`. */
 export interface ChangeTarget {
@@ -39,7 +40,7 @@ export async function openTarget(allow: Allowlist, judged: AllowedWrite, folders
     const { name, stat } = await named(allow, placeOf(folder), basename(judged.path));
     const path = `${placeOf(folder)}/${name}`;
     const realPath = join(folder.realPath, name);
-    if (allow.isWriteDenied(realPath, judged)) throw refused();
+    if (allow.isWriteDenied(realPath, judged) || (await isOfRepository(folder, name))) throw refused();
     const fits = !stat || stat.isFile() || (folders && stat.isDirectory());
     if (!fits) throw stat.isSymbolicLink() ? refused() : new AppError('NOT_A_FILE');
     handle = stat && (await openSame(path, stat));
@@ -57,6 +58,12 @@ export async function openTarget(allow: Allowlist, judged: AllowedWrite, folders
     throw changeFailure(error);
   }
 }
+
+/** The folder that a change happens in, as its effect says it: the owner allows a change there, and in no other of the same name. */
+export const folderOf = ({ folder: { stat } }: Pick<ChangeTarget, 'folder'>) => ({
+  folderDevice: stat.dev,
+  folderInode: stat.ino,
+});
 
 /** What has this name in a folder, in whatever form: then that is meant, and no second one is made beside it. */
 async function named(
