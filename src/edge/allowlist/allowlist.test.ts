@@ -311,6 +311,22 @@ test('what may be written is never what is run', () => {
   expect(list.mayRun('/usr/bin/make')).toBe(true);
 });
 
+test('a link among the words, or above what is not there yet, must not lead to what may be written', async () => {
+  const words = ['DIR/outside/link.sh', '-fDIR/outside/link.sh', 'sh DIR/outside/way/new.sh', 'DIR/outside/real.md'];
+  const { dir, list } = setup(
+    `allow:\n  write: [{path: DIR/docs, confirm: never}]\n  execute:\n${words.map((word) => `    - {argv: [x, "${word}"], confirm: never}\n`).join('')}    - {argv: [y], env: {A: DIR/outside/link.sh}, confirm: never}\n`,
+  );
+  symlinkSync(join(dir, 'docs/notes.md'), join(dir, 'outside/link.sh'));
+  symlinkSync(join(dir, 'docs'), join(dir, 'outside/way'));
+  const open = async (argv: string[]) => {
+    const opened = await list.openCommand(list.judgeCommand(argv, '', false));
+    await opened.close();
+  };
+  const told = await Promise.all(words.map((word) => later(open(['x', word.replaceAll('DIR', dir)]))));
+  expect(told.map((text) => text.split(' ')[0])).toEqual([...Array(3).fill('COMMAND_NOT_ALLOWED'), 'no']);
+  expect(await later(open(['y']))).toMatch(/^COMMAND_NOT_ALLOWED/);
+});
+
 test('roots with one name get different names; a missing root is an error', () => {
   const { list } = setup('', ['docs', 'a']);
   expect(list.roots.map((root) => root.name)).toEqual(['docs', 'a']);

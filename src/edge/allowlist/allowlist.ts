@@ -4,10 +4,11 @@ import { AppError } from '../../base/errors.ts';
 import { formOf, sameName } from '../../base/same-name.ts';
 import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config/edge-config.ts';
 import { isNeverWritten } from '../config/never-written.ts';
-import { conflictOf } from '../config/write-or-run.ts';
+import { conflictOf, pathsOf, writableFor } from '../config/write-or-run.ts';
 import { matchArgv } from './argv-template.ts';
 import { denials, type PathDenials } from './denied.ts';
 import { type DeniedPath, deniedBelow } from './denied-below.ts';
+import { followed } from './followed.ts';
 import { HomeInodes } from './home-inodes.ts';
 import { inRoot, type JudgedPath, judgePath, refused } from './judge-path.ts';
 import { type Denials, type Opened, openBeneath } from './open-beneath.ts';
@@ -76,7 +77,8 @@ export class Allowlist {
       if (withInput && entry.stdin !== true) break;
       const asked = cwd === '' ? undefined : this.#ownForm(this.judgeRead(cwd), entry);
       const folder = this.#folderFor(entry, asked);
-      if (this.#conflicts(matched.argv, folder)) break;
+      const started = { argv: matched.argv, cwd: folder, env: entry.env };
+      if (conflictOf(started, this.#writableFor(entry)) !== undefined) break;
       return { ...matched, entry, cwd: folder, asked };
     }
     throw new AppError('COMMAND_NOT_ALLOWED');
@@ -84,16 +86,24 @@ export class Allowlist {
 
   /**
    * Opens the paths among a command's words and its folder, all links followed: they must not lead out.
-   * @throws COMMAND_NOT_ALLOWED when one leads to what may be written; else see openFile
+   * @throws COMMAND_NOT_ALLOWED when one, or what another word could mean, leads to what may be written; else see openFile
    */
   async openCommand(command: AllowedCommand): Promise<OpenCommand> {
     const opened = await openCommand(command, {
       openFile: (judged) => this.openFile(judged),
       openFolder: (judged) => this.openFolder(judged),
     });
-    if (!this.#conflicts(opened.argv, opened.cwd.realPath)) return opened;
-    await opened.close();
-    throw new AppError('COMMAND_NOT_ALLOWED');
+    try {
+      const { argv, cwd } = opened;
+      const started = { argv, cwd: cwd.realPath, env: command.entry.env };
+      const writable = this.#writableFor(command.entry);
+      const paths = writable.length > 0 ? await followed(pathsOf(started)) : [];
+      if (conflictOf(started, writable, paths) !== undefined) throw new AppError('COMMAND_NOT_ALLOWED');
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
   }
 
   /** What is denied below a folder. @throws COMMAND_VIEW_TOO_LARGE, why `signal` aborted */
@@ -220,8 +230,8 @@ export class Allowlist {
       .sort((a, b) => b.realPath.length - a.realPath.length)[0];
   }
 
-  #conflicts(argv: readonly string[], cwd: string): boolean {
-    return conflictOf({ argv, cwd }, this.#write) !== undefined;
+  #writableFor(entry: ExecuteEntry) {
+    return writableFor(entry, this.#write, this.#execute);
   }
 
   /** The folder of the entry where the caller means it, in the form that the entry has. */
@@ -235,9 +245,10 @@ export class Allowlist {
       if (entry.cwd !== undefined && entry.cwd !== asked.path) throw new AppError('COMMAND_NOT_ALLOWED');
       return asked.path;
     }
+    const writable = this.#writableFor(entry);
     const free = this.readable.find(
       ({ realPath }) =>
-        !this.#write.some((w) => contains(realPath, w.realPath) || (w.folder && contains(w.realPath, realPath))),
+        !writable.some((w) => contains(realPath, w.realPath) || (w.folder && contains(w.realPath, realPath))),
     );
     return entry.cwd ?? free?.realPath ?? '/';
   }

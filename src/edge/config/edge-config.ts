@@ -15,7 +15,7 @@ import { EDGE_TABLE, type EdgeLimits, LIMITS } from './edge-settings.ts';
 import { isNeverWritten } from './never-written.ts';
 import { type NoticeEntry, noticeEntry } from './notice-entry.ts';
 import { placeholderOf } from './placeholder.ts';
-import { conflictOf, problemOfWrites } from './write-or-run.ts';
+import { conflictAmong, problemOfWrites } from './write-or-run.ts';
 
 /** A word of a program or of its environment: the system ends it at the first NUL. */
 const word = v.pipe(
@@ -241,8 +241,6 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     const at: ConfigPath = ['allow', 'execute', i];
     const cwd = entry.cwd === undefined ? undefined : placeOf(config, entry.cwd, [...at, 'cwd']).realPath;
     const argv = entry.argv.map((each, n) => ownWord(config, each, [...at, 'argv', n], n === 0));
-    const problem = conflictOf({ argv, cwd }, write);
-    if (problem) config.fail(at, problem);
     const read = entry.read.map((path, j) => placeOf(config, path, [...at, 'read', j]).realPath);
     const writes = entry.writes.map((path, j) => writableFolder(config, path, [...at, 'writes', j]));
     const wrong = problemOfWrites({ ...entry, argv, writes });
@@ -250,8 +248,8 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     return { ...entry, argv, cwd, read, writes };
   });
   const { notify } = config.value;
-  const unsafe = notify && conflictOf({ argv: notify.command, cwd: undefined }, write);
-  if (unsafe) config.fail(['notify', 'command'], unsafe);
+  const conflict = conflictAmong({ write, execute, notify });
+  if (conflict) config.fail(conflict.at, conflict.problem);
   const roots = nameRoots([
     ...readable.map((place) => ({ ...place, readable: true })),
     ...write

@@ -1,6 +1,8 @@
 // What may be written is never what is run: the rule that keeps a written file from becoming a program. Pure.
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute } from 'node:path';
+import { AppError } from '../../base/errors.ts';
 import { formOf, sameName } from '../../base/same-name.ts';
+import { pathsInWords, type WordPath } from './word-paths.ts';
 
 /** A file that may be written, or a folder with all below it; a real path. */
 interface Writable {
@@ -8,22 +10,37 @@ interface Writable {
   readonly folder: boolean;
 }
 
+/** What starts, and with what. */
+interface Started {
+  readonly argv: readonly string[];
+  /** Real path of its folder, if known. */
+  readonly cwd: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** An entry with the folders that it lets its command change. */
+type Entry = Started & { readonly writes: readonly string[] };
+
+/** All that the words and the environment of a command could mean. @throws LIMIT_EXCEEDED */
+export const pathsOf = ({ argv, cwd, env }: Started): WordPath[] => pathsInWords([...argv, ...Object.values(env)], cwd);
+
 /**
- * Why a command conflicts with what may be written, or undefined. A command must not have a writable file as its program or among its
- * words, nor start in a folder that holds one, at any depth.
- * @param command.cwd real path of its folder, if known
+ * Why a command conflicts with what may be written, or undefined. A command must not have a writable file as its program or anywhere in
+ * its words or its environment, nor start in a folder that holds one, at any depth.
+ * @param paths what its words mean; where they were followed on the disk, where they lead
+ * @throws LIMIT_EXCEEDED
  */
 export function conflictOf(
-  command: { readonly argv: readonly string[]; readonly cwd: string | undefined },
+  command: Started,
   writable: readonly Writable[],
+  paths: readonly Pick<WordPath, 'path'>[] = pathsOf(command),
 ): string | undefined {
   const { argv, cwd } = command;
+  const forms = paths.map(({ path }) => formOf(path));
   for (const { realPath, folder } of writable) {
-    const isWritable = (path: string) => sameName(path, realPath) || (folder && isBelow(realPath, path));
-    for (const word of argv) {
-      const path = isAbsolute(word) ? word : cwd ? join(cwd, word) : undefined;
-      if (path && isWritable(path)) return `\`${word}\` may be written, so it must not be part of a command`;
-    }
+    const own = formOf(realPath);
+    const named = forms.find((form) => form === own || (folder && form.startsWith(`${own}/`)));
+    if (named !== undefined) return `\`${named}\` may be written, so it must not be part of a command`;
     const [program] = argv;
     if (program && isAbsolute(program) && !folder && sameName(dirname(program), dirname(realPath))) {
       return `\`${program}\` lies in a folder with a file that may be written, so it must not be run`;
@@ -31,13 +48,50 @@ export function conflictOf(
     if (cwd && cwd !== '/' && isBelow(cwd, realPath)) {
       return `a file that may be written lies in \`${cwd}\`, so no command may start there`;
     }
-    if (cwd && folder && isWritable(cwd))
+    if (cwd && folder && (sameName(cwd, realPath) || isBelow(realPath, cwd)))
       return `what lies in \`${cwd}\` may be written, so no command may start there`;
   }
   return undefined;
 }
 
+/** What a command meets that something else may have written: what may be written, and the folders that other entries' commands change. */
+export function writableFor(
+  entry: Entry | undefined,
+  write: readonly Writable[],
+  execute: readonly Entry[],
+): readonly Writable[] {
+  const isOwn = (folder: string) => entry?.writes.some((own) => own === folder || isBelow(own, folder)) ?? false;
+  const folders = execute.filter((other) => other !== entry).flatMap(({ writes }) => writes);
+  return [...write, ...folders.filter((folder) => !isOwn(folder)).map((realPath) => ({ realPath, folder: true }))];
+}
+
+/** The first entry of a configuration that conflicts, with its place. */
+export function conflictAmong(config: {
+  readonly write: readonly Writable[];
+  readonly execute: readonly Entry[];
+  readonly notify: { readonly command: readonly string[] } | undefined;
+}): { readonly at: readonly (string | number)[]; readonly problem: string } | undefined {
+  const { write, execute, notify } = config;
+  for (const [i, entry] of execute.entries()) {
+    const problem = problemOf(entry, writableFor(entry, write, execute));
+    if (problem) return { at: ['allow', 'execute', i], problem };
+  }
+  const told = notify && { argv: notify.command, cwd: undefined, env: {} };
+  const problem = told && problemOf(told, writableFor(undefined, write, execute));
+  return problem ? { at: ['notify', 'command'], problem } : undefined;
+}
+
+function problemOf(command: Started, writable: readonly Writable[]): string | undefined {
+  try {
+    return conflictOf(command, writable);
+  } catch (error) {
+    if (error instanceof AppError && error.reason === 'LIMIT_EXCEEDED') return error.message;
+    throw error;
+  }
+}
+
 const isBelow = (folder: string, path: string): boolean => formOf(path).startsWith(`${formOf(folder)}/`);
+
 /** Why an entry cannot have the folders that it may change, or undefined. */
 export function problemOfWrites(entry: {
   readonly argv: readonly string[];

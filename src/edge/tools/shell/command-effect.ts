@@ -52,7 +52,7 @@ export async function lookAtCommand(
   signal: AbortSignal,
 ): Promise<CommandLook> {
   const { opened, program } = parts;
-  const words = await openWordFiles(opened, allow);
+  const words = await openWordFiles(opened, parts.entry.env, allow);
   let own: FileHandle | undefined;
   const close = async () => {
     await Promise.all([own?.close(), words.close()]);

@@ -100,6 +100,29 @@ describe.each(KINDS)('%s', (_, isolation) => {
     expect(await run(await show())).toEqual({ failure: '', out: 'first\n' });
   });
 
+  test('a file is held wherever in a word or in the environment it stands', async () => {
+    for (const [entry, argv] of [
+      [
+        'argv: [dd, if=DIR/docs/say.sh, status=none], cwd: DIR/docs',
+        (dir: string) => ['dd', `if=${dir}/docs/say.sh`, 'status=none'],
+      ],
+      [
+        'argv: [grep, -hfDIR/docs/say.sh, DIR/docs/say.sh], cwd: DIR/docs',
+        (dir: string) => ['grep', `-hf${dir}/docs/say.sh`, `${dir}/docs/say.sh`],
+      ],
+      ['argv: [grep, -fsay.sh, /dev/null], cwd: DIR/docs', () => ['grep', '-fsay.sh', '/dev/null']],
+      ['argv: [sh, -c, ". ./say.sh;:"], cwd: DIR/docs', () => ['sh', '-c', '. ./say.sh;:']],
+      ['argv: [sh, -c, \'. "$X"\'], env: {X: DIR/docs/say.sh}, cwd: DIR/docs', () => ['sh', '-c', '. "$X"']],
+    ] as const) {
+      const { rig, script, dir } = await start(entry);
+      const { show, run } = prepared(rig, { argv: argv(dir) });
+      const shown = await show();
+      expect(command(shown).files, entry).toMatchObject([{ path: script }]);
+      writeFileSync(script, 'echo other\n');
+      expect(await run(shown), entry).toEqual({ failure: 'APPROVAL_CHANGED', out: '' });
+    }
+  });
+
   test('another program, other limits, another environment: none of it runs for the yes to the first', async () => {
     const { rig, dir } = await start('argv: [DIR/tool], cwd: DIR/docs', {});
     const tool = join(dir, 'tool');

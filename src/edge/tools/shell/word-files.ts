@@ -1,9 +1,10 @@
 // The files among a command's words: what a script, a list or a setting holds decides what the command does as much as its words do.
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, realpath, stat as statOf } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { fixedLimit } from '../../../base/fixed-limit.ts';
 import type { Allowlist } from '../../allowlist/allowlist.ts';
 import type { OpenCommand } from '../../allowlist/open-command.ts';
+import { pathsInWords, type WordPath } from '../../config/word-paths.ts';
 
 /** An open file or folder among the words. */
 export interface WordFile {
@@ -21,11 +22,13 @@ export interface WordFiles {
 }
 
 /**
- * What the words name, from the command's folder: paths that the caller gave, and files that other words or values of options mean. What
- * is denied is hidden from the command, and so is not among them.
+ * What the words name, from the command's folder: paths that the caller gave, and files that other words, or the environment, mean,
+ * wherever in a word they stand. What is denied is hidden from the command, and so is not among them.
+ * @throws LIMIT_EXCEEDED
  */
 export async function openWordFiles(
   { argv, cwd, paths }: OpenCommand,
+  env: Readonly<Record<string, string>>,
   allow: Pick<Allowlist, 'isDenied' | 'denials'>,
 ): Promise<WordFiles> {
   const own: WordFile[] = [];
@@ -34,14 +37,14 @@ export async function openWordFiles(
   };
   try {
     const files = new Map<string, WordFile>();
-    for (const [at, word] of argv.entries()) {
-      if (at === 0) continue;
-      const given = paths.get(at);
-      const file = given
-        ? { ...given, path: given.realPath }
-        : await openNamed(resolve(cwd.realPath, optionValue(word)), allow);
+    for (const given of paths.values()) files.set(given.realPath, { ...given, path: given.realPath });
+    const words = argv.filter((_, at) => at > 0 && !paths.has(at));
+    for (const named of pathsInWords([...words, ...Object.values(env)], cwd.realPath)) {
+      const known = files.has(named.path) && !named.asWritten.includes('..');
+      const file = known ? undefined : await openNamed(named, allow);
       if (!file) continue;
-      if (!given) own.push(file);
+      own.push(file);
+      if (own.length > MOST_FILES) throw tooMany();
       files.set(file.path, file);
     }
     return { files: [...files.values()], close };
@@ -51,12 +54,18 @@ export async function openWordFiles(
   }
 }
 
-/** Of an option with a value, the value. */
-const optionValue = (word: string): string => (word.startsWith('-') ? word.slice(word.indexOf('=') + 1) : word);
+/** All are open at once, and shown. */
+const MOST_FILES = 256;
+
+const tooMany = () => fixedLimit('the number of files among the words of a command', MOST_FILES, 'name fewer');
 
 /** Undefined where there is no file that the edge may read, and then the command has no more rights. */
-async function openNamed(path: string, allow: Pick<Allowlist, 'isDenied' | 'denials'>): Promise<WordFile | undefined> {
-  const realPath = await realpath(path).catch(() => undefined);
+async function openNamed(
+  { path: letters, asWritten }: WordPath,
+  allow: Pick<Allowlist, 'isDenied' | 'denials'>,
+): Promise<WordFile | undefined> {
+  const realPath = await realpath(asWritten).catch(() => undefined);
+  const path = realPath !== undefined && asWritten.includes('..') ? realPath : letters;
   if (realPath === undefined || allow.isDenied(path) || allow.isDenied(realPath, true)) return undefined;
   // A device could act when it is opened, and a pipe would wait.
   const found = await statOf(realPath).catch(() => undefined);
