@@ -48,6 +48,7 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
     'src/edge/tools/shell/run.test.ts: a command streams its output and ends with its exit; every piece is in the ledger',
   COMMAND_VIEW_TOO_LARGE: 'no: its number is in config.yaml; src/edge/allowlist/denied-below.test.ts meets it',
   COMMAND_TIMED_OUT: `${LIMITS}: a command that is stopped for its time goes on to its end with the setting that the error names`,
+  GRANTS_FULL: 'no: it takes 64 lasting grants; src/edge/approvals/call-grants.test.ts revokes one',
   APPROVAL_EXPIRED: 'no: its setting is a number of hours; src/edge/config/edge-settings.test.ts reads the settings',
   // keys of the owner on other machines
   PAIRING_USED: `${OWNERS}: two machines show the same words, and the key counts after the yes at the box; the code is good once`,

@@ -300,9 +300,9 @@ export const EDGE_ERRORS = {
   }),
   GRANTS_FULL: row(
     'resource_exhausted',
-    'there are {limit} lasting grants; revoke one with `bowline grants revoke ID`',
+    'there are {limit} lasting grants, and no more may be, which is fixed; revoke one with `bowline grants revoke ID`',
     {
-      bare: 'there are as many lasting grants as may be; revoke one with `bowline grants revoke ID`',
+      bare: 'there are as many lasting grants as may be, which is fixed; revoke one with `bowline grants revoke ID`',
     },
   ),
   SHARE_NO_MATCH: row('invalid_argument', 'nothing that may be shared matches {pattern}: {why}', {
