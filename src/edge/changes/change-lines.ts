@@ -1,22 +1,30 @@
-// One change of a path at a time: two that append at once would each write what the other had not read.
+// One change of a path at a time: two that append at once would each write what the other had not read. A folder that is moved takes what
+// is below it along, so changes there wait for it, and it waits for them.
+import { formOf } from '../../base/same-name.ts';
+import { contains } from '../config/edge-config.ts';
+
+interface Turn {
+  readonly paths: readonly string[];
+  readonly ended: Promise<unknown>;
+}
 
 export class ChangeLines {
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #turns = new Set<Turn>();
 
-  /** Lines are joined in the order of the paths, so that two never wait for each other. */
-  inLine<T>(paths: readonly string[], act: () => Promise<T>): Promise<T> {
-    const ordered = [...new Set(paths)].sort();
-    return ordered.reduceRight<() => Promise<T>>((next, path) => () => this.#inOne(path, next), act)();
-  }
-
-  #inOne<T>(path: string, act: () => Promise<T>): Promise<T> {
-    const result = (this.#last.get(path) ?? Promise.resolve()).then(act);
-    const settled = result
-      .catch(() => undefined)
-      .then(() => {
-        if (this.#last.get(path) === settled) this.#last.delete(path);
-      });
-    this.#last.set(path, settled);
-    return result;
+  /** Acts when every earlier one of these paths, of a folder around one, or of what is below one, has ended; so two never wait for each other. */
+  async inLine<T>(paths: readonly string[], act: () => Promise<T>): Promise<T> {
+    const mine = paths.map((path) => formOf(path));
+    const earlier = [...this.#turns].filter((turn) => meet(turn.paths, mine)).map(({ ended }) => ended);
+    const result = Promise.all(earlier).then(act);
+    const turn: Turn = { paths: mine, ended: result.catch(() => undefined) };
+    this.#turns.add(turn);
+    try {
+      return await result;
+    } finally {
+      this.#turns.delete(turn);
+    }
   }
 }
+
+const meet = (some: readonly string[], others: readonly string[]): boolean =>
+  some.some((one) => others.some((other) => contains(one, other) || contains(other, one)));
