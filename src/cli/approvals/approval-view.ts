@@ -93,7 +93,7 @@ export function approvalEnd({ state, scope, answeredBy }: Approval): string {
     case ApprovalState.EXPIRED:
       return 'nobody answered in time';
     case ApprovalState.WITHDRAWN:
-      return 'withdrawn: its run was cancelled or ended';
+      return 'withdrawn: its run was cancelled or ended, or you said no to two calls of it';
     case ApprovalState.CHANGED:
       return 'what was shown is not so any more; it is asked anew';
     default:

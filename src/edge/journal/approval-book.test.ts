@@ -64,6 +64,8 @@ function told({ approvals: book }: EdgeJournal) {
   return { open: open.sort((a, b) => (a.id < b.id ? -1 : 1)), answers };
 }
 
+const statesOf = ({ approvals }: EdgeJournal) => new Map(approvals.all().map(({ id, state }) => [id, state]));
+
 const step = fc.record({
   kind: fc.constantFrom(
     'ask',
@@ -89,25 +91,32 @@ test('whatever was pruned, a restart knows the same approvals: those that wait, 
       const journal = await open(fs);
       const { approvals: book } = journal;
       const work: Promise<unknown>[] = [];
+      const said = new Map<string, ApprovalState>();
       const over = new Set<string>();
       for (const [at, { kind, n }] of steps.entries()) {
         const known = book.ofKey(`k${n}`);
         const id = known?.approval.id ?? '';
         const pending = known?.approval.state === ApprovalState.PENDING;
         const put = (...records: RecordInit[]) => journal.append(records);
+        const say = (state: ApprovalState) => void said.set(id, state);
         if (kind === 'prune') work.push(journal.prune(n * 1000));
         else if (kind === 'filler') await put(filler(n * 300));
         else if (kind === 'ask' && !known && !over.has(RUNS[n % 2]!)) await put(request(`a${at}-${n}`, n));
-        else if (kind === 'yes' && pending) await put(answered(id, true));
-        else if (kind === 'run' && pending) await put(answered(id, true, ApprovalScope.RUN));
-        else if (kind === 'no' && pending) await put(answered(id, false));
-        else if (kind === 'withdrawn' && pending)
+        else if ((kind === 'yes' || kind === 'run') && pending) {
+          await put(answered(id, true, kind === 'run' ? ApprovalScope.RUN : ApprovalScope.ONCE));
+          say(ApprovalState.ALLOWED);
+        } else if (kind === 'no' && pending) {
+          await put(answered(id, false));
+          say(ApprovalState.DENIED);
+        } else if (kind === 'withdrawn' && known && !known.used)
           await put({ case: 'approvalEnded', value: { id, state: ApprovalState.WITHDRAWN } });
         else if (kind === 'begin' && known && !pending && !known.used) await put(begun(n, id));
         else if (kind === 'free' && known?.used) await put(ended(n, true));
         else if (kind === 'done' && known?.used) await put(ended(n, false));
         else if (kind === 'changed' && known?.used)
-          await put(ended(n, true), { case: 'approvalEnded', value: { id, state: ApprovalState.CHANGED } });
+          await put(ended(n, true), { case: 'approvalEnded', value: { id, state: ApprovalState.CHANGED } }).then(() =>
+            say(ApprovalState.CHANGED),
+          );
         else if (kind === 'over') {
           over.add(RUNS[n % 2]!);
           await put({ case: 'runAnswered', value: { run: RUNS[n % 2]! } });
@@ -116,6 +125,10 @@ test('whatever was pruned, a restart knows the same approvals: those that wait, 
       await Promise.all(work);
       const again = await open(fs.kill());
       expect(told(again)).toEqual(told(journal));
+      const live = statesOf(journal);
+      for (const [id, state] of statesOf(again)) expect([id, state]).toEqual([id, live.get(id)]);
+      // Whatever came of its call: what was answered stands in the record.
+      for (const [id, state] of said) expect([id, live.get(id)]).toEqual([id, state]);
     }),
     { numRuns: Number(process.env.CRASH_RUNS ?? 150) },
   );

@@ -224,7 +224,9 @@ export class ApprovalBook implements Fold {
       this.#remember(id, { state, at });
       return;
     }
-    const approval = create(ApprovalSchema, { ...open.approval, state, ...endedAt(at) });
+    // What was answered stays so in the record; nobody wanted the call any more before it had begun.
+    const stays = state === ApprovalState.WITHDRAWN && open.approval.state !== ApprovalState.PENDING;
+    const approval = stays ? open.approval : create(ApprovalSchema, { ...open.approval, state, ...endedAt(at) });
     this.#open.set(id, { ...open, approval });
     this.#close(id);
     this.#tell(approval);

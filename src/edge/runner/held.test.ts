@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { toBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { expect, test, vi } from 'vitest';
 import { ApprovalSchema, ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { EditResponseSchema, FsService } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { Confirmation } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { edgeFolder, edgeRig, type RigOptions } from '../../../test/support/edge-rig.ts';
@@ -69,6 +70,33 @@ test('a call that needs the owner is held without a place, and done after the ye
   });
   await session.write('docs/a.txt', '新\n', { run: 'r', key: 'k', epoch: 3n });
   expect(session.results.map(reasonOf)).toEqual(['PATH_NOT_ALLOWED', 'done', 'done']);
+  await rig.close();
+});
+
+test('an edit that was allowed is done after the share is over, and tells nothing of what is there', async () => {
+  const dir = edgeFolder({ 'docs/a.txt': 'eins\n二\n二\n' });
+  const first = await start(dir, ONE);
+  const { run } = await first.ask('edit', ['docs/a.txt']);
+  const request = { path: 'docs/a.txt', edits: [{ oldText: '二', newText: 'zwei', all: true }] };
+  const how = { run, job: `${run}/0/0`, key: 'k', recipient: 'rules' };
+  await sessionOf(first).send(FsService.method.edit, request, how);
+  expect(pendingOf(first)).toHaveLength(1);
+  await first.close();
+
+  // A share ends with the process.
+  const rig = await start(dir, ONE);
+  const session = sessionOf(rig);
+  await session.send(FsService.method.edit, request, { ...how, epoch: 2n });
+  await answer(rig, true);
+  await vi.waitFor(() => expect(session.results.map(reasonOf)).toEqual(['done']));
+  expect(text(dir, 'a.txt')).toBe('eins\nzwei\nzwei\n');
+  const [done] = session.results;
+  const told = done?.answer.case === 'done' ? done.answer.value.responses : [];
+  expect(told.map((bytes) => fromBinary(EditResponseSchema, bytes).replaced)).toEqual([0]);
+  // Nor does the run know it by that.
+  const again = { path: 'docs/a.txt', edits: [{ oldText: 'zwei', newText: '2', all: true }] };
+  await session.send(FsService.method.edit, again, { ...how, job: `${run}/1/0`, key: 'k2' });
+  await vi.waitFor(() => expect(session.results.map(reasonOf)).toEqual(['done', 'EDIT_NEEDS_GRANT']));
   await rig.close();
 });
 

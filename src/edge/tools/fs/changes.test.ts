@@ -88,9 +88,15 @@ test('Edit: the owner sees the difference, and what was shown is what is done', 
   const shown = await change.show();
   expect(fileOf(shown)).toMatchObject({ action: FileAction.CHANGE, diff: '@@ -1,2 +1,2 @@\n a\n-b\n+文\n' });
   writeFileSync(at('docs/a.md'), 'a\nb\nc\n');
-  // The share was for what was there.
-  expect(await change.work(shown)).toBe('EDIT_NEEDS_GRANT');
+  expect(await change.work(shown)).toBe('APPROVAL_CHANGED');
   expect(text('docs/a.md')).toBe('a\nb\nc\n');
+  // What is there by now is told by no other answer either, and the share was for what was there.
+  for (const now of ['none', '', 'b b', 'x'.repeat(5 << 20)]) {
+    writeFileSync(at('docs/a.md'), now);
+    expect([await change.work(shown), await change.work()]).toEqual(['APPROVAL_CHANGED', 'EDIT_NEEDS_GRANT']);
+  }
+  rmSync(at('docs/a.md'));
+  expect(await change.work(shown)).toBe('APPROVAL_CHANGED');
   await rig.close();
 });
 

@@ -1,8 +1,13 @@
-// fs.Edit: exact replacements in a text file. Whether a text is in a file is told only of files that the run may read whole.
+// fs.Edit: exact replacements in a text file. Whether a text is in a file is told only of files that the run may read whole. A yes to the
+// very lines that change covers the reading for the work: it may come long after the share is over, and tells the run nothing.
 import { createHash } from 'node:crypto';
 import { setImmediate as breath } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
-import { FileAction, FileEffectSchema } from '../../../../gen/bowline/approval/v1/approval_pb.ts';
+import {
+  type Effect as ApprovalEffect,
+  FileAction,
+  FileEffectSchema,
+} from '../../../../gen/bowline/approval/v1/approval_pb.ts';
 import {
   type EditRequest,
   EditResponseSchema,
@@ -28,24 +33,33 @@ export function editTool(parts: ToolParts, own: OwnTexts): EdgeTool {
     prepare(message, call) {
       const request = message as EditRequest;
       const judged = parts.allow.judgeWrite(request.path);
-      return changeOf(parts, call, [judged], () => openEdit(parts, request, judged, call, own));
+      return changeOf(parts, call, [judged], (_, shown) => openEdit(parts, { request, judged, shown }, call, own));
     },
   };
 }
 
+interface ToEdit {
+  readonly request: EditRequest;
+  readonly judged: AllowedWrite;
+  /** What a yes was given to; undefined where nobody had to be asked, or is asked now. */
+  readonly shown: ApprovalEffect | undefined;
+}
+
 async function openEdit(
   parts: ToolParts,
-  request: EditRequest,
-  judged: AllowedWrite,
+  { request, judged, shown }: ToEdit,
   call: ToolCallContext,
   own: OwnTexts,
 ): Promise<OpenChange> {
   const target = await openTarget(parts.allow, judged);
   try {
     const { before, named, realPath } = target;
-    // The same whether or not there is such a file: only who may read it is told.
-    if (!before) throw new AppError('EDIT_NEEDS_GRANT');
-    const { text, sha256 } = await readableText(parts, target, call, own);
+    // The same whether or not there is such a file, and whatever is in it: only who may read it is told.
+    const unreadable = new AppError(shown ? 'APPROVAL_CHANGED' : 'EDIT_NEEDS_GRANT');
+    if (!before) throw unreadable;
+    const { text, sha256 } = await textOf(parts, target, call, unreadable);
+    const readable = isShared(parts, target, call, sha256) || own.holds(call, realPath, sha256);
+    if (shown ? !isTextOf(shown, sha256) : !readable) throw unreadable;
     if (!isDiffable(text)) throw new AppError('NOT_TEXT');
     const edited = await editedText(text, request.edits, parts.limits.file_bytes);
     const after = createHash('sha256').update(edited.text).digest();
@@ -64,7 +78,8 @@ async function openEdit(
       act: async (ready) => {
         const fill = (file: { writeFile(bytes: Uint8Array): Promise<void> }) => file.writeFile(edited.text);
         const stat = await putFile(target, { fill, sha256: after, mode, signal: call.signal, ready });
-        own.wrote(call, realPath, after);
+        // Of what it may not read any more it does not know every letter.
+        if (readable) own.wrote(call, realPath, after);
         const origin = originOf(parts.allow, { ...target.folder, ...before, stat, realPath, judged: named }, after);
         const file = call.origins.set(fileInfo(parts.allow, named.name, realPath, stat), origin);
         return call.origins.set(create(EditResponseSchema, { file, replaced: edited.replaced }), origin);
@@ -77,28 +92,39 @@ async function openEdit(
   }
 }
 
-/** What is there, where the run may read all of it. @throws EDIT_NEEDS_GRANT, the same whatever is there */
-async function readableText(
-  { allow, grants, limits }: ToolParts,
+/** What is there. @throws `unreadable` where there is too much: how large it is, is told to nobody who may not read it */
+async function textOf(
+  { limits }: ToolParts,
   { folder, before, named, realPath }: ChangeTarget,
   call: ToolCallContext,
-  own: OwnTexts,
+  unreadable: AppError,
 ): Promise<{ text: Uint8Array; sha256: Uint8Array }> {
   const file = { ...folder, ...before, realPath, judged: named };
   const pieces: Buffer[] = [];
   const bounds = { maxBytes: limits.file_bytes, signal: call.signal };
   const sha256 = await readPieces(file, bounds, (piece) => void pieces.push(Buffer.from(piece))).catch(
     (error: unknown) => {
-      // How large it is, is told to nobody who may not read it.
-      if (error instanceof AppError && error.reason === 'FILE_TOO_LARGE') throw new AppError('EDIT_NEEDS_GRANT');
-      throw error;
+      throw error instanceof AppError && error.reason === 'FILE_TOO_LARGE' ? unreadable : error;
     },
   );
-  const cover = grants.covers({ ...originOf(allow, file, sha256), run: call.run, recipient: call.recipient });
-  const shared = typeof cover !== 'string' && cover.lines === undefined;
-  if (!shared && !own.holds(call, realPath, sha256)) throw new AppError('EDIT_NEEDS_GRANT');
   return { text: Buffer.concat(pieces), sha256 };
 }
+
+/** Whether all of it is shared for the run. */
+function isShared(
+  { allow, grants }: ToolParts,
+  { folder, before, named, realPath }: ChangeTarget,
+  { run, recipient }: ToolCallContext,
+  sha256: Uint8Array,
+): boolean {
+  const file = { ...folder, ...before, realPath, judged: named };
+  const cover = grants.covers({ ...originOf(allow, file, sha256), run, recipient });
+  return typeof cover !== 'string' && cover.lines === undefined;
+}
+
+/** Whether the change that was shown was worked out from this very text. */
+const isTextOf = ({ effect }: ApprovalEffect, sha256: Uint8Array): boolean =>
+  effect.case === 'file' && Buffer.compare(effect.value.before?.sha256 ?? new Uint8Array(), sha256) === 0;
 
 /** @throws EDIT_NO_MATCH, EDIT_SEVERAL_MATCHES, FILE_TOO_LARGE */
 async function editedText(

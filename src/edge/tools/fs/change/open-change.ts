@@ -2,7 +2,11 @@
 // kept and done, is the same function of what is open.
 import type { BigIntStats } from 'node:fs';
 import { create, type Message } from '@bufbuild/protobuf';
-import { type FileEffect, FileEffectSchema } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
+import {
+  type Effect as ApprovalEffect,
+  type FileEffect,
+  FileEffectSchema,
+} from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
 import type { AllowedWrite } from '../../../allowlist/allowlist.ts';
 import type { Confirm } from '../../../config/edge-config.ts';
@@ -23,17 +27,20 @@ export interface OpenChange {
   close(): Promise<void>;
 }
 
-/** @param judged the places that it changes */
+/**
+ * @param judged the places that it changes
+ * @param open for the work told what was shown: under a yes for exactly that, what is replaced may be read
+ */
 export function changeOf(
   { changes, secrets }: Pick<ToolParts, 'changes' | 'secrets'>,
   { key, run, job }: ToolCallContext,
   judged: readonly AllowedWrite[],
-  open: (purpose: 'show' | 'work') => Promise<OpenChange>,
+  open: (purpose: 'show' | 'work', shown?: ApprovalEffect) => Promise<OpenChange>,
 ): PreparedCall {
   const work: PreparedCall['work'] = async (emit, shown) => {
     const paths = judged.map(({ path }) => path);
     const response = await changes.inLine(paths, async () => {
-      const opened = await open('work').catch((error: unknown) => {
+      const opened = await open('work', shown).catch((error: unknown) => {
         throw whenShown(error, shown !== undefined);
       });
       try {
