@@ -142,7 +142,8 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const texts = new FileTexts(reader);
   const isolation = await options.isolation?.(home);
   const previews = new Previews(join(home, 'previews'), config.limits.command_disk_bytes);
-  await previews.recover(clock.now());
+  await previews.recover(journal.approvals.opened().map(({ approval }) => approval));
+  journal.approvals.onChange((approval) => void previews.approvalChanged(approval));
   const problem = config.execute.some(({ preview }) => preview) ? await findPreviewProblem(isolation) : '';
   const changesDir = join(home, 'changes');
   const keptBytes = config.limits.changes_bytes;

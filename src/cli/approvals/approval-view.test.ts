@@ -201,6 +201,27 @@ test('a command: its words one by one, program, folder, environment, files, limi
   expect(shown).toContain('    | gone');
 });
 
+test('what a trial changed beside texts is shown: modes, setgid, links, binaries', () => {
+  const OTHER = new Uint8Array(32).fill(0xcd);
+  const file = (mode: number, sha256 = HASH) => ({ mode, sha256, bytes: 12n });
+  const changes = [
+    { action: FileAction.CHANGE, path: 'run', before: file(0o644), after: file(0o755) },
+    { action: FileAction.MAKE_FOLDER, path: 'dir', after: { mode: 0o2755, folder: true } },
+    { action: FileAction.CREATE, path: 'link', after: { linkTarget: '目标 \u202e', sha256: HASH, bytes: 8n } },
+    { action: FileAction.CHANGE, path: 'bin', before: file(0o644), after: file(0o644, OTHER) },
+    { action: FileAction.CREATE, path: 'like', after: file(0o644), diff: '+symbolic link to x\n' },
+  ];
+  const text = linesOf(command(['make'], { preview: { exitCode: 0, changes, output: '' } }), 90, 100).join('\n');
+  expect(text).toContain(
+    '  change run\n    mode 644 -> 755\n  make the folder dir\n    a folder, mode 2755 (setgid)\n',
+  );
+  expect(text).toContain('  create link\n    a symbolic link to "目标 \\u202e"\n  change bin\n');
+  expect(text).toContain('    12 bytes, sha256 abababababab -> 12 bytes, sha256 cdcdcdcdcdcd\n    there is no text');
+  expect(text).toContain('  create like (+1 -0 line)\n    12 bytes, mode 644, sha256 abababababab\n    +symbolic');
+  expect(text.match(/no text to compare/g)).toHaveLength(1);
+  expect(text).toContain('that cannot be seen');
+});
+
 test('what cannot be shown cannot be allowed', () => {
   const unknown = asked({ effect: { case: undefined } });
   expect(effectTitle(unknown.effect)).toContain('cannot show');

@@ -196,9 +196,18 @@ function diffRows(rows: RowMaker, file: FileEffect, most: number | undefined): v
   if (file.diffLinesCut > 0n) {
     rows.cut();
     rows.put(`${INDENT}${countText(Number(file.diffLinesCut), 'line')} more of the diff than the box shows`, 'yellow');
-  } else if (lines.length === 0 && (file.action === FileAction.CHANGE || file.action === FileAction.CREATE))
+  } else if (lines.length === 0 && hasNewContent(file))
     rows.put(`${INDENT}there is no text to compare: the content is binary, too large, or empty`, 'yellow');
 }
+
+/** Whether there is something to compare that is no link and no folder. */
+function hasNewContent({ action, before, after }: FileEffect): boolean {
+  if (action !== FileAction.CHANGE && action !== FileAction.CREATE) return false;
+  return !after || (!after.folder && after.linkTarget === '' && !sameContent(before, after));
+}
+
+const sameContent = (before: FileState | undefined, after: FileState): boolean =>
+  before !== undefined && before.folder === after.folder && Buffer.compare(before.sha256, after.sha256) === 0;
 
 /** The sign of the line stays first. */
 const signed = (line: string): string =>
@@ -208,13 +217,40 @@ const styleOf = (line: string): Style | undefined =>
   line.startsWith('+') ? 'green' : line.startsWith('-') ? 'red' : line.startsWith('@@') ? 'cyan' : undefined;
 
 /** `118 bytes, mode 644, inode 12, sha256 0f3a9c12e4b5`. */
-function stateText({ bytes, mode, inode, sha256, folder }: FileState): string {
-  if (folder) return `a folder${mode > 0 ? `, mode ${(mode & 0o7777).toString(8)}` : ''}`;
+function stateText({ bytes, mode, inode, sha256, folder, linkTarget }: FileState): string {
+  if (linkTarget !== '') return `a symbolic link to ${seenWord(linkTarget)}`;
+  if (folder) return `a folder${mode > 0 ? `, mode ${modeText(mode)}` : ''}`;
   const parts = [bytesText(bytes)];
-  if (mode > 0) parts.push(`mode ${(mode & 0o7777).toString(8)}`);
+  if (mode > 0) parts.push(`mode ${modeText(mode)}`);
   if (inode > 0n) parts.push(`inode ${inode}`);
   if (sha256.length > 0) parts.push(`sha256 ${hashText(sha256)}`);
   return parts.join(', ');
+}
+
+/** `644`, `2755 (setgid)`. */
+function modeText(mode: number): string {
+  const names = SPECIAL_BITS.flatMap(([bit, name]) => ((mode & bit) === 0 ? [] : [name]));
+  return `${(mode & 0o7777).toString(8)}${names.length > 0 ? ` (${names.join(', ')})` : ''}`;
+}
+
+const SPECIAL_BITS = [
+  [0o4000, 'setuid'],
+  [0o2000, 'setgid'],
+  [0o1000, 'sticky'],
+] as const;
+
+/** What becomes of a file of a preview beside its text: each line one fact. */
+function stateRows(rows: RowMaker, { before, after }: FileEffect): void {
+  if (!before || !after) {
+    const state = after ?? before;
+    if (state) rows.put(`${INDENT}${after ? '' : 'was '}${stateText({ ...state, inode: 0n })}`);
+    return;
+  }
+  if ((before.mode & 0o7777) !== (after.mode & 0o7777))
+    rows.put(`${INDENT}mode ${modeText(before.mode)} -> ${modeText(after.mode)}`, 'yellow');
+  if (sameContent(before, after)) return;
+  const [was, is] = [before, after].map((state) => stateText({ ...state, mode: 0, inode: 0n }));
+  rows.put(`${INDENT}${was} -> ${is}`);
 }
 
 /** Enough of a hash to compare by eye. */
@@ -248,18 +284,31 @@ function textRows(rows: RowMaker, text: string, most: number | undefined): void 
   );
 }
 
+const linksOf = (...states: (FileState | undefined)[]): string =>
+  states.map((state) => state?.linkTarget ?? '').join('');
+
 function previewRows(rows: RowMaker, preview: CommandPreview, most: number | undefined): void {
   const { exitCode, signal, changes, output } = preview;
-  rows.note([output, ...changes.flatMap(({ path, realPath, toPath, diff }) => [path, realPath, toPath, diff])]);
+  rows.note([
+    output,
+    ...changes.flatMap(({ path, realPath, toPath, diff, before, after }) => [
+      path,
+      realPath,
+      toPath,
+      diff,
+      linksOf(before, after),
+    ]),
+  ]);
   const end = signal ? `ended by ${seenWord(signal)}` : `exit code ${exitCode}`;
   rows.words(
     'tried',
     `on a copy: ${end}, ${countText(changes.length, 'change')}; a yes makes these and runs nothing again`,
   );
-  const each = most === undefined ? undefined : Math.max(Math.floor((most - 3) / Math.max(changes.length, 1)) - 1, 2);
-  const shown = most === undefined ? changes : changes.slice(0, Math.max(Math.floor(most / 2), 3));
+  const each = most === undefined ? undefined : Math.max(Math.floor((most - 3) / Math.max(changes.length, 1)) - 2, 2);
+  const shown = most === undefined ? changes : changes.slice(0, Math.max(Math.floor(most / 3), 3));
   for (const change of shown) {
     rows.put(`  ${fileTitle(change)}`, 'bold');
+    stateRows(rows, change);
     diffRows(rows, change, each);
   }
   if (shown.length < changes.length) {

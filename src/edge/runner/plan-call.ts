@@ -104,10 +104,8 @@ export async function askOwner(
   try {
     return await desk.ask({ run, job, key, method, params, entry, taints, reason, cover, signal, show, waits });
   } catch (error) {
-    if (shown && error instanceof AppError && NO.has(error.reason)) await change.discard?.(shown);
+    // It was not asked for, so nobody can allow it.
+    if (shown) await change.discard?.(shown);
     throw error;
   }
 }
-
-/** After these no yes comes any more. */
-const NO: ReadonlySet<string> = new Set(['APPROVAL_DENIED', 'APPROVAL_EXPIRED', 'APPROVALS_OVER', 'CANCELED']);

@@ -50,7 +50,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     ...Object.values(config.secrets).flatMap(bothNames),
   ]);
   const isolation = await isolationOf(ground);
-  const preview = await openPreviews(ground, isolation);
+  const preview = await openPreviews(ground, journaled, isolation);
   const reader = openReader(config, clock);
   ground.life.onStop('reader of documents', () => reader.close());
   const texts = new FileTexts(reader);
@@ -178,9 +178,22 @@ async function isolationOf({ home, config, log }: EdgeGround) {
 }
 
 /** What commands changed on a copy; a commit that an earlier start has left half done is ended first. */
-async function openPreviews({ home, config, clock, log }: EdgeGround, isolation: CommandIsolation | undefined) {
+async function openPreviews(
+  { home, config, log, life }: EdgeGround,
+  { journal: { approvals } }: Journaled,
+  isolation: CommandIsolation | undefined,
+) {
   const store = new Previews(homePaths(home).previews, config.limits.command_disk_bytes);
-  const { finished, takenBack, unclear } = await store.recover(clock.now());
+  const { finished, takenBack, unclear } = await store.recover(approvals.opened().map(({ approval }) => approval));
+  const leave = approvals.onChange(
+    (approval) =>
+      void store
+        .approvalChanged(approval)
+        .catch((error: unknown) =>
+          log.warn('what a command changed on a copy could not be removed', { problem: causeText(error) }),
+        ),
+  );
+  life.onStop('previews', async () => leave());
   if (finished + takenBack > 0)
     log.warn('changes of commands that the last end cut off were finished or taken back', { finished, takenBack });
   if (unclear > 0)

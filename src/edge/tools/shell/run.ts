@@ -47,18 +47,29 @@ export function runTool(parts: ToolParts): EdgeTool {
       const { entry } = command;
       return {
         // The time of a call that was held begins with the yes.
-        work: (emit, shown) => work(run, { ...call, ends: shown ? endOf(parts, call) : ends }, emit, shown),
+        work: async (emit, shown) => {
+          try {
+            await work(run, { ...call, ends: shown ? endOf(parts, call) : ends }, emit, shown);
+          } catch (error) {
+            // A call that found no place comes again, and its yes still holds.
+            if (!(error instanceof AppError && error.reason === 'EDGE_BUSY')) await discard(parts, shown);
+            throw error;
+          }
+        },
         change: {
           entry: `execute ${entry.argv.join(' ')}`,
           confirm: entry.confirm,
           show: () => show(run, { ...call, ends: undefined }),
-          discard: async ({ effect }) => {
-            if (effect.case === 'command' && effect.value.preview) await parts.preview.store.discard(effect.value);
-          },
+          discard: (shown) => discard(parts, shown),
         },
       };
     },
   };
+}
+
+/** What was tried for it is not to be done any more. */
+async function discard({ preview }: ToolParts, shown: ApprovalEffect | undefined): Promise<void> {
+  if (shown?.effect.case === 'command' && shown.effect.value.preview) await preview.store.discard(shown.effect.value);
 }
 
 /** A larger program cannot be shown, and of a larger file only which one it is. */

@@ -42,6 +42,18 @@ function leak(bytes: string): string | undefined {
   return forms.flatMap((form) => windows(form.toLowerCase())).find((window) => text.includes(window));
 }
 
+test('a file whose name holds the value is not written: its name would be shown and journaled', async () => {
+  const dir = folder({ 'docs/hunter2-Correct/x.md': '' });
+  const rig = await edgeRig(dir, { config: 'allow:\n  write: [{path: DIR/docs/hunter2-Correct, confirm: never}]\n' });
+  const { write } = FsService.method;
+  const path = `docs/${VALUE}`;
+  const refused = await rig.call(write, { path, text: 'x' }, {});
+  expect(refused.failure?.reason).toBe('INVALID_ARGUMENT');
+  const other = await rig.call(write, { path: 'docs/hunter2-Correct/y.md', text: 'x' }, { key: 'other' });
+  expect(other.failure).toBeUndefined();
+  await rig.close();
+});
+
 const hostile: Readonly<Record<string, string>> = {
   echo: 'echo "$P"',
   'the whole environment': 'env',

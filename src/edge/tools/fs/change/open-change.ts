@@ -45,6 +45,7 @@ export function changeOf(
       });
       try {
         const { effect, content, act } = opened;
+        mustBeTellable(effect, secrets);
         requireShown(effect, shown);
         return await act(async (after) => {
           await changes.keep({ key, run, job }, withInode(effect, after), content);
@@ -60,6 +61,7 @@ export function changeOf(
   const show = async () => {
     const opened = await open('show');
     try {
+      mustBeTellable(opened.effect, secrets);
       const { diff, linesCut } = (await opened.diff?.()) ?? { diff: '', linesCut: 0 };
       const told = secrets.masker?.text(diff) ?? diff;
       return asEffect(create(FileEffectSchema, { ...opened.effect, diff: told, diffLinesCut: BigInt(linesCut) }));
@@ -69,6 +71,12 @@ export function changeOf(
   };
   const names = [...new Set(judged.map(({ entryName }) => entryName))];
   return { work, change: { entry: names.join(' and '), confirm: strictest(judged), show } };
+}
+
+/** What is shown and journaled has names as they are. @throws INVALID_ARGUMENT */
+function mustBeTellable({ realPath, toRealPath }: FileEffect, { masker }: ToolParts['secrets']): void {
+  if ([realPath, toRealPath].some((path) => (masker?.text(path) ?? path) !== path))
+    throw new AppError('INVALID_ARGUMENT', { what: 'the name of a file holds the value of a secret' });
 }
 
 const STRICT: readonly Confirm[] = ['never', 'first', 'always'];

@@ -24,19 +24,26 @@ export interface TextDiff {
 /** Whether bytes are a text that can be compared: UTF-8 without NUL. */
 export const isDiffable = (bytes: Uint8Array): boolean => isUtf8(bytes) && !bytes.includes(0);
 
-/** @param skipped lines before both texts, which are the same */
-export async function textDiff(before: Uint8Array, after: Uint8Array, skipped = 0): Promise<TextDiff> {
+/** @param skipped lines before both texts, which are the same; `most` bytes of the diff, 0: the lines are only counted */
+export async function textDiff(
+  before: Uint8Array,
+  after: Uint8Array,
+  skipped = 0,
+  most = DIFF_BYTES,
+): Promise<TextDiff> {
   const [old, now] = [bufferOf(before), bufferOf(after)];
   if (old.equals(now)) return { diff: '', linesCut: 0 };
   const head = sameHead(old, now);
   const tail = sameTail(old, now, head);
+  const between = (text: Buffer) => countLines(text.subarray(head, text.length - tail));
+  if (most === 0) return { diff: '', linesCut: between(old) + between(now) };
   await breath();
   const start = backLines(old, head, CONTEXT);
   const [a, b] = [forthLines(old, old.length - tail, CONTEXT), forthLines(now, now.length - tail, CONTEXT)];
   const first = skipped + countLines(old.subarray(0, start));
   const window = { old: old.subarray(start, a), now: now.subarray(start, b) };
   await breath();
-  const out = new Room(DIFF_BYTES);
+  const out = new Room(Math.min(most, DIFF_BYTES));
   const lines = countLines(window.old) + countLines(window.now);
   if (lines > 2 * MOST_LINES) replaced(out, window, first, countLines(old.subarray(start, head)));
   else await compared(out, window, first);

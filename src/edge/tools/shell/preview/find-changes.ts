@@ -20,11 +20,15 @@ export interface FindChangesParts {
   readonly isDenied: (path: string, isFile: boolean) => boolean;
   /** Is told each change, and where what comes lies. */
   readonly keep: (change: PlannedChange, from: string) => Promise<void>;
+  /** Whether a secret's value stands in a text: such a name could not be shown. */
+  readonly holdsSecret: (text: string) => boolean;
+  /** Changes of the folders before it. */
+  readonly already: number;
   readonly signal: AbortSignal;
 }
 
 /** Changes of one preview. */
-const MOST_CHANGES = 1_000;
+export const MOST_CHANGES = 1_000;
 
 /** In the order in which they can be done: what goes, goes before what comes. @throws PREVIEW_REFUSED, why `signal` aborted */
 export async function findChanges(layers: OverlayLayers, parts: FindChangesParts): Promise<PlannedChange[]> {
@@ -91,7 +95,10 @@ class FoundChanges {
     this.#parts.signal.throwIfAborted();
     if (this.#parts.isDenied(path, (after ?? before)?.kind === 'file'))
       throw refusedChange('a file that is out of reach');
-    if (this.changes.length >= MOST_CHANGES) throw refusedChange(`more than ${MOST_CHANGES} files`);
+    if (this.#parts.already + this.changes.length >= MOST_CHANGES)
+      throw refusedChange(`more changes than the limit of ${MOST_CHANGES}`);
+    if ([path, before?.target, after?.target].some((text) => text !== undefined && this.#parts.holdsSecret(text)))
+      throw refusedChange('a name, or the target of a link, that holds the value of a secret');
     // What lends an identity, or leads out, is nothing to say yes to in a list.
     if (after?.kind === 'file' && (after.mode & 0o6000) !== 0)
       throw refusedChange('a program that runs as another user');
@@ -104,7 +111,7 @@ class FoundChanges {
   }
 }
 
-const refusedChange = (what: string) => new AppError('PREVIEW_REFUSED', { what });
+export const refusedChange = (what: string) => new AppError('PREVIEW_REFUSED', { what });
 
 const leadsOut = (path: string, target: string): boolean =>
   isAbsolute(target) || normalize(join(dirname(path), target)).split('/')[0] === '..';

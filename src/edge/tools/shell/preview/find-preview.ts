@@ -13,6 +13,8 @@ import { ENDED, HOLD_FD, IN_NAMESPACES, OVERLAY } from './overlay-script.ts';
 const BYTES = 1 << 20;
 const TRIAL_MS = 10_000;
 
+const TRIAL = { isDenied: () => false, keep: async () => {}, holdsSecret: () => false, already: 0 };
+
 /** Empty when they can; else why not, for people. */
 export async function findPreviewProblem(isolation: CommandIsolation | undefined): Promise<string> {
   if (process.platform !== 'linux') return 'only Linux has overlays';
@@ -67,7 +69,7 @@ async function problemWith(
     const inside = `/proc/${child.pid}/root${scratch}`;
     const layers = { lower: join(inside, 'l0'), upper: join(inside, 'u0'), merged: join(inside, 'm0') };
     const { signal } = new AbortController();
-    const found = await findChanges(layers, { folder: 0, isDenied: () => false, keep: async () => {}, signal });
+    const found = await findChanges(layers, { folder: 0, ...TRIAL, signal });
     return found.length === 1 ? '' : 'the changes in an overlay are not seen here';
   } finally {
     (child.stdio as readonly (Readable | Writable | null | undefined)[])[HOLD_FD]?.destroy();

@@ -14,18 +14,16 @@ import type { PlannedChange, PlannedState } from './planned-change.ts';
 /** Of a larger text no diff is made. */
 const DIFFED_BYTES = 1 << 20;
 
-/** @param places where the file lies as it was, and as it would be */
+/** @param places where the file lies as it was, and as it would be; `most` bytes of its diff */
 export async function fileEffectOf(
   { name, realPath }: { readonly name: string; readonly realPath: string },
   { before, after }: PlannedChange,
   places: { readonly lower: string; readonly merged: string } | undefined,
+  most: number,
 ): Promise<FileEffect> {
-  const links = [before, after].some((state) => state?.kind === 'link');
-  const texts = links
-    ? [linkText(before), linkText(after)]
-    : [await textOf(before, places?.lower), await textOf(after, places?.merged)];
-  const [old, now] = texts;
-  const { diff, linesCut } = old && now ? await textDiff(old, now) : { diff: '', linesCut: 0 };
+  const same = before?.kind === after?.kind && before?.sha256 === after?.sha256;
+  const [old, now] = same ? [] : [await textOf(before, places?.lower), await textOf(after, places?.merged)];
+  const { diff, linesCut } = old && now ? await textDiff(old, now, 0, most) : { diff: '', linesCut: 0 };
   return create(FileEffectSchema, {
     action: actionOf(before, after),
     path: name,
@@ -43,7 +41,7 @@ function actionOf(before: PlannedState | undefined, after: PlannedState | undefi
   return after.kind === 'folder' ? FileAction.MAKE_FOLDER : FileAction.CREATE;
 }
 
-const shownState = ({ kind, mode, sha256, bytes, device, inode }: PlannedState): FileState =>
+const shownState = ({ kind, mode, sha256, bytes, device, inode, target }: PlannedState): FileState =>
   create(FileStateSchema, {
     device: BigInt(device ?? 0),
     inode: BigInt(inode ?? 0),
@@ -51,10 +49,8 @@ const shownState = ({ kind, mode, sha256, bytes, device, inode }: PlannedState):
     bytes: BigInt(bytes),
     mode,
     folder: kind === 'folder',
+    linkTarget: target ?? '',
   });
-
-const linkText = (state: PlannedState | undefined): Uint8Array =>
-  Buffer.from(state?.kind === 'link' ? `symbolic link to ${state.target}\n` : '');
 
 /** Undefined where it is no text that is compared. */
 async function textOf(state: PlannedState | undefined, from: string | undefined): Promise<Uint8Array | undefined> {

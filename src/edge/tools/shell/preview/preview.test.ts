@@ -77,13 +77,17 @@ const FILES = {
   'work/.env': 'SECRET=1\n',
 };
 
+const VALUE = 'hunter2-Correct/Horse+Battery'.replaceAll('/', '_');
+
 async function start(script: string, more = '') {
   const dir = edgeFolder(FILES);
   chmodSync(dir, 0o755);
   const work = join(dir, 'work');
   giveAway(work);
   writeFileSync(join(dir, 'run.sh'), script);
-  const config = `allow:\n  read: [${work}]\n  execute:\n    - {argv: [sh, ${dir}/run.sh], cwd: ${work}, writes: [${work}], preview: true, confirm: always, output: share${more}}\n`;
+  const config = `allow:\n  read: [${work}]\n  execute:\n    - {argv: [sh, ${dir}/run.sh], cwd: ${work}, writes: [${work}], preview: true, env: {SECRET: 'secret://pass'}, confirm: always, output: share${more}}\n`;
+  mkdirSync(join(dir, 'home/secrets'), { mode: 0o700 });
+  writeFileSync(join(dir, 'home/secrets/pass'), VALUE, { mode: 0o600 });
   const rig = await edgeRig(dir, { config, isolation: async () => isolation });
   let open = true;
   const close = async () => {
@@ -146,7 +150,7 @@ test('what it rewrites, deletes and makes is shown; no leaves the folder byte fo
   );
   const of = (path: string) => preview!.changes.find((change) => change.path === path)!;
   expect(of('work/a.txt').diff).toBe('@@ -1,2 +1,3 @@\n one\n two\n+three\n');
-  expect(of('work/new/link').diff).toContain('+symbolic link to made.txt');
+  expect(of('work/new/link')).toMatchObject({ after: { linkTarget: 'made.txt' }, diff: '' });
   expect(of('work/kept.txt')).toMatchObject({ before: { mode: 0o644 }, after: { mode: 0o600 }, diff: '' });
   expect(await run(shown)).toEqual({ failure: '', exit: 3, out: 'said\n' });
   expect(readFileSync(join(work, 'a.txt'), 'utf8')).toBe('one\ntwo\nthree\n');
@@ -197,6 +201,47 @@ test('a preview waits for its yes over a restart of the box, and nothing runs a 
   expect(readFileSync(join(work, 'n.txt'), 'utf8')).toBe(said);
 }, 30_000);
 
+test('what was tried for a call that ended goes with its end, and what an end of the box left at the start', async () => {
+  const { dir, work, rig, config, close } = await start('date +%s%N > n.txt');
+  const kept = () => readdirSync(join(dir, 'home/previews'));
+  const request = { argv: ['sh', join(dir, 'run.sh')] };
+  const session = sessionOf(rig);
+  await session.send(ShellService.method.run, request, { run: 'r', key: 'k' });
+  expect(kept()).toHaveLength(1);
+  await answer(rig, false);
+  await vi.waitFor(() => expect(kept()).toEqual([]), { timeout: 10_000 });
+  await session.send(ShellService.method.run, request, { run: 's', key: 'l', job: 's/0/0' });
+  const before = kept();
+  writeFileSync(join(work, 'n.txt'), 'mine\n');
+  await answer(rig, true);
+  await vi.waitFor(() => expect(pendingOf(rig)).toHaveLength(1), { timeout: 10_000 });
+  await vi.waitFor(() => expect(kept()).toHaveLength(1), { timeout: 10_000 });
+  expect(kept()).not.toEqual(before);
+  const waiting = kept();
+  await close();
+  mkdirSync(join(dir, 'home/previews/left'));
+  const scratch = await rig.parts.preview.store.scratch();
+  const again = await edgeRig(dir, { config, isolation: async () => isolation });
+  onTestFinished(() => again.close());
+  expect(kept()).toEqual(waiting);
+  expect(existsSync(scratch)).toBe(false);
+}, 30_000);
+
+test('many long texts are shown within bounds: all are listed, the first with their lines', async () => {
+  const { show } = await start(
+    'seq 20000 | head -c 65000 > one; for n in $(seq 60); do ln one f$n 2>/dev/null || cp one f$n; done',
+    '}\nlimits: {command_disk_bytes: 104857600',
+  );
+  const { preview } = command(await show());
+  expect(preview?.changes).toHaveLength(61);
+  const bytes = preview!.changes.reduce((sum, { diff }) => sum + Buffer.byteLength(diff), 0);
+  expect(bytes).toBeGreaterThan(100_000);
+  expect(bytes).toBeLessThanOrEqual(128 << 10);
+  expect(
+    preview!.changes.every(({ diff, diffLinesCut, after }) => after && (diff !== '' || diffLinesCut > 10_000n)),
+  ).toBe(true);
+}, 60_000);
+
 test('a file that changed, came or went between preview and yes: nothing is done', async () => {
   const { work, show, run } = await start('echo three >> a.txt; rm gone.txt; echo n > n.txt');
   for (const change of [
@@ -222,6 +267,10 @@ test('what cannot be shown and done again is refused, and changes nothing', asyn
     ['echo x > .netrc', 'a file that is out of reach'],
     ['mkdir .git; echo x > .git/config', 'a file that is out of reach'],
     ['echo x > run; chmod 4755 run', 'a program that runs as another user'],
+    ['echo x > "a $SECRET.txt"', 'a name, or the target of a link, that holds the value of a secret'],
+    ['mkdir "$SECRET"', 'a name, or the target of a link, that holds the value of a secret'],
+    ['ln -s "$SECRET" link', 'a name, or the target of a link, that holds the value of a secret'],
+    ['mkdir $(seq 1001)', 'more changes than the limit of 1000'],
   ] as const) {
     const { work, show } = await start(script);
     const before = tree(work);
@@ -275,7 +324,7 @@ test('a commit that ends in the middle is finished at the next start, or taken b
       writeFileSync(join(work, 'new/mine'), '');
     }
     const again = new Previews(join(dir, 'home/previews'), 1 << 26);
-    const { finished, takenBack, unclear } = await again.recover(Date.now());
+    const { finished, takenBack, unclear } = await again.recover([]);
     expect([finished, takenBack, unclear]).toEqual(meddle ? [0, 1, 0] : [1, 0, 0]);
     if (meddle) {
       expect(

@@ -6,17 +6,25 @@ import {
   copyFile,
   type FileHandle,
   mkdir,
+  mkdtemp,
   open,
   readdir,
   readFile,
   rename,
   rm,
+  rmdir,
   stat,
   writeFile,
 } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toBinary } from '@bufbuild/protobuf';
-import { type CommandEffect, CommandEffectSchema } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
+import {
+  type Approval,
+  ApprovalState,
+  type CommandEffect,
+  CommandEffectSchema,
+} from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
 import { doChange, isNow, mustBeAsBefore } from './commit-plan.ts';
 import { openPlaceIn, stateAt } from './folder-place.ts';
@@ -51,17 +59,23 @@ const DRAFT = 'draft-';
 /** Plans that wait at most, and how many of the largest they may be together. The oldest goes, and is asked anew. */
 const MOST_PLANS = 32;
 const MOST_LARGEST = 8;
-/** Longer than any question waits. */
-const MOST_AGE_MS = 8 * 86_400_000;
 
 export class Previews {
   readonly #dir: string;
   readonly #maxBytes: number;
+  /** Begins the names of its scratch folders, and those of no other box. */
+  readonly #scratch: string;
 
   /** @param maxBytes of what one plan keeps: what comes, and what it replaces */
   constructor(dir: string, maxBytes: number) {
     this.#dir = dir;
     this.#maxBytes = maxBytes;
+    this.#scratch = `bowline-preview-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}-`;
+  }
+
+  /** An empty folder over which copies are mounted; removed by who asked for it, and else at the next start. */
+  scratch(): Promise<string> {
+    return mkdtemp(join(tmpdir(), this.#scratch));
   }
 
   async draft(): Promise<PreviewDraft> {
@@ -135,20 +149,35 @@ export class Previews {
     }
   }
 
-  /** What was kept for an effect that the owner does not want. */
+  /** What was kept for an effect that is not to be done any more. A commit that has begun keeps what it needs. */
   async discard(effect: CommandEffect): Promise<void> {
-    await rm(join(this.#dir, keyOf(effect)), { recursive: true, force: true });
+    const dir = join(this.#dir, keyOf(effect));
+    if ((await doneOf(dir)) === undefined) await rm(dir, { recursive: true, force: true });
   }
 
-  /** Ends what an earlier start has begun. @returns how many commits were finished and taken back; the rest is left to the owner */
-  async recover(now: number): Promise<{ finished: number; takenBack: number; unclear: number }> {
+  /** What was kept for an approval goes with it. */
+  async approvalChanged({ state, effect }: Approval): Promise<void> {
+    if (effect?.effect.case === 'command' && effect.effect.value.preview && ENDED_STATES.has(state))
+      await this.discard(effect.effect.value);
+  }
+
+  /**
+   * Ends what an earlier start has begun, and removes what it left. @param open approvals whose call may still run
+   * @returns how many commits were finished and taken back; the rest is left to the owner
+   */
+  async recover(open: readonly Approval[]): Promise<{ finished: number; takenBack: number; unclear: number }> {
     const told = { finished: 0, takenBack: 0, unclear: 0 };
+    const kept = new Set(
+      open.flatMap(({ effect }) => (effect?.effect.case === 'command' ? [keyOf(effect.effect.value)] : [])),
+    );
+    // Only an empty one goes.
+    for (const name of await readdir(tmpdir()))
+      if (name.startsWith(this.#scratch)) await rmdir(join(tmpdir(), name)).catch(() => {});
     for (const name of await readdir(this.#dir).catch(() => [])) {
       const dir = join(this.#dir, name);
       const done = await doneOf(dir);
       if (done !== undefined) told[await this.#recoverOne(dir, done)]++;
-      else if (name.startsWith(DRAFT) || now - (await stat(dir)).mtimeMs > MOST_AGE_MS)
-        await rm(dir, { recursive: true, force: true });
+      else if (!kept.has(name)) await rm(dir, { recursive: true, force: true });
     }
     return told;
   }
@@ -219,6 +248,14 @@ export class Previews {
     }
   }
 }
+
+/** After these its call does not run. */
+const ENDED_STATES: ReadonlySet<ApprovalState> = new Set([
+  ApprovalState.DENIED,
+  ApprovalState.EXPIRED,
+  ApprovalState.WITHDRAWN,
+  ApprovalState.CHANGED,
+]);
 
 /** Ends a commit as a kill would, in tests. */
 export class StepEnded extends Error {}

@@ -1,24 +1,25 @@
 // Tries a command on a copy of the folders that it changes: what it changed there is shown to the owner and kept for the yes. The folders
 // themselves stay as they are.
-import { lstat, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { lstat, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import {
   type CommandEffect,
   CommandEffectSchema,
   CommandPreviewSchema,
   type FileEffect,
+  FileEffectSchema,
 } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
 import { isNeverWritten } from '../../../config/never-written.ts';
 import { maskedOutput } from '../../../secrets/masked-output.ts';
+import { DIFF_BYTES } from '../../fs/change/text-diff.ts';
 import { type ChildExit, runChild } from '../child.ts';
 import type { CommandLook } from '../command-effect.ts';
 import { checksOf, type JudgedRun, mustBeUnchanged, type OpenRun, viewOf } from '../open-run.ts';
 import { planLaunch } from '../plan-launch.ts';
 import { networkView } from '../system-view.ts';
-import { findChanges } from './find-changes.ts';
+import { findChanges, refusedChange } from './find-changes.ts';
 import { type FolderOwner, folderOwnerOf } from './folder-owner.ts';
 import type { PlannedChange } from './planned-change.ts';
 import { fileEffectOf } from './preview-effect.ts';
@@ -26,6 +27,10 @@ import type { PlannedFolder, PreviewDraft, TriedCommand } from './previews.ts';
 
 /** Of what it printed, what is shown. */
 const SHOWN_BYTES = 4 << 10;
+/** Of all diffs of one preview together; what comes later is listed without one. */
+const ALL_DIFFS_BYTES = 128 << 10;
+/** Of its list of changes without the diffs. Both together are less than what is shown of one call may have. */
+const LIST_BYTES = 256 << 10;
 
 /** @returns the effect with what it did, or with why it could not be tried. @throws PREVIEW_REFUSED, APPROVAL_CHANGED, why `stop` aborted */
 export async function tryCommand(
@@ -41,7 +46,7 @@ export async function tryCommand(
   if (problem !== '' || isolation?.kind !== 'bubblewrap')
     return create(CommandEffectSchema, { ...effect, noPreview: problem || 'commands do not run in bubblewrap here' });
   const draft = await parts.preview.store.draft();
-  const scratch = await mkdtemp(join(tmpdir(), 'bowline-preview-'));
+  const scratch = await parts.preview.store.scratch();
   try {
     const trial = new Trial(run, open, { effect, ...look }, { draft, scratch, owner, stop });
     return await trial.run();
@@ -66,6 +71,8 @@ class Trial {
   readonly #printed: TriedCommand['output'][number][] = [];
   readonly #changes: PlannedChange[] = [];
   #folders: PlannedFolder[] = [];
+  #diffsLeft = ALL_DIFFS_BYTES;
+  #listLeft = LIST_BYTES;
   readonly #diffs = new Map<PlannedChange, { lower: string; merged: string }>();
 
   constructor(run: JudgedRun, open: OpenRun, look: CommandLook, place: TrialPlace) {
@@ -155,7 +162,7 @@ class Trial {
 
   /** @param pid the process whose namespaces hold the copies */
   async #find(pid: number): Promise<void> {
-    const { allow } = this.#run.parts;
+    const { allow, secrets } = this.#run.parts;
     const { draft, scratch, stop } = this.#place;
     const inside = `/proc/${pid}/root${scratch}`;
     for (const [n, { path: top }] of this.#folders.entries()) {
@@ -167,17 +174,31 @@ class Trial {
           await draft.keep(change, from);
           this.#diffs.set(change, { lower: join(layers.lower, change.path), merged: from });
         },
+        // Also one whose value has a `/` in it, and lies over more than one part of the path.
+        holdsSecret: (text) => [text, join(top, text)].some((each) => (secrets.masker?.text(each) ?? each) !== each),
+        already: this.#changes.length,
         signal: stop,
       });
       this.#changes.push(...found);
     }
   }
 
-  /** A secret that it has written is shown by its handle. */
+  /** A secret that it has written is shown by its handle. @throws PREVIEW_REFUSED */
   async #shown(change: PlannedChange): Promise<FileEffect> {
-    const effect = await fileEffectOf(this.#shownPlace(change), change, this.#diffs.get(change));
+    this.#place.stop.throwIfAborted();
+    const [place, texts] = [this.#shownPlace(change), this.#diffs.get(change)];
     const { masker } = this.#run.parts.secrets;
-    return masker ? { ...effect, diff: masker.text(effect.diff) } : effect;
+    const withDiff = async (most: number) => {
+      const effect = await fileEffectOf(place, change, texts, most);
+      return create(FileEffectSchema, { ...effect, diff: masker?.text(effect.diff) ?? effect.diff });
+    };
+    const full = await withDiff(Math.min(DIFF_BYTES, this.#diffsLeft));
+    // Masks may be longer than what they stand for.
+    const effect = Buffer.byteLength(full.diff) > this.#diffsLeft ? await withDiff(0) : full;
+    this.#diffsLeft -= Buffer.byteLength(effect.diff);
+    this.#listLeft -= toBinary(FileEffectSchema, { ...effect, diff: '' }).length;
+    if (this.#listLeft < 0) throw refusedChange(`a longer list of changes than the limit of ${LIST_BYTES} bytes`);
+    return effect;
   }
 
   #shownPlace({ folder, path }: PlannedChange) {
