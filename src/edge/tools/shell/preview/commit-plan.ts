@@ -1,14 +1,24 @@
 // Does the changes of a plan to the real folders, one after the other. Each is atomic by itself: a file comes by a rename within its
 // folder. All of them together are not, so how far it came is written down, and what cannot go on is taken back.
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, copyFile, lchown, link, lstat, mkdir, open, rename, rmdir, symlink, unlink } from 'node:fs/promises';
 import { AppError } from '../../../../base/errors.ts';
 import { openPlaceIn, stateAt } from './folder-place.ts';
 import { isState, type PlannedChange, type PlannedState } from './planned-change.ts';
 
-/** Where the bytes lie that a change puts into its place. */
-export type ContentOf = (sha256: string) => string;
+/** Hears of each step. What it throws is what went wrong there. */
+export type StepAt = (name: string) => void;
+
+/** Ends a commit as a kill would, in tests. */
+export class StepEnded extends Error {}
+
+export interface ChangeParts {
+  /** Where the bytes lie that a change puts into its place. */
+  readonly content: (sha256: string) => string;
+  /** What is made gets this name first, in the folder of its place. */
+  readonly temporary: string;
+  readonly step: StepAt;
+}
 
 /** @throws APPROVAL_CHANGED when what is there is not what was seen */
 export async function mustBeAsBefore(tops: readonly string[], change: PlannedChange): Promise<void> {
@@ -31,7 +41,7 @@ export async function isNow(
 }
 
 /** @throws FILE_CHANGED when what is there is not what the change begins with; what the system says */
-export async function doChange(tops: readonly string[], change: PlannedChange, content: ContentOf): Promise<void> {
+export async function doChange(tops: readonly string[], change: PlannedChange, parts: ChangeParts): Promise<void> {
   const { before, after } = change;
   const place = await openPlaceIn(tops[change.folder]!, change.path);
   if (!place) throw new AppError('FILE_CHANGED');
@@ -41,47 +51,66 @@ export async function doChange(tops: readonly string[], change: PlannedChange, c
     const own = await (before ? lstat(path) : folder.stat());
     const owner = { uid: after?.uid ?? own.uid, gid: after?.gid ?? own.gid };
     if (!after) await (before?.kind === 'folder' ? rmdir(path) : unlink(path));
-    else if (after.kind === 'folder') await putFolder(path, after, before ? undefined : owner);
-    else await putNew(`/proc/self/fd/${folder.fd}`, path, after, { replaces: before !== undefined, owner, content });
+    else if (after.kind === 'folder' && before) await setMode(path, after.mode);
+    else await putNew(`/proc/self/fd/${folder.fd}`, path, after, { ...parts, replaces: before !== undefined, owner });
     await folder.sync();
   } finally {
     await folder.close();
   }
 }
 
-/** @param made whose it shall be, when it is to be made */
-async function putFolder(path: string, { mode }: PlannedState, made: PutParts['owner'] | undefined): Promise<void> {
-  if (made) await mkdir(path);
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+/** Removes what an end has left of a change. */
+export async function removeTemporary(
+  tops: readonly string[],
+  { folder, path }: PlannedChange,
+  { temporary }: ChangeParts,
+): Promise<void> {
+  const place = await openPlaceIn(tops[folder]!, path);
+  if (!place) return;
   try {
-    if (made) await folder.chown(made.uid, made.gid);
-    await folder.chmod(mode);
+    await removed(`/proc/self/fd/${place.folder.fd}/${temporary}`);
   } finally {
-    await folder.close();
+    await place.folder.close();
   }
 }
 
-interface PutParts {
-  readonly replaces: boolean;
-  readonly owner: { readonly uid: number; readonly gid: number };
-  readonly content: ContentOf;
+async function removed(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found) await (found.isDirectory() ? rmdir(path) : unlink(path));
 }
 
-/** A file or a link: made beside its place, then moved there. Nothing is replaced that was not seen. */
-async function putNew(folder: string, path: string, state: PlannedState, { replaces, owner, content }: PutParts) {
-  const temporary = `${folder}/.bowline-${randomBytes(8).toString('hex')}.tmp`;
+async function setMode(path: string, mode: number): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  await folder.chmod(mode).finally(() => folder.close());
+}
+
+interface PutParts extends ChangeParts {
+  readonly replaces: boolean;
+  readonly owner: { readonly uid: number; readonly gid: number };
+}
+
+/** Made beside its place, then moved there. Nothing is replaced that was not seen. */
+async function putNew(folder: string, path: string, state: PlannedState, parts: PutParts): Promise<void> {
+  const { replaces, owner, content, step } = parts;
+  const temporary = `${folder}/${parts.temporary}`;
   try {
     if (state.kind === 'link') await symlink(state.target ?? '', temporary);
+    else if (state.kind === 'folder') await mkdir(temporary);
     else {
       await copyFile(content(state.sha256), temporary, constants.COPYFILE_EXCL);
       const file = await open(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
       await file.sync().finally(() => file.close());
     }
     await lchown(temporary, owner.uid, owner.gid);
-    if (state.kind === 'file') await chmod(temporary, state.mode);
-    if (replaces) await rename(temporary, path);
+    if (state.kind !== 'link') await chmod(temporary, state.mode);
+    step('made');
+    // A folder that is not empty is never replaced.
+    if (replaces || state.kind === 'folder') await rename(temporary, path);
     else await link(temporary, path);
-  } finally {
-    await unlink(temporary).catch(() => {});
+    step('moved');
+    await removed(temporary);
+  } catch (error) {
+    if (!(error instanceof StepEnded)) await removed(temporary).catch(() => {});
+    throw error;
   }
 }

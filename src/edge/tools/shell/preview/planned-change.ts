@@ -47,3 +47,10 @@ export function inverse({ folder, path, before, after }: PlannedChange): Planned
   };
   return { folder, path, ...(after ? { before: stateToCome(after) } : {}), ...(again ? { after: again } : {}) };
 }
+
+/** How many of the changes of one name, in their order, are done by what is there now; undefined when it is none of their states. */
+export function stepsDone(now: PlannedState | undefined, changes: readonly PlannedChange[]): number | undefined {
+  const states = [changes[0]!.before, ...changes.map(({ after }) => after)];
+  const at = states.findIndex((state) => isState(now, state && stateToCome(state)));
+  return at < 0 ? undefined : at;
+}

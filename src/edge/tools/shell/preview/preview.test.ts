@@ -31,8 +31,9 @@ import { Origins } from '../../../egress/origins.ts';
 import { findBubblewrapIsolation } from '../isolation.ts';
 import { OwnUsers } from '../own-users.ts';
 import { runTool } from '../run.ts';
+import { StepEnded } from './commit-plan.ts';
 import { findPreviewProblem } from './find-preview.ts';
-import { Previews, StepEnded } from './previews.ts';
+import { Previews } from './previews.ts';
 
 const root = process.getuid?.() === 0;
 const FIRST = 60_600 + (process.pid % 90);
@@ -137,7 +138,8 @@ test('what it rewrites, deletes and makes is shown; no leaves the folder byte fo
   const before = tree(work);
   const shown = await show();
   expect(tree(work)).toEqual(before);
-  const { preview, noPreview } = command(shown);
+  const { preview, noPreview, limits } = command(shown);
+  expect(limits).toContain('what it changes is not undone by `bowline undo`');
   expect(noPreview).toBe('');
   expect(preview).toMatchObject({ exitCode: 3, signal: '', output: 'said\n' });
   const told = preview!.changes.map(({ action, path }) => `${ACTIONS.get(action)} ${path}`);
@@ -314,8 +316,8 @@ test('a commit that ends in the middle is finished at the next start, or taken b
     [5, false],
   ] as const) {
     const shown = command(await show());
-    const ended = rig.parts.preview.store.commit(shown, (done) => {
-      if (done === at) throw new StepEnded();
+    const ended = rig.parts.preview.store.commit(shown, (name) => {
+      if (name === `change ${at}`) throw new StepEnded();
     });
     await expect(ended).rejects.toBeInstanceOf(StepEnded);
     expect(tree(work).map(whatIsThere)).not.toEqual(before);

@@ -26,9 +26,11 @@ import {
   CommandEffectSchema,
 } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
-import { doChange, isNow, mustBeAsBefore } from './commit-plan.ts';
+import { isDiskFull } from '../../../../base/system-code.ts';
+import { mustBeAsBefore, type StepAt, StepEnded } from './commit-plan.ts';
 import { openPlaceIn, stateAt } from './folder-place.ts';
-import { inverse, type PlannedChange } from './planned-change.ts';
+import { PlanCommit, PROGRESS, whyTakenBack, writeProgress } from './plan-commit.ts';
+import type { PlannedChange } from './planned-change.ts';
 
 /** A folder of a plan, and which one it was. */
 export interface PlannedFolder {
@@ -53,8 +55,6 @@ export interface PreviewPlan {
 }
 
 const PLAN = 'plan.json';
-/** Its presence says that the commit has begun; each line that one more change is done. */
-const PROGRESS = 'progress';
 const DRAFT = 'draft-';
 /** Plans that wait at most, and how many of the largest they may be together. The oldest goes, and is asked anew. */
 const MOST_PLANS = 32;
@@ -80,8 +80,8 @@ export class Previews {
 
   async draft(): Promise<PreviewDraft> {
     await this.#makeRoom();
-    const dir = join(this.#dir, `${DRAFT}${randomBytes(8).toString('hex')}`);
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    const dir = this.#draftDir();
+    await withRoom(() => mkdir(dir, { recursive: true, mode: 0o700 }));
     return new PreviewDraft(dir, this.#maxBytes, (effect) => join(this.#dir, keyOf(effect)));
   }
 
@@ -91,13 +91,15 @@ export class Previews {
   }
 
   /**
-   * Does exactly what was shown, all or none as far as each change can be taken back.
-   * @throws APPROVAL_CHANGED when something is not as it was; nothing is changed then. PREVIEW_UNCLEAR when it could not be taken back
+   * Does exactly what was shown, or nothing.
+   * @throws APPROVAL_CHANGED when something is not as it was, DISK_FULL: nothing is changed then. PREVIEW_UNCLEAR when it could not be
+   * taken back; the next start tries that again
    */
-  async commit(effect: CommandEffect, step: (done: number) => void = () => {}): Promise<PreviewPlan> {
+  async commit(effect: CommandEffect, step: StepAt = () => {}): Promise<PreviewPlan> {
     const dir = join(this.#dir, keyOf(effect));
     const plan = await readPlan(dir);
     if (!plan) throw new AppError('APPROVAL_CHANGED');
+    await mustNotHaveBegun(dir);
     const tops = await openTops(plan.folders);
     try {
       const paths = pathsOf(tops);
@@ -107,27 +109,61 @@ export class Previews {
         // Where something goes first, nothing is there by then.
         if (!gone.has(at)) await mustBeAsBefore(paths, change);
         if (!change.after) gone.add(at);
-        await this.#keepBefore(dir, paths, change);
+        await withRoom(() => this.#keepBefore(dir, paths, change));
       }
-      const progress = await open(join(dir, PROGRESS), 'a', 0o600);
-      try {
-        await syncFolder(dir);
-        await this.#goOn(dir, paths, plan, 0, progress, step);
-      } finally {
-        await progress.close();
-      }
+      await withRoom(async () => {
+        try {
+          step('begin');
+          await writeProgress(dir, plan.changes.length);
+          await syncFolder(dir);
+        } catch (error) {
+          if (!(error instanceof StepEnded)) await rm(join(dir, PROGRESS), { force: true });
+          throw error;
+        }
+      });
+      const back = await this.#run(dir, paths, plan, step);
+      if (back) throw whyTakenBack(back.cause);
     } finally {
       await closeAll(tops);
     }
-    await rm(dir, { recursive: true, force: true });
     return plan;
+  }
+
+  /** Does or takes back all, and ends the commit. @returns why it was taken back */
+  async #run(dir: string, tops: readonly string[], { changes }: PreviewPlan, step: StepAt) {
+    const progress = await open(join(dir, PROGRESS), 'r+');
+    let back: { readonly cause: unknown } | undefined;
+    try {
+      back = await (await PlanCommit.of({ dir, tops, changes, step }, progress)).run();
+    } finally {
+      await progress.close();
+    }
+    if (back) {
+      await rm(join(dir, PROGRESS), { force: true });
+      await syncFolder(dir);
+    }
+    // A yes whose change found no room stays good for another try. What cannot be moved away, the next start finds done.
+    if (!back || !isDiskFull(back.cause)) await this.#end(dir).catch(() => {});
+    return back;
+  }
+
+  /** At once: what is half removed would look like a commit that was cut off. */
+  async #end(dir: string): Promise<void> {
+    const over = this.#draftDir();
+    await rename(dir, over);
+    await syncFolder(this.#dir);
+    await rm(over, { recursive: true, force: true });
+  }
+
+  #draftDir(): string {
+    return join(this.#dir, `${DRAFT}${randomBytes(8).toString('hex')}`);
   }
 
   async #makeRoom(): Promise<void> {
     const plans: { dir: string; bytes: number; at: number }[] = [];
     for (const name of await readdir(this.#dir).catch(() => [])) {
       const dir = join(this.#dir, name);
-      if (name.startsWith(DRAFT) || (await doneOf(dir)) !== undefined) continue;
+      if (name.startsWith(DRAFT) || (await hasBegun(dir))) continue;
       const sizes = await Promise.all((await readdir(dir).catch(() => [])).map((file) => sizeOf(join(dir, file))));
       const bytes = sizes.reduce((sum, size) => sum + size, 0);
       plans.push({
@@ -152,7 +188,7 @@ export class Previews {
   /** What was kept for an effect that is not to be done any more. A commit that has begun keeps what it needs. */
   async discard(effect: CommandEffect): Promise<void> {
     const dir = join(this.#dir, keyOf(effect));
-    if ((await doneOf(dir)) === undefined) await rm(dir, { recursive: true, force: true });
+    if (!(await hasBegun(dir))) await rm(dir, { recursive: true, force: true });
   }
 
   /** What was kept for an approval goes with it. */
@@ -165,7 +201,10 @@ export class Previews {
    * Ends what an earlier start has begun, and removes what it left. @param open approvals whose call may still run
    * @returns how many commits were finished and taken back; the rest is left to the owner
    */
-  async recover(open: readonly Approval[]): Promise<{ finished: number; takenBack: number; unclear: number }> {
+  async recover(
+    open: readonly Approval[],
+    step: StepAt = () => {},
+  ): Promise<{ finished: number; takenBack: number; unclear: number }> {
     const told = { finished: 0, takenBack: 0, unclear: 0 };
     const kept = new Set(
       open.flatMap(({ effect }) => (effect?.effect.case === 'command' ? [keyOf(effect.effect.value)] : [])),
@@ -175,64 +214,24 @@ export class Previews {
       if (name.startsWith(this.#scratch)) await rmdir(join(tmpdir(), name)).catch(() => {});
     for (const name of await readdir(this.#dir).catch(() => [])) {
       const dir = join(this.#dir, name);
-      const done = await doneOf(dir);
-      if (done !== undefined) told[await this.#recoverOne(dir, done)]++;
+      if (!name.startsWith(DRAFT) && (await hasBegun(dir))) told[await this.#recoverOne(dir, step)]++;
       else if (!kept.has(name)) await rm(dir, { recursive: true, force: true });
     }
     return told;
   }
 
-  async #recoverOne(dir: string, done: number): Promise<'finished' | 'takenBack' | 'unclear'> {
+  async #recoverOne(dir: string, step: StepAt): Promise<'finished' | 'takenBack' | 'unclear'> {
     const plan = await readPlan(dir);
     if (!plan) return 'unclear';
     let tops: FileHandle[] = [];
     try {
       tops = await openTops(plan.folders);
-      const paths = pathsOf(tops);
-      const next = plan.changes[done];
-      const from = next && (await isNow(paths, next, next.after)) ? done + 1 : done;
-      const progress = await open(join(dir, PROGRESS), 'a', 0o600);
-      try {
-        await this.#goOn(dir, paths, plan, from, progress, () => {});
-      } finally {
-        await progress.close();
-      }
-      await rm(dir, { recursive: true, force: true });
-      return 'finished';
+      return (await this.#run(dir, pathsOf(tops), plan, step)) ? 'takenBack' : 'finished';
     } catch (error) {
-      return error instanceof AppError && error.reason === 'APPROVAL_CHANGED' ? 'takenBack' : 'unclear';
+      if (error instanceof StepEnded) throw error;
+      return 'unclear';
     } finally {
       await closeAll(tops);
-    }
-  }
-
-  /** The changes from one on; where one cannot be done, all are taken back. */
-  async #goOn(
-    dir: string,
-    tops: readonly string[],
-    { changes }: PreviewPlan,
-    from: number,
-    progress: FileHandle,
-    step: (done: number) => void,
-  ): Promise<void> {
-    const content = (sha256: string) => join(dir, sha256);
-    let done = from;
-    try {
-      for (; done < changes.length; done++) {
-        step(done);
-        await doChange(tops, changes[done]!, content);
-        await progress.appendFile('.');
-        await progress.datasync();
-      }
-    } catch (cause) {
-      if (cause instanceof StepEnded) throw cause;
-      try {
-        for (const change of changes.slice(0, done).reverse()) await doChange(tops, inverse(change), content);
-      } catch (error) {
-        throw new AppError('PREVIEW_UNCLEAR', {}, { cause: error });
-      }
-      await rm(dir, { recursive: true, force: true });
-      throw new AppError('APPROVAL_CHANGED', {}, { cause });
     }
   }
 
@@ -257,9 +256,6 @@ const ENDED_STATES: ReadonlySet<ApprovalState> = new Set([
   ApprovalState.CHANGED,
 ]);
 
-/** Ends a commit as a kill would, in tests. */
-export class StepEnded extends Error {}
-
 /** A plan in the making. */
 export class PreviewDraft {
   readonly #dir: string;
@@ -276,16 +272,19 @@ export class PreviewDraft {
   async keep({ before, after }: PlannedChange, from: string): Promise<void> {
     for (const state of [before, after]) if (state?.kind === 'file') this.#left -= state.bytes;
     if (this.#left < 0) throw new AppError('PREVIEW_REFUSED', { what: 'more bytes than limits.command_disk_bytes' });
-    if (after?.kind === 'file') await copyIn(this.#dir, from, after.sha256);
+    if (after?.kind === 'file') await withRoom(() => copyIn(this.#dir, from, after.sha256));
   }
 
   /** Keeps it for the answer. */
   async finish(effect: CommandEffect, plan: PreviewPlan): Promise<void> {
-    await writeFile(join(this.#dir, PLAN), JSON.stringify(plan), { mode: 0o600, flush: true });
-    await syncFolder(this.#dir);
     const place = this.#placeOf(effect);
-    await rm(place, { recursive: true, force: true });
-    await rename(this.#dir, place);
+    await mustNotHaveBegun(place);
+    await withRoom(async () => {
+      await writeFile(join(this.#dir, PLAN), JSON.stringify(plan), { mode: 0o600, flush: true });
+      await syncFolder(this.#dir);
+      await rm(place, { recursive: true, force: true });
+      await rename(this.#dir, place);
+    });
   }
 
   async close(): Promise<void> {
@@ -307,12 +306,26 @@ const sizeOf = (file: string): Promise<number> =>
     () => 0,
   );
 
-/** How many changes were done; undefined where no commit has begun. */
-const doneOf = (dir: string): Promise<number | undefined> =>
+/** Whether a commit has begun and not ended. */
+const hasBegun = (dir: string): Promise<boolean> =>
   stat(join(dir, PROGRESS)).then(
-    ({ size }) => size,
-    () => undefined,
+    () => true,
+    () => false,
   );
+
+/** Until a commit has ended, its bytes are not given up. @throws PREVIEW_UNCLEAR */
+async function mustNotHaveBegun(dir: string): Promise<void> {
+  if (await hasBegun(dir)) throw new AppError('PREVIEW_UNCLEAR');
+}
+
+/** @throws DISK_FULL when there is no room in the home */
+async function withRoom<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw isDiskFull(error) ? new AppError('DISK_FULL', { what: 'the preview of a command' }, { cause: error }) : error;
+  }
+}
 
 /** @throws FILE_CHANGED when it holds something else by now */
 async function copyIn(dir: string, from: string, sha256: string): Promise<void> {
