@@ -182,7 +182,7 @@ export const EDGE_ERRORS = {
     'not_found',
     'nothing that this box changed is known under {id}; it changed nothing, or what it replaced is not kept any more',
   ),
-  CHANGES_AMBIGUOUS: row('invalid_argument', 'several runs begin with {id}: {runs}; give more of the id', {
+  CHANGES_AMBIGUOUS: row('invalid_argument', 'several runs begin or end with {id}: {runs}; give more of the id', {
     exit: EXIT.usage,
   }),
   EDIT_NEEDS_GRANT: row(

@@ -147,8 +147,10 @@ test('nothing of a hostile name, diff, title or reason reaches the terminal as i
   }
 });
 
-test('a diff of code keeps its backslashes, shows tabs as spaces and blanks at an end', () => {
-  expect(seenLine('printf("a\\n");\t// x  ')).toBe('printf("a\\n");  // x··');
+test('a diff of code keeps its backslashes, shows tabs as arrows and blanks at an end', () => {
+  expect(seenLine('printf("a\\n");\t// x  ')).toBe('printf("a\\n");→ // x··');
+  const alike = ['a\tb', 'a→      b', 'a       b', 'x', 'x ', 'x·', 'x\t', 'x \t', 'x\t ', 'x\u3000'];
+  expect(new Set(alike.map((line) => seenLine(line).trimEnd())).size).toBe(alike.length);
   expect(seenLine('a\u0301\u0301\u0301\u0301')).toBe('a\u0301\u0301\u0301\\u0301');
 });
 
@@ -171,7 +173,34 @@ test.each([80, 120])('at %i columns it is one screen, whatever is in it; what is
   expect(linesOf(change(long), columns).join('\n')).toMatch(/… \d+ lines more …/);
   const whole = approvalView(change(long), { columns, rows: undefined, now: NOW });
   expect([whole.isCut, whole.lines.filter(({ text }) => text.startsWith('    +line')).length]).toEqual([false, 100]);
-  expect(whole.lines.some(({ text }) => text.includes('长'.repeat(200)))).toBe(true);
+  for (const { text } of whole.lines) expect(widthOf(text)).toBeLessThanOrEqual(columns);
+  const joined = whole.lines.map(({ text }) => text.replace(/^ {6}↪ /, '')).join('');
+  expect(joined).toContain('长'.repeat(200));
+});
+
+test('the rest of a long line never begins as a row does', () => {
+  const forged = `+${'x'.repeat(75)}${'  id          0190f3c2, digest abababababab'.padEnd(80)}`;
+  const { lines } = approvalView(change(`@@ -1 +1 @@\n${forged}\n`), { columns: 80, rows: undefined, now: NOW });
+  expect(lines.filter(({ text }) => text.startsWith('  id '))).toHaveLength(1);
+});
+
+test('what the box did not tell is said in the title and in the view, also where everything is shown', () => {
+  const part = change(SMALL, 'big.md', { diffLinesCut: 24961n });
+  for (const rows of [24, undefined]) {
+    const view = approvalView(part, { columns: 80, rows, now: NOW });
+    const text = view.lines.map(({ text }) => text.trim()).join(' ');
+    expect([view.isPart, view.isCut]).toEqual([true, false]);
+    expect(text).toContain('big.md (+2 -1 lines shown, 24961 lines NOT shown)');
+    expect(text).toContain('the file will be 210 bytes, sha256 abababababab');
+  }
+});
+
+test('where no lines are shown it is said why', () => {
+  const state = (fill: number, bytes: bigint) => ({ sha256: new Uint8Array(32).fill(fill), bytes, mode: 0o644 });
+  const told = (before: object | undefined, after: object) => linesOf(change('', 'a', { before, after })).join('\n');
+  expect(told(state(1, 5n), state(1, 5n))).toContain('nothing changes');
+  expect(told(undefined, state(1, 0n))).toContain('an empty file');
+  expect(told(state(1, 5n), state(2, 5n))).toContain('binary or too large');
 });
 
 test('a long value loses its middle, and tells how long it is', () => {

@@ -8,7 +8,7 @@ import { hasUnseen, seenSentence, seenWord, UNSEEN_NOTE } from './seen-text.ts';
 
 export interface ViewOptions {
   readonly columns: number;
-  /** Of the screen; undefined: everything is shown, and nothing is cut. */
+  /** Of the screen; undefined: everything that the box told is shown. */
   readonly rows: number | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -19,7 +19,7 @@ export interface ViewOptions {
 /** Lines of diffs and outputs that are shown on the smallest screen. */
 const LEAST_LINES = 6;
 
-/** Its lines, none wider than the screen unless everything is shown. */
+/** Its lines, none wider than the screen. */
 export function approvalView(approval: Approval, { columns, rows, now, number = '' }: ViewOptions): ViewRows {
   const about = aboutRows(approval, columns, now, rows === undefined);
   const measured = new RowMaker({ columns, lines: 0 });
@@ -28,12 +28,13 @@ export function approvalView(approval: Approval, { columns, rows, now, number = 
   const effect = new RowMaker({ columns, lines: most });
   effect.put(number + effectTitle(approval.effect), 'bold');
   effectRows(effect, approval.effect, most);
-  const { lines, isCut, hasUnseen: unseen } = effect.shown;
+  const { lines, isCut, isPart, hasUnseen: unseen } = effect.shown;
   const note = new RowMaker({ columns, lines: most });
   if (unseen || about.hasUnseen) note.words('', UNSEEN_NOTE, 'yellow');
   return {
     lines: [...lines, ...note.shown.lines, ...about.lines],
     isCut,
+    isPart,
     hasUnseen: note.count > 0,
   };
 }
@@ -46,7 +47,7 @@ function aboutRows(approval: Approval, columns: number, now: number, whole: bool
     const words = TAINTS[taint];
     if (words !== undefined) rows.words('this run', words, taint === Taint.UNTRUSTED ? 'yellow' : undefined);
   }
-  if (reason) rows.row('because', seenSentence(reason));
+  if (reason) rows.words('because', seenSentence(reason));
   rows.row('for the ask', title ? `“${seenSentence(title)}”` : 'it was not asked on this box');
   rows.row('call', `${seenWord(method.slice(method.lastIndexOf('.') + 1))}, job ${seenWord(job || run)}`);
   const isPending = approval.state === ApprovalState.PENDING;

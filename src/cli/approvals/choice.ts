@@ -85,7 +85,7 @@ export function keyWords({ first, waiting }: AskedStep): string[] {
     mayAllowRun(first)
       ? 'r  yes to this and, until this run ends, to every call that the same entry of config.yaml permits'
       : 'a yes for the whole run is not offered: after text that somebody else wrote each call asks',
-    'w  shows all of it, with nothing cut',
+    'w  shows all that the box tells of it, on as many lines as it needs',
     '?  shows this',
     'Ctrl-C leaves it open: it waits in `bowline approvals ls`, and the run with it',
   ];

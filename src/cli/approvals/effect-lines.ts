@@ -1,4 +1,5 @@
 // What a call will do, in lines: pure, made of the effect that the box worked out. Nothing of a model stands in it but what would run.
+import { createHash } from 'node:crypto';
 import type {
   Effect as ApprovalEffect,
   CommandEffect,
@@ -10,7 +11,7 @@ import { FileAction } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { widthOf } from '../../base/text-columns.ts';
 import type { Style } from '../output.ts';
 import { bytesText, countText } from '../units.ts';
-import { cutMiddle, hasUnseen, seenLine, seenSentence, seenWord } from './seen-text.ts';
+import { cutMiddle, hasUnseen, seenLine, seenSentence, seenWord, wrapped } from './seen-text.ts';
 
 /** A line for a terminal; its text is safe to draw. */
 export interface ViewLine {
@@ -21,7 +22,7 @@ export interface ViewLine {
 /** How much of it is shown. */
 export interface ViewSize {
   readonly columns: number;
-  /** Most lines of diffs and outputs; undefined: everything, and nothing is cut. */
+  /** Most lines of diffs and outputs; undefined: everything that the box told, in as many lines as it needs. */
   readonly lines: number | undefined;
 }
 
@@ -29,11 +30,15 @@ export interface ViewSize {
 export interface ViewRows {
   readonly lines: readonly ViewLine[];
   readonly isCut: boolean;
+  /** Whether there is more than the box told, so that nothing shows all of it. */
+  readonly isPart: boolean;
   readonly hasUnseen: boolean;
 }
 
 const LABEL = 11;
 const INDENT = '    ';
+/** Before the rest of a long line. No row of ours and no line of a text begins like it. */
+const REST = '      ↪ ';
 /** Lines of a list of values, and of the files of a command. */
 const MOST_VALUE_LINES = 6;
 
@@ -73,9 +78,17 @@ export const isShowable = (effect: ApprovalEffect | undefined): boolean => {
 function fileTitle(file: FileEffect): string {
   const to = file.action === FileAction.MOVE ? ` to ${seenWord(file.toPath)}` : '';
   const { added, removed } = countOf(file);
-  const counts = added + removed > 0 ? ` (+${added} -${removed} ${added + removed === 1 ? 'line' : 'lines'})` : '';
+  const lines = `+${added} -${removed} ${added + removed === 1 ? 'line' : 'lines'}`;
+  const counts = isPartOf(file)
+    ? ` (${lines} shown, ${countText(Number(file.diffLinesCut), 'line')} NOT shown)`
+    : added + removed > 0
+      ? ` (${lines})`
+      : '';
   return `${ACTIONS[file.action] ?? ACTIONS[FileAction.UNSPECIFIED]} ${seenWord(file.path)}${to}${counts}`;
 }
+
+/** Whether the diff that the box tells leaves something out. */
+const isPartOf = ({ diffLinesCut }: FileEffect): boolean => diffLinesCut > 0n;
 
 /** Lines of the diff without its head. */
 function diffLines({ diff }: FileEffect): string[] {
@@ -95,6 +108,7 @@ export class RowMaker {
   readonly #size: ViewSize;
   readonly #lines: ViewLine[] = [];
   #isCut = false;
+  #isPart = false;
   #hasUnseen = false;
 
   constructor(size: ViewSize) {
@@ -102,7 +116,7 @@ export class RowMaker {
   }
 
   get shown(): ViewRows {
-    return { lines: this.#lines, isCut: this.#isCut, hasUnseen: this.#hasUnseen };
+    return { lines: this.#lines, isCut: this.#isCut, isPart: this.#isPart, hasUnseen: this.#hasUnseen };
   }
 
   get count(): number {
@@ -111,9 +125,10 @@ export class RowMaker {
 
   /** A line whose text was made safe. */
   put(text: string, style?: Style): void {
-    const fit = this.#size.lines === undefined ? text : cutMiddle(text, this.#size.columns);
-    this.#isCut ||= fit !== text;
-    this.#lines.push({ text: fit, style });
+    const { columns, lines } = this.#size;
+    const fit = lines === undefined ? wrapped(text, Math.max(columns, 20), REST) : [cutMiddle(text, columns)];
+    this.#isCut ||= lines !== undefined && fit[0] !== text;
+    for (const each of fit) this.#lines.push({ text: each, style });
   }
 
   row(label: string, text: string, style?: Style): void {
@@ -168,6 +183,12 @@ export class RowMaker {
   cut(): void {
     this.#isCut = true;
   }
+
+  /** Says what the box did not tell. */
+  part(text: string): void {
+    this.#isPart = true;
+    this.words('NOT SHOWN', text, 'yellow');
+  }
 }
 
 /** What it will do, without its title. @param most lines of its diffs and outputs */
@@ -193,21 +214,37 @@ function fileRows(rows: RowMaker, file: FileEffect, most: number | undefined): v
 function diffRows(rows: RowMaker, file: FileEffect, most: number | undefined): void {
   const lines = diffLines(file).map((line): ViewLine => ({ text: INDENT + signed(line), style: styleOf(line) }));
   rows.text(lines, most);
-  if (file.diffLinesCut > 0n) {
-    rows.cut();
-    rows.put(`${INDENT}${countText(Number(file.diffLinesCut), 'line')} more of the diff than the box shows`, 'yellow');
-  } else if (lines.length === 0 && hasNewContent(file))
-    rows.put(`${INDENT}there is no text to compare: the content is binary, too large, or empty`, 'yellow');
+  if (isPartOf(file)) {
+    const will = file.after && !file.after.folder ? `; the file will be ${sizeAndHash(file.after)}` : '';
+    rows.part(
+      `${countText(Number(file.diffLinesCut), 'line')} more, or not to the end: nothing here shows them, a yes is for them too${will}`,
+    );
+  } else if (lines.length === 0) {
+    const why = noTextWords(file);
+    if (why) rows.put(INDENT + why, 'yellow');
+  }
 }
 
-/** Whether there is something to compare that is no link and no folder. */
-function hasNewContent({ action, before, after }: FileEffect): boolean {
-  if (action !== FileAction.CHANGE && action !== FileAction.CREATE) return false;
-  return !after || (!after.folder && after.linkTarget === '' && !sameContent(before, after));
+/** Why there are no lines to show; undefined where none are expected. */
+function noTextWords({ action, before, after }: FileEffect): string | undefined {
+  if (action !== FileAction.CHANGE && action !== FileAction.CREATE) return undefined;
+  if (after && (after.folder || after.linkTarget !== '')) return undefined;
+  if (after && sameContent(before, after))
+    return before?.mode === 0 || after.mode === 0 || before?.mode === after.mode
+      ? 'nothing changes: the file holds this already'
+      : 'its content stays as it is';
+  if (after?.bytes === 0n) return before ? 'the file will be empty' : 'an empty file';
+  return 'there is no text to compare: the content is binary or too large';
 }
 
 const sameContent = (before: FileState | undefined, after: FileState): boolean =>
-  before !== undefined && before.folder === after.folder && Buffer.compare(before.sha256, after.sha256) === 0;
+  before !== undefined &&
+  before.folder === after.folder &&
+  after.sha256.length > 0 &&
+  Buffer.compare(before.sha256, after.sha256) === 0;
+
+const sizeAndHash = ({ bytes, sha256 }: FileState): string =>
+  `${bytesText(bytes)}${sha256.length > 0 ? `, sha256 ${hashText(sha256)}` : ''}`;
 
 /** The sign of the line stays first. */
 const signed = (line: string): string =>
@@ -270,10 +307,15 @@ function commandRows(rows: RowMaker, command: CommandEffect, most: number | unde
   if (stdinSha256.length > 0 || stdin !== '') {
     rows.row('reads stdin', `sha256 ${hashText(stdinSha256)}`);
     textRows(rows, stdin, most === undefined ? undefined : Math.min(most, 4));
+    if (!isWholeInput(command))
+      rows.part('it reads more than this, or secrets that stand here by their handles: the box tells the first 4 KiB');
   }
   if (preview) previewRows(rows, preview, most);
   else if (noPreview) rows.row('preview', `none: ${seenSentence(noPreview)}`, 'yellow');
 }
+
+const isWholeInput = ({ stdin, stdinSha256 }: CommandEffect): boolean =>
+  Buffer.compare(createHash('sha256').update(stdin).digest(), stdinSha256) === 0;
 
 function textRows(rows: RowMaker, text: string, most: number | undefined): void {
   if (text === '') return;

@@ -19,7 +19,7 @@ export interface ApprovalsWish {
   readonly run: string;
 }
 
-/** Oldest first. With `io`, people are told where there are more. */
+/** Oldest first; with those that wait no more the newest first. With `io`, people are told where there are more. */
 export async function listApprovals(edge: Side, wish: ApprovalsWish, io?: CliIo): Promise<Approval[]> {
   const { limit, all, run } = wish;
   const local = edge.client(LocalService);
@@ -35,7 +35,10 @@ export async function listApprovals(edge: Side, wish: ApprovalsWish, io?: CliIo)
   const whole = await wholeId(run, 'run', async () =>
     (await read('', MOST)).map(({ run, title }) => ({ id: run, about: title.slice(0, 60) })),
   );
-  return await read(whole, limit, io);
+  if (!all) return await read(whole, limit, io);
+  // The box pages from the oldest on.
+  const newest = (await read(whole, MOST)).reverse();
+  return await pages(limit, async () => ({ items: newest, nextPageToken: '' }), io);
 }
 
 /** Throws NOT_FOUND, and USAGE when several are meant. */

@@ -119,13 +119,13 @@ export class ApprovalQuestions {
     this.#gathered = false;
     this.#showNew(step);
     const quiet = await keys.silence(signal);
-    if (quiet === 'leave') return this.#leave();
+    if (quiet === 'leave') return this.#leave(step);
     if (quiet === 'changed') return true;
     const { stderr } = this.#parts.io;
     stderr.write(questionLine(step, stderr.columns ?? 80));
     const pressed = await keys.next(signal);
     if (pressed === 'changed') this.#takeBack();
-    else if (pressed === 'leave') return this.#leave('\n');
+    else if (pressed === 'leave') return this.#leave(step, '\n');
     else await this.#pressed(pressed.key, step);
     return true;
   }
@@ -159,10 +159,10 @@ export class ApprovalQuestions {
 
   #show(approval: Approval, rows: number | undefined, number = ''): void {
     const { columns = 80 } = this.#parts.io.stderr;
-    const { lines, isCut } = approvalView(approval, { columns, rows, now: Date.now(), number });
+    const { lines, isCut, isPart } = approvalView(approval, { columns, rows, now: Date.now(), number });
     this.#err.line();
     for (const { text, style } of lines) this.#err.quoted(text, style);
-    if (isCut) this.#err.line('  something is cut here; w shows all of it', 'yellow');
+    if (isCut) this.#err.line(`  something is cut here; w shows ${isPart ? 'more' : 'all'} of it`, 'yellow');
   }
 
   async #pressed(key: string, step: AskedStep): Promise<void> {
@@ -210,14 +210,10 @@ export class ApprovalQuestions {
       this.#err.quoted(`${approvalEnd(each)}, so it is not asked any more: ${approvalTitle(each)}`, 'yellow');
   }
 
-  #leave(begin = ''): false {
+  #leave({ first }: AskedStep, begin = ''): false {
     this.#over = true;
     this.#parts.io.stderr.write(begin);
-    const [one] = this.#waiting.values();
-    this.#err.line(
-      `left open; answer it with: bowline approvals allow ${one ? typedId(one) : 'ID'}, or deny`,
-      'yellow',
-    );
+    this.#err.line(`left open; answer it with: bowline approvals allow ${typedId(first)}, or deny`, 'yellow');
     this.#parts.left();
     return false;
   }

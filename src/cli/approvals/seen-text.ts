@@ -1,6 +1,6 @@
 // Text that an owner judges: what an eye does not see is written out, nothing is left out and nothing is drawn otherwise than it is. It is
 // stricter than `inert`, which lets through what belongs to a script: here nobody has to guess what stands between two letters.
-import { cutToWidth, widthOf } from '../../base/text-columns.ts';
+import { cutToWidth, lettersOf, widthOf } from '../../base/text-columns.ts';
 
 /**
  * What a terminal obeys, reorders, hides or draws as nothing, and every space but the plain and the wide one. Also marks without a letter
@@ -24,25 +24,33 @@ const escaped = (found: string): string => {
   return code > 0xffff ? `\\u{${hex}}` : `\\u${hex.padStart(4, '0')}`;
 };
 
+/** A part of a line without tabs. The arrow that stands for a tab is written out where it is a letter of the text. */
+const seenPart = (part: string): string =>
+  part.replace(AMBIGUOUS, '\\\\').replace(UNSEEN, escaped).replaceAll('→', '\\u2192');
+
 /** Whether there is something that an eye does not see. Line ends and tabs of a text are none. */
 export const hasUnseen = (text: string): boolean => text.replace(/[\n\t]/g, '').search(UNSEEN) >= 0;
 
-/** One line of a text: tabs as spaces, blanks at its end as `·`, all that is not seen as `\u202e`. */
+/** What stands for a blank at the end of a line, and for what would look like one. */
+const AT_END: Readonly<Record<string, string>> = { ' ': '·', '·': '\\u00b7', '\u3000': '\\u3000' };
+
+/** One line of a text: tabs as `→` up to their stop, blanks at its end as `·`, all that is not seen as `\u202e`. */
 export function seenLine(line: string): string {
+  let end = line.length;
+  while (end > 0 && (line[end - 1] ?? '') in AT_END) end--;
   let column = 0;
   const spaced = line
+    .slice(0, end)
     .split('\t')
     .map((part, at, all) => {
-      if (at === all.length - 1) return part;
+      if (at === all.length - 1) return seenPart(part);
       column += widthOf(part);
       const fill = TAB - (column % TAB);
       column += fill;
-      return part + ' '.repeat(fill);
+      return `${seenPart(part)}→${' '.repeat(fill - 1)}`;
     })
     .join('');
-  const shown = spaced.replace(AMBIGUOUS, '\\\\').replace(UNSEEN, escaped);
-  const kept = shown.trimEnd();
-  return kept + '·'.repeat(shown.length - kept.length);
+  return spaced + [...line.slice(end)].map((blank) => AT_END[blank]).join('');
 }
 
 /** One word, path or value: as it is where nothing in it can be misread, else in double quotes with `\n`, `\"` and `\u202e`. */
@@ -60,6 +68,25 @@ export function seenWord(word: string): string {
 
 /** Words of ours, or of a person, in one line. */
 export const seenSentence = (text: string): string => seenLine(text.replace(/[\n\t]+/g, ' ').trim());
+
+/** All of it in lines of at most so many columns; those after the first begin with `margin`. */
+export function wrapped(text: string, width: number, margin: string): string[] {
+  if (widthOf(text) <= width) return [text];
+  const lines: string[] = [];
+  let line = '';
+  let used = 0;
+  for (const letter of lettersOf(text)) {
+    const wide = widthOf(letter);
+    if (used + wide > width && line !== '') {
+      lines.push(line);
+      line = margin;
+      used = widthOf(margin);
+    }
+    line += letter;
+    used += wide;
+  }
+  return [...lines, line];
+}
 
 /** At most so many columns: the middle of what is longer goes, and its length is told. */
 export function cutMiddle(text: string, width: number): string {

@@ -58,7 +58,7 @@ export function approvalsVerb(io: CliIo): Command {
     .description('List what waits for your yes, look at it, allow or deny it')
     .addHelpText('after', ABOUT);
   approvals.addCommand(
-    lsCommand('List what waits for your yes, oldest first')
+    lsCommand('List what waits for your yes, oldest first; with --all the newest first')
       .option('--run <run>', 'only of this run')
       .option('--all', 'also what was answered, or ended')
       .addHelpText(
@@ -69,9 +69,9 @@ export function approvalsVerb(io: CliIo): Command {
   );
   approvals.addCommand(
     new Command('show')
-      .description('Show what a call would do: one screen of it, or with --whole all of it')
+      .description('Show what a call would do: one screen of it, or with --whole all that the box tells of it')
       .argument('<approval>', 'id, or a part of it, as `approvals ls` lists it')
-      .option('--whole', 'cut nothing')
+      .option('--whole', 'as many lines as it needs')
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
@@ -159,7 +159,8 @@ function printApproval(io: CliIo, out: Printer, approval: Approval, whole = !out
   const { columns = 80, rows = 24 } = io.stdout;
   const view = approvalView(approval, { columns, rows: whole ? undefined : rows - 2, now: Date.now() });
   for (const { text, style } of view.lines) out.quoted(text, style);
-  if (view.isCut && !whole) out.line(`  all of it:  bowline approvals show ${typedId(approval)} --whole`, 'yellow');
+  if (view.isCut && !whole)
+    out.line(`  ${view.isPart ? 'more' : 'all'} of it:  bowline approvals show ${typedId(approval)} --whole`, 'yellow');
 }
 
 async function allow(io: CliIo, typed: readonly string[], options: AnswerOptions): Promise<void> {
@@ -252,7 +253,10 @@ async function agrees(
     const pressed = quiet === 'leave' ? quiet : await keys.next(never);
     const isYes = typeof pressed === 'object' && pressed.key === 'y';
     err.line(isYes ? 'yes' : 'no');
-    if (!isYes) err.line('nothing was answered; it still waits. To refuse it: bowline approvals deny ID', 'yellow');
+    if (!isYes) {
+      const ids = all.map(typedId).join(' ');
+      err.line(`nothing was answered; it still waits. To refuse it: bowline approvals deny ${ids}`, 'yellow');
+    }
     return isYes;
   } finally {
     keys.giveBack();

@@ -7,6 +7,7 @@ import { AppError } from '../../base/errors.ts';
 import { shellQuote } from '../../base/shell-quote.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { fromFailure } from '../../contract/errors.ts';
+import { seenWord } from '../approvals/seen-text.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { LineReader } from '../line-reader.ts';
@@ -23,7 +24,7 @@ interface UndoOptions extends GlobalOptions {
 export function undoVerb(io: CliIo): Command {
   return new Command('undo')
     .description('Take back what a run, a job or an earlier undo changed in files of this box, newest change first')
-    .argument('<id>', 'id of a run, an undo or a job, or the beginning of a run id')
+    .argument('<id>', 'id of a run, an undo or a job, or the beginning or end of a run id')
     .option('-y, --yes', 'do it without asking')
     .option('--preview', 'show what it would do, and change nothing')
     .option('--json', 'print one JSON object')
@@ -105,7 +106,8 @@ function stateText({ state, failure }: UndoStep): string {
 function actText({ effect, changeTime }: UndoStep): string {
   const at = changeTime ? `, changed at ${clockText(timestampMs(changeTime))}` : '';
   if (!effect) return at;
-  const { action, path, toPath, before, after } = effect;
+  const { action, before, after } = effect;
+  const [path, toPath] = [seenWord(effect.path), seenWord(effect.toPath)];
   if (action === FileAction.MOVE) return `move ${path} back to ${toPath}${at}`;
   if (action === FileAction.DELETE) return `remove ${before?.folder ? 'the folder ' : ''}${path}${at}`;
   if (action === FileAction.MAKE_FOLDER) return `make the folder ${path} again${at}`;

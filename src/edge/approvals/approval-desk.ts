@@ -20,7 +20,7 @@ import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { type AnswerTerms, mustAnswer, mustBeOneForGrant } from './answer-check.ts';
 import type { CallGrants } from './call-grants.ts';
-import { approvalExpiry, type HeldCall, newApproval, refusalOf } from './held-call.ts';
+import { approvalExpiry, type HeldCall, newApproval, reasonOf, refusalOf } from './held-call.ts';
 
 export interface DeskParts {
   readonly journal: Pick<EdgeJournal, 'append' | 'approvals' | 'callGrants' | 'entry' | 'now'>;
@@ -255,7 +255,12 @@ export class ApprovalDesk {
       // The owner may have said no meanwhile.
       this.#mustNotBeOver(call.run);
       const title = this.#parts.titleOf(call.run) ?? '';
-      const approval = newApproval(call, effect, { title, now: this.#parts.journal.now(), lifeMs: this.#lifeMs });
+      const changed = this.#parts.journal.approvals.changed(call.run, call.job);
+      const approval = newApproval({ ...call, reason: reasonOf(call, changed) }, effect, {
+        title,
+        now: this.#parts.journal.now(),
+        lifeMs: this.#lifeMs,
+      });
       const value = create(ApprovalRequestedSchema, { approval, idempotencyKey: key, paramsSha256: params });
       await this.#parts.journal.append([{ case: 'approvalRequested', value }]);
     } finally {

@@ -43,6 +43,10 @@ export interface HeldCall {
   readonly waits: (leftMs: number) => void;
 }
 
+/** Why it is asked, for people. @param changed whether it was allowed before, and was not so any more when it was to run */
+export const reasonOf = ({ reason }: Pick<HeldCall, 'reason'>, changed: boolean): string =>
+  changed ? `what it would do has changed since your yes, so it is asked anew; ${reason}` : reason;
+
 /** @throws LIMIT_EXCEEDED when there is more to show than a record holds */
 export function newApproval(
   call: HeldCall,

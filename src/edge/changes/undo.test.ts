@@ -219,7 +219,7 @@ test('killed before or after what an undo writes down, it is done again and ends
   }
 });
 
-test('a target is a run, its beginning, or a job; one that fits several is refused', async () => {
+test('a target is a run, its beginning or end, or a job; one that fits several is refused', async () => {
   const rig = await start(edgeFolder({ 'docs/a.md': '' }));
   for (const [at, run] of ['abcd0000-1', 'abcd0000-2'].entries())
     await rig.call(write, { path: 'docs/a.md', text: `${at}`, mode: APPEND }, { run, job: `${run}/0/0` });
@@ -230,7 +230,8 @@ test('a target is a run, its beginning, or a job; one that fits several is refus
       return reasonOf(error);
     }
   };
-  expect(['abcd0000-1', 'abcd0000-2/0/0', 'abcd', 'x'].map(target)).toEqual([
+  expect(['abcd0000-1', '0000-1', 'abcd0000-2/0/0', 'abcd', 'x'].map(target)).toEqual([
+    'abcd0000-1',
     'abcd0000-1',
     'abcd0000-2',
     'CHANGES_AMBIGUOUS',

@@ -32,11 +32,14 @@ export interface UndoTarget {
   readonly changes: readonly KeptChange[];
 }
 
-/** @param target id of a run, an undo or a job, or the beginning of a run's. @throws CHANGES_UNKNOWN, CHANGES_AMBIGUOUS */
+/** @param target id of a run, an undo or a job, or the beginning or end of a run's. @throws CHANGES_UNKNOWN, CHANGES_AMBIGUOUS */
 export function changesToUndo(book: Pick<ChangeBook, 'list'>, target: string): UndoTarget {
   const all = book.list().reverse();
   const job = all.filter(({ record }) => record.job === target);
-  const changes = job.length > 0 ? job : all.filter(({ record }) => record.run.startsWith(target));
+  const part = target.toLowerCase();
+  const isMeant = (run: string) => run.startsWith(part) || run.endsWith(part);
+  const whole = all.filter(({ record }) => record.run === target);
+  const changes = [job, whole].find(({ length }) => length > 0) ?? all.filter(({ record }) => isMeant(record.run));
   const [run, ...more] = new Set(changes.map(({ record }) => record.run));
   if (run === undefined) throw new AppError('CHANGES_UNKNOWN', { id: target });
   const runs = [run, ...more].slice(0, 4).join(', ');

@@ -108,6 +108,11 @@ export class ApprovalBook implements Fold {
     return [...this.#ended.values(), ...this.#open.values()].map(({ approval }) => approval);
   }
 
+  /** Whether a call of this job was allowed, and was not so any more when it was to run. */
+  changed(run: string, job: string): boolean {
+    return this.all().some((one) => one.state === ApprovalState.CHANGED && one.run === run && one.job === job);
+  }
+
   /** Whether a call of this entry was allowed in this run: once, or for the whole run. */
   allowed(run: string, entry: string): 'once' | 'run' | undefined {
     const answers = this.#runs.get(run);

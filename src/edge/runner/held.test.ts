@@ -175,6 +175,7 @@ test('what changed since it was shown is asked for anew, and nothing is told of 
   await vi.waitFor(() => expect(pendingOf(rig)).toHaveLength(1));
   const [second] = pendingOf(rig);
   expect(second!.id).not.toBe(first!.id);
+  expect([first!.reason, second!.reason].map((reason) => reason.includes('since your yes'))).toEqual([false, true]);
   expect([session.results, text(dir, 'a.txt')]).toEqual([[], 'other\n']);
   expect((await rig.approvals.get(first!.id)).state).toBe(ApprovalState.CHANGED);
   // An answer to what was shown before is for nothing.
