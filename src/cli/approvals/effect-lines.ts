@@ -229,7 +229,7 @@ function diffRows(rows: RowMaker, file: FileEffect, most: number | undefined): v
 function noTextWords({ action, before, after }: FileEffect): string | undefined {
   if (action !== FileAction.CHANGE && action !== FileAction.CREATE) return undefined;
   if (after && (after.folder || after.linkTarget !== '')) return undefined;
-  if (after && sameContent(before, after))
+  if (after && after.sha256.length > 0 && sameContent(before, after))
     return before?.mode === 0 || after.mode === 0 || before?.mode === after.mode
       ? 'nothing changes: the file holds this already'
       : 'its content stays as it is';
@@ -238,10 +238,7 @@ function noTextWords({ action, before, after }: FileEffect): string | undefined 
 }
 
 const sameContent = (before: FileState | undefined, after: FileState): boolean =>
-  before !== undefined &&
-  before.folder === after.folder &&
-  after.sha256.length > 0 &&
-  Buffer.compare(before.sha256, after.sha256) === 0;
+  before !== undefined && before.folder === after.folder && Buffer.compare(before.sha256, after.sha256) === 0;
 
 const sizeAndHash = ({ bytes, sha256 }: FileState): string =>
   `${bytesText(bytes)}${sha256.length > 0 ? `, sha256 ${hashText(sha256)}` : ''}`;

@@ -255,12 +255,9 @@ export class ApprovalDesk {
       // The owner may have said no meanwhile.
       this.#mustNotBeOver(call.run);
       const title = this.#parts.titleOf(call.run) ?? '';
-      const changed = this.#parts.journal.approvals.changed(call.run, call.job);
-      const approval = newApproval({ ...call, reason: reasonOf(call, changed) }, effect, {
-        title,
-        now: this.#parts.journal.now(),
-        lifeMs: this.#lifeMs,
-      });
+      const reason = reasonOf(call, this.#parts.journal.approvals.changed(call.run, call.job));
+      const now = this.#parts.journal.now();
+      const approval = newApproval({ ...call, reason }, effect, { title, now, lifeMs: this.#lifeMs });
       const value = create(ApprovalRequestedSchema, { approval, idempotencyKey: key, paramsSha256: params });
       await this.#parts.journal.append([{ case: 'approvalRequested', value }]);
     } finally {
