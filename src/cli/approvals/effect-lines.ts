@@ -230,9 +230,7 @@ function noTextWords({ action, before, after }: FileEffect): string | undefined 
   if (action !== FileAction.CHANGE && action !== FileAction.CREATE) return undefined;
   if (after && (after.folder || after.linkTarget !== '')) return undefined;
   if (after && after.sha256.length > 0 && sameContent(before, after))
-    return before?.mode === 0 || after.mode === 0 || before?.mode === after.mode
-      ? 'nothing changes: the file holds this already'
-      : 'its content stays as it is';
+    return before?.mode === after.mode ? 'nothing changes: the file holds this already' : undefined;
   if (after?.bytes === 0n) return before ? 'the file will be empty' : 'an empty file';
   return 'there is no text to compare: the content is binary or too large';
 }
