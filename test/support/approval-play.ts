@@ -494,8 +494,9 @@ export class ApprovalPlay {
   }
 
   /** It may end in this step. */
-  #excuse({ job }: Approval): void {
-    for (const { call } of this.#sent) if (call.job === job) this.#excused.add(call.key);
+  #excuse({ id }: Approval): void {
+    for (const { approval, key } of this.#rig.journal.approvals.pending())
+      if (approval.id === id) this.#excused.add(key);
   }
 
   #disk(): Map<string, string> {

@@ -1,5 +1,5 @@
 // Random calls, answers, cancels, times, edits of files and of config.yaml, crashes at any write of the journal and starts: nothing
-// happens without a yes that holds, what happens is what was shown, and no answer is lost or asked for twice. APPROVAL_RUNS plays more.
+// happens without a yes that holds, what happens is what was shown, and no answer is lost or asked for twice. APPROVAL_RUNS plays more, APPROVAL_SEED others.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WriteMode } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
@@ -7,7 +7,7 @@ import { ApprovalPlay, type Op } from '../../../test/support/approval-play.ts';
 import { edgeFolder } from '../../../test/support/edge-rig.ts';
 
 const RUNS = Number(process.env.APPROVAL_RUNS ?? 20);
-const SEED = Number(process.env.APPROVAL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const SEED = Number(process.env.APPROVAL_SEED ?? 11);
 
 const pick = fc.nat(1000);
 const run = fc.nat(2);
