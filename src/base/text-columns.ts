@@ -23,7 +23,7 @@ export const padToWidth = (text: string, width: number): string =>
 /** What an eye takes for one letter: an emoji of several code points is never cut apart. Made when it is first needed: it takes 10 ms. */
 let letters: Intl.Segmenter | undefined;
 
-export function lettersOf(text: string): string[] {
+export function graphemesOf(text: string): string[] {
   letters ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   return [...letters.segment(text)].map(({ segment }) => segment);
 }
@@ -31,7 +31,7 @@ export function lettersOf(text: string): string[] {
 /** A text that takes at most so many columns, with `…` where something is missing: at its end, or at its begin. */
 export function cutToWidth(text: string, width: number, keepsEnd = false): string {
   if (widthOf(text) <= width) return text;
-  const all = lettersOf(text);
+  const all = graphemesOf(text);
   if (keepsEnd) all.reverse();
   const fit: string[] = [];
   let used = 1;

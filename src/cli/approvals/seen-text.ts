@@ -1,6 +1,6 @@
 // Text that an owner judges: what an eye does not see is written out, nothing is left out and nothing is drawn otherwise than it is. It is
 // stricter than `inert`, which lets through what belongs to a script: here nobody has to guess what stands between two letters.
-import { cutToWidth, lettersOf, widthOf } from '../../base/text-columns.ts';
+import { cutToWidth, graphemesOf, widthOf } from '../../base/text-columns.ts';
 
 /**
  * What a terminal obeys, reorders, hides or draws as nothing, and every space but the plain and the wide one. Also marks without a letter
@@ -75,7 +75,7 @@ export function wrapped(text: string, width: number, margin: string): string[] {
   const lines: string[] = [];
   let line = '';
   let used = 0;
-  for (const letter of lettersOf(text)) {
+  for (const letter of graphemesOf(text)) {
     const wide = widthOf(letter);
     if (used + wide > width && line !== '') {
       lines.push(line);

@@ -4,7 +4,7 @@ import { AppError } from '../../base/errors.ts';
 import { formOf, sameName } from '../../base/same-name.ts';
 import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config/edge-config.ts';
 import { isNeverWritten } from '../config/never-written.ts';
-import { conflictOf, pathsOf, writableFor } from '../config/write-or-run.ts';
+import { commandPathsOf, conflictOf, writableFor } from '../config/write-or-run.ts';
 import { matchArgv } from './argv-template.ts';
 import { denials, type PathDenials } from './denied.ts';
 import { type DeniedPath, deniedBelow } from './denied-below.ts';
@@ -97,7 +97,7 @@ export class Allowlist {
       const { argv, cwd } = opened;
       const started = { argv, cwd: cwd.realPath, env: command.entry.env };
       const writable = this.#writableFor(command.entry);
-      const paths = writable.length > 0 ? await followed(pathsOf(started)) : [];
+      const paths = writable.length > 0 ? await followed(commandPathsOf(started)) : [];
       if (conflictOf(started, writable, paths) !== undefined) throw new AppError('COMMAND_NOT_ALLOWED');
       return opened;
     } catch (error) {

@@ -22,7 +22,8 @@ interface Started {
 type Entry = Started & { readonly writes: readonly string[] };
 
 /** All that the words and the environment of a command could mean. @throws LIMIT_EXCEEDED */
-export const pathsOf = ({ argv, cwd, env }: Started): WordPath[] => pathsInWords([...argv, ...Object.values(env)], cwd);
+export const commandPathsOf = ({ argv, cwd, env }: Started): WordPath[] =>
+  pathsInWords([...argv, ...Object.values(env)], cwd);
 
 /**
  * Why a command conflicts with what may be written, or undefined. A command must not have a writable file as its program or anywhere in
@@ -33,7 +34,7 @@ export const pathsOf = ({ argv, cwd, env }: Started): WordPath[] => pathsInWords
 export function conflictOf(
   command: Started,
   writable: readonly Writable[],
-  paths: readonly Pick<WordPath, 'path'>[] = pathsOf(command),
+  paths: readonly Pick<WordPath, 'path'>[] = commandPathsOf(command),
 ): string | undefined {
   const { argv, cwd } = command;
   const forms = paths.map(({ path }) => formOf(path));

@@ -15,7 +15,7 @@ export function limitsInWords(
     entry.network || !isolation ? 'may use the network' : 'no network',
     ...bounds(isolation, limits),
     `at most ${limits.command_seconds} s and ${limits.command_output_bytes} bytes of output`,
-    ...(entry.preview ? ['what it changes is not undone by `bowline undo`'] : []),
+    ...(entry.preview ? ['what it changes is not undone by `bowline undo RUN`'] : []),
     entry.output === 'share' ? 'what it prints goes to who asked' : 'what it prints stays on this device',
   ];
 }

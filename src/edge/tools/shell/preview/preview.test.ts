@@ -139,7 +139,7 @@ test('what it rewrites, deletes and makes is shown; no leaves the folder byte fo
   const shown = await show();
   expect(tree(work)).toEqual(before);
   const { preview, noPreview, limits } = command(shown);
-  expect(limits).toContain('what it changes is not undone by `bowline undo`');
+  expect(limits).toContain('what it changes is not undone by `bowline undo RUN`');
   expect(noPreview).toBe('');
   expect(preview).toMatchObject({ exitCode: 3, signal: '', output: 'said\n' });
   const told = preview!.changes.map(({ action, path }) => `${ACTIONS.get(action)} ${path}`);
