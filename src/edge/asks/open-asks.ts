@@ -1,10 +1,12 @@
 // Which asks are open, which ended and where their records stand: a fold over the journal, the same live and after a start.
+
 import { clone, create } from '@bufbuild/protobuf';
 import { durationFromMs, durationMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { AskRecord } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type Ask, AskSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Outcome, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
 /** An ask without an answer. */
@@ -159,7 +161,7 @@ export class OpenAsks implements Fold {
     const ask = this.#open.get(run);
     if (!ask || ask.accepted || outcome?.state !== RunState.TIMED_OUT) return;
     this.#missed.set(run, { sequence: ask.sequence, record: ask.record, failure: outcome.failure });
-    for (const oldest of this.#missed.keys()) if (this.#missed.size > KEEP_MISSED) this.#missed.delete(oldest);
+    dropOldest(this.#missed, KEEP_MISSED);
   }
 
   /** Remembered also when the ask is unknown: a later checkpoint may still list it. */

@@ -1,6 +1,8 @@
 // What the marks in answers stand for, folded from the journal: where each fact stands there, and the texts of the last ones. A fact belongs to the
 // conversation whose run asked for it, and stands for nothing anywhere else. It sends nothing.
+
 import { randomInt } from 'node:crypto';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import { MARK_LETTERS, markOf } from '../../contract/text/fact-marks.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
@@ -128,10 +130,4 @@ async function textAt(
   const found = await entry(sequence);
   if (found?.record.case !== 'toolOutcome') return undefined;
   return found.record.value.facts.find((fact) => fact.mark === mark)?.text;
-}
-
-function dropOldest(set: Set<string> | Map<string, unknown>, most: number): void {
-  if (set.size <= most) return;
-  const [oldest = ''] = set.keys();
-  set.delete(oldest);
 }

@@ -1,5 +1,7 @@
 // Shares that ended while their run goes on, so that a file of one is not told as never shared. In memory; it allows nothing.
+
 import type { GrantedFile } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 
 /** Ends that a run may live to see; each is a reason of `Withheld`. */
 export type EarlyEnd = 'RESTARTED' | 'EXPIRED' | 'CAP';
@@ -18,7 +20,7 @@ export class EndedShares {
     why: EarlyEnd,
   ): void {
     this.#shares.set(id, { run, paths: new Set(files.map(({ realPath }) => realPath)), why });
-    for (const [oldest] of this.#shares) if (this.#shares.size > MAX_SHARES) this.#shares.delete(oldest);
+    dropOldest(this.#shares, MAX_SHARES);
   }
 
   /** How the last share of this file for this run ended; undefined where there was none. */

@@ -4,6 +4,7 @@
 
 import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { type ConversationSummary, ConversationSummarySchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { FsPort } from '../journal/fs-port.ts';
 import { nodeFs } from '../journal/node-fs.ts';
@@ -37,10 +38,7 @@ export class ConversationSummaries {
     const known = await this.#load();
     known.delete(summary.conversation);
     known.set(summary.conversation, { ...summary, text: summary.text.slice(0, MAX_CHARS).toWellFormed() });
-    for (const oldest of known.keys()) {
-      if (known.size <= MAX_KEPT) break;
-      known.delete(oldest);
-    }
+    dropOldest(known, MAX_KEPT);
     this.#next ??= this.#writing.then(() => {
       this.#next = undefined;
       this.#writing = this.#write(known);

@@ -1,5 +1,6 @@
 // What the owner was asked, and what was answered: which approvals wait, which answers are not used yet, what answers hold for a run,
 // and which runs are asked about no more. Folded from the journal, so that no restart asks twice; those that are over stay there.
+
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
@@ -16,6 +17,7 @@ import {
   type KeptApproval,
   KeptApprovalSchema,
 } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Entry, Fold } from './records.ts';
 
 /** An approval that waits, or was allowed and is not used up. */
@@ -313,7 +315,3 @@ export class ApprovalBook implements Fold {
 
 /** When an answer was given that stands in a checkpoint is not known. */
 const endedAt = (at: number) => (at === 0 ? {} : { endTime: timestampFromMs(at) });
-
-function dropOldest<T>(map: Map<string, T>, most: number): void {
-  for (const [oldest] of map) if (map.size > most) map.delete(oldest);
-}

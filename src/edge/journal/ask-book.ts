@@ -1,6 +1,8 @@
 // Which asks are not answered yet, in the order in which they were asked. Folded from the journal; texts stay there.
+
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Checkpoint } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Entry, Fold } from './records.ts';
 
 export interface OpenAskEntry {
@@ -68,7 +70,7 @@ export class AskBook implements Fold {
     const ask = this.#open.get(run);
     if (!ask) {
       this.#ended.add(run);
-      for (const oldest of this.#ended) if (this.#ended.size > MOST_ENDED) this.#ended.delete(oldest);
+      dropOldest(this.#ended, MOST_ENDED);
       return;
     }
     this.#open.delete(run);

@@ -1,7 +1,9 @@
 // What is known of every idempotency key: the memory that makes an effect happen at most once. Folded from the journal
 // alone, so it is right whatever state.db says. Results stay in the journal; an entry only says where.
+
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Checkpoint, Intent, ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Entry, Fold } from './records.ts';
 import { SettledKeys } from './settled-keys.ts';
@@ -191,7 +193,7 @@ export class CallBook implements Fold {
       if (known && known.state !== 'intent') return;
       this.#calls.delete(outcome.idempotencyKey);
       this.#freed.set(outcome.idempotencyKey, sequence);
-      for (const [oldest] of this.#freed) if (this.#freed.size > MAX_FREED) this.#freed.delete(oldest);
+      dropOldest(this.#freed, MAX_FREED);
       return;
     }
     const state = answerOf(outcome);

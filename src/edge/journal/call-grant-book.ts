@@ -1,5 +1,6 @@
 // Which lasting grants hold, and how many calls began under each. Folded from the journal, so that a use that was written before a crash
 // counts after it, whatever became of the call; what ended never comes back.
+
 import { create } from '@bufbuild/protobuf';
 import type { CallGrant } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import {
@@ -7,6 +8,7 @@ import {
   type KeptCallGrant,
   KeptCallGrantSchema,
 } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Entry, Fold } from './records.ts';
 
 /** Grants that are remembered when they have ended, or are named before a checkpoint tells of them. */
@@ -85,7 +87,7 @@ export class CallGrantBook implements Fold {
   #end(id: string, why: GrantEndReason): void {
     this.#ended.set(id, { why, grant: this.#live.get(id) });
     this.#live.delete(id);
-    dropOldest(this.#ended);
+    dropOldest(this.#ended, MOST_REMEMBERED);
   }
 
   #use(id: string, sequence: number): void {
@@ -102,8 +104,4 @@ export class CallGrantBook implements Fold {
     if (through <= known.through) return;
     this.#uses.set(id, { base: used, through, after: known.after.filter((at) => at > through) });
   }
-}
-
-function dropOldest(map: Map<string, unknown>): void {
-  for (const oldest of map.keys()) if (map.size > MOST_REMEMBERED) map.delete(oldest);
 }

@@ -1,6 +1,8 @@
 // Which keys of the owner on other machines may answer. Folded from the journal, so that nothing else makes one; what was removed never
 // comes back.
+
 import type { OwnerAdded } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Entry, Fold } from './records.ts';
 
 /** Keys at once. */
@@ -36,6 +38,6 @@ export class OwnerBook implements Fold {
   #remove(id: string): void {
     this.#owners.delete(id);
     this.#removed.add(id);
-    for (const oldest of this.#removed) if (this.#removed.size > MOST_REMOVED) this.#removed.delete(oldest);
+    dropOldest(this.#removed, MOST_REMOVED);
   }
 }

@@ -1,6 +1,8 @@
 // Which standing grants are live: that documents left this box for a collection. Folded from the journal, so that they outlive
 // the process; what ended never comes back.
+
 import type { GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Entry, Fold } from './records.ts';
 
 /** Ended grants that are remembered, because a checkpoint that was being made meanwhile may still list them. */
@@ -32,6 +34,6 @@ export class StandingBook implements Fold {
   #end(id: string): void {
     this.#live.delete(id);
     this.#ended.add(id);
-    for (const oldest of this.#ended) if (this.#ended.size > MOST_ENDED) this.#ended.delete(oldest);
+    dropOldest(this.#ended, MOST_ENDED);
   }
 }

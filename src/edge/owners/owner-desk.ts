@@ -1,5 +1,6 @@
 // The owner away from the box: takes what comes in the name of paired keys, believes nothing of it before the signature, and hands on an
 // answer only where key, box, approval and what was shown are those that it was given for. Removing a key holds for all that comes later.
+
 import type { KeyObject } from 'node:crypto';
 import { createHash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
@@ -9,6 +10,7 @@ import type { OwnerNote } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { OwnerAdded } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AnswerReceipt, AnswerReceiptSchema, type OwnerAnswer } from '../../../gen/bowline/owner/v1/owner_pb.ts';
 import type { Clock } from '../../base/clock.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { mayPass, toAppError, toFailure } from '../../contract/errors.ts';
@@ -162,12 +164,12 @@ export class OwnerDesk {
     const all = [...(this.#receipts.get(place) ?? []), receipt].slice(-MOST_RECEIPTS);
     this.#receipts.delete(place);
     this.#receipts.set(place, all);
-    for (const oldest of this.#receipts.keys()) if (this.#receipts.size > MOST_ANSWERED) this.#receipts.delete(oldest);
+    dropOldest(this.#receipts, MOST_ANSWERED);
   }
 
   #remember(digest: Buffer): void {
     this.#seen.add(digest.toString('hex'));
-    for (const oldest of this.#seen) if (this.#seen.size > MOST_SEEN) this.#seen.delete(oldest);
+    dropOldest(this.#seen, MOST_SEEN);
   }
 
   /** One after the other, so that what was removed is removed for all that comes after it. */

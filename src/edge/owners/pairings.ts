@@ -1,5 +1,6 @@
 // Pairs keys of the owner on other machines with this box: a code that is good for ten minutes and one machine, a proof that the machine
 // knows it, and the owner's word that both show the same. Only then the key is in the journal, and counts.
+
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { OwnerNote } from '../../../gen/bowline/edge/v1/edge_pb.ts';
@@ -11,6 +12,7 @@ import {
   PairingState,
 } from '../../../gen/bowline/owner/v1/owner_pb.ts';
 import type { Clock } from '../../base/clock.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import { AppError } from '../../base/errors.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { ownerKeyId } from '../../contract/owners/owner-messages.ts';
@@ -98,7 +100,7 @@ export class Pairings {
       stopTimer: clock.after(PAIRING_MS, () => this.#end(pairing, new AppError('PAIRING_OVER'))),
     };
     this.#pairings.set(keys.id, pairing);
-    for (const oldest of this.#pairings.keys()) if (this.#pairings.size > MOST_KEPT) this.#pairings.delete(oldest);
+    dropOldest(this.#pairings, MOST_KEPT);
     // By this the other machine finds the box.
     this.#say(pairing, 'box', this.#reply({}));
     return { code, expiresAt, end: () => this.#end(pairing, new AppError('PAIRING_OVER')) };

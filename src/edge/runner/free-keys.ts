@@ -1,6 +1,8 @@
 // Refusals that leave their key free: nothing happened, and why may pass. The key begins anew; the attempt that was refused never
 // runs, however often and late it comes, because its caller was told so. Folded from the journal where that had room for it.
+
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
 /** Attempts that are remembered; the oldest go first. One comes again only from a session that ended while its answer was on the way. */
@@ -27,7 +29,7 @@ export class RefusedAttempts implements Fold {
 
   add(attempt: Attempt, failure: Failure): void {
     this.#refused.set(nameOf(attempt), failure);
-    for (const [oldest] of this.#refused) if (this.#refused.size > MAX_ATTEMPTS) this.#refused.delete(oldest);
+    dropOldest(this.#refused, MAX_ATTEMPTS);
   }
 
   apply({ record }: Entry): void {

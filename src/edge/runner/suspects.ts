@@ -1,6 +1,7 @@
 // Which calls were at work when the process ended. What happened once is no proof, and the call runs again; the same request at two
 // ends, without having come to its own in between, is: this build does not run it again, under whatever key it comes. Folded from the
 // journal, so that it outlives the process.
+import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
 /** Ends after which a request, whatever its key, is refused. */
@@ -24,7 +25,7 @@ export class Suspects implements Fold {
     this.#ends.delete(request);
     if (record.value.failure?.reason !== 'CALL_ENDED_PROCESS') return;
     this.#ends.set(request, ends);
-    for (const [oldest] of this.#ends) if (this.#ends.size > MAX_REQUESTS) this.#ends.delete(oldest);
+    dropOldest(this.#ends, MAX_REQUESTS);
   }
 
   /** Whether a request with this digest was at work at two ends of the process, one after the other. */

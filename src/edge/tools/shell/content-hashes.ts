@@ -1,7 +1,9 @@
 // SHA-256 of what open files hold, in pieces and remembered: a program is asked about again and again, and some are a hundred megabytes.
+
 import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { dropOldest } from '../../../base/drop-oldest.ts';
 import { AppError } from '../../../base/errors.ts';
 
 /** What an open file held, and the state in which it held that. */
@@ -44,10 +46,7 @@ export class ContentHashes {
 
   #remember(version: string, sha256: Uint8Array): void {
     this.#known.set(version, sha256);
-    for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= MOST) return;
-      this.#known.delete(oldest);
-    }
+    dropOldest(this.#known, MOST);
   }
 }
 

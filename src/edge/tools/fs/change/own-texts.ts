@@ -1,5 +1,6 @@
 // What a run itself has written, so that it may edit it: of a text that it gave whole, or edited under a grant, it knows every letter. In
 // memory only: after a restart the file must be shared.
+import { dropOldest } from '../../../../base/drop-oldest.ts';
 import type { ToolCallContext } from '../../tool.ts';
 
 const MOST = 1024;
@@ -11,7 +12,7 @@ export class OwnTexts {
     const key = keyOf(call, realPath);
     this.#hashes.delete(key);
     this.#hashes.set(key, hex(sha256));
-    for (const oldest of this.#hashes.keys()) if (this.#hashes.size > MOST) this.#hashes.delete(oldest);
+    dropOldest(this.#hashes, MOST);
   }
 
   /** Whether a file holds exactly what this run wrote there last, for the same eyes. */
