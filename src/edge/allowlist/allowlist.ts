@@ -2,7 +2,8 @@
 import { dirname, join, relative } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { formOf, sameName } from '../../base/same-name.ts';
-import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config/edge-config.ts';
+import { contains, type Root } from '../config/config-places.ts';
+import type { EdgeConfig, ExecuteEntry, WriteEntry } from '../config/edge-config.ts';
 import { isNeverWritten } from '../config/never-written.ts';
 import { commandPathsOf, conflictOf, writableFor } from '../config/write-or-run.ts';
 import { matchArgv } from './argv-template.ts';

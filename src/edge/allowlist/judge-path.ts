@@ -5,7 +5,7 @@ import { AppError } from '../../base/errors.ts';
 import { inert } from '../../base/inert.ts';
 import { ambiguous, sameName } from '../../base/same-name.ts';
 import { trimEndSigns } from '../../base/trim-signs.ts';
-import type { Root } from '../config/edge-config.ts';
+import type { Root } from '../config/config-places.ts';
 
 /** A path that may be looked at. */
 export interface JudgedPath {

@@ -5,7 +5,7 @@ import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { otherForm } from '../../base/same-name.ts';
-import { contains } from '../config/edge-config.ts';
+import { contains } from '../config/config-places.ts';
 import { inRoot, type JudgedPath, refused } from './judge-path.ts';
 
 /** What may never be opened. */

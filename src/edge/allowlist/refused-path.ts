@@ -3,7 +3,7 @@
 import { isAbsolute, normalize } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { splitGlob } from '../../base/glob.ts';
-import { contains, type Root } from '../config/edge-config.ts';
+import { contains, type Root } from '../config/config-places.ts';
 import { isReadableName } from './judge-path.ts';
 
 /** Folders that are named. */

@@ -1,5 +1,5 @@
 // Asks the owner about tool calls, and takes the answers: each call is in the journal before anybody is told that it waits, each
-// answer before it counts. A call ends once: by an answer, its time, its run, or because what was shown is not so any more.
+// answer before it counts. An approval ends once: by an answer, its time, its run, or because what was shown is not so any more.
 //
 // A call of the control plane comes in by `ask` and goes by its signal; the owner alone reaches `answer`.
 import { create } from '@bufbuild/protobuf';
@@ -21,6 +21,7 @@ import type { RecordInit } from '../journal/records.ts';
 import { type AnswerTerms, mustAnswer, mustBeOneForGrant } from './answer-check.ts';
 import type { CallGrants } from './call-grants.ts';
 import { approvalExpiry, type HeldCall, newApproval, reasonOf, refusalOf } from './held-call.ts';
+import { TurnLine } from './turn-line.ts';
 
 export interface DeskParts {
   readonly journal: Pick<EdgeJournal, 'append' | 'approvals' | 'callGrants' | 'entry' | 'now'>;
@@ -35,7 +36,7 @@ export interface DeskParts {
 /** `ready`: the owner has answered, and the call is judged again. `refused`: the refusal is in the journal, under its key. */
 export type AskedCall = { readonly kind: 'ready' } | { readonly kind: 'refused'; readonly why: AppError };
 
-/** A call that ends, and what its call is refused with; none: it may go on. */
+/** An approval that ends, and what its call is refused with; none: it may go on. */
 interface Ending {
   readonly id: string;
   readonly state: ApprovalState;
@@ -65,10 +66,10 @@ type KeyedCall = Pick<HeldCall, 'key' | 'params' | 'run' | 'job'>;
 export class ApprovalDesk {
   readonly #parts: DeskParts;
   readonly #waiting = new Map<string, WaitingCall>();
-  /** Calls whose turn it is, until their call is in the journal. */
+  /** Calls whose turn it is, until their approval is in the journal. */
   readonly #opening = new Map<string, HeldCall>();
   readonly #ending = new Map<string, Promise<unknown>>();
-  readonly #line = new Set<() => void>();
+  readonly #line = new TurnLine();
   #held = 0;
   #stopTimer: (() => void) | undefined;
   #stopped = false;
@@ -122,7 +123,7 @@ export class ApprovalDesk {
       return await this.#asked(call);
     } finally {
       this.#held--;
-      this.#moveLine();
+      this.#line.move();
     }
   }
 
@@ -236,7 +237,7 @@ export class ApprovalDesk {
         toldAt = now;
         call.waits(this.#lifeMs);
       }
-      await this.#inLine(call);
+      await this.#line.wait(signal);
     }
   }
 
@@ -286,27 +287,9 @@ export class ApprovalDesk {
     });
   }
 
-  /** Until anything of its run may have changed. */
-  #inLine({ signal }: HeldCall): Promise<void> {
-    return new Promise((resolve) => {
-      const go = () => {
-        this.#line.delete(go);
-        signal.removeEventListener('abort', go);
-        resolve();
-      };
-      this.#line.add(go);
-      if (signal.aborted) go();
-      signal.addEventListener('abort', go, { once: true });
-    });
-  }
-
-  #moveLine(): void {
-    for (const go of [...this.#line]) go();
-  }
-
   #changed(approval: Approval): void {
     if (approval.state === ApprovalState.PENDING) queueMicrotask(() => this.#endWithRun(approval));
-    else this.#moveLine();
+    else this.#line.move();
   }
 
   #endWithRun({ id, run }: Approval): void {

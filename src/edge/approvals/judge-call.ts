@@ -3,7 +3,7 @@
 import { Confirmation } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../../base/errors.ts';
-import type { Confirm } from '../config/edge-config.ts';
+import type { Confirm } from '../config/config-schema.ts';
 
 export interface CallFacts {
   /** What would change, by its entry of config.yaml; undefined for what changes nothing. */

@@ -1,7 +1,7 @@
 // One change of a path at a time: two that append at once would each write what the other had not read. A folder that is moved takes what
 // is below it along, so changes there wait for it, and it waits for them.
 import { formOf } from '../../base/same-name.ts';
-import { contains } from '../config/edge-config.ts';
+import { contains } from '../config/config-places.ts';
 
 interface Turn {
   readonly paths: readonly string[];

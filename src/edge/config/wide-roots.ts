@@ -1,5 +1,5 @@
 // Allowed folders that are wider than anybody means: those that hold the home of Bowline, and so the folder of a user or the whole machine. Pure.
-import { contains, type Root } from './edge-config.ts';
+import { contains, type Root } from './config-places.ts';
 
 /** What to say of each; the secrets in them stay denied whatever is allowed. */
 export const wideRoots = (roots: readonly Pick<Root, 'realPath'>[], home: string): string[] =>

@@ -31,7 +31,8 @@ import { CallEnds } from './call-ends.ts';
 import { Execution } from './execution.ts';
 import type { RefusedAttempts } from './free-keys.ts';
 import type { InHand } from './in-hand.ts';
-import { changedCallRecord, intentOf, notBegunRecord, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
+import { declareUnknown, isRead, settleLeftCalls } from './left-calls.ts';
+import { changedCallRecord, intentOf, OUTCOME_ROOM } from './outcome-records.ts';
 import { type AskingDesk, askOwner, type CallPlan, type CoveringGrants, planCall, underGrant } from './plan-call.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
@@ -88,23 +89,9 @@ export class ToolRunner {
     this.#repeats = new Repeats({ ...parts, method: (name) => this.#tools.get(name)?.method });
   }
 
-  /**
-   * Says what became of the calls that an earlier start left without an outcome, before the first session: an effect that had an
-   * intent is unknown; of what had none, a READ or an effect that never began, the key is free, and the end is counted against the
-   * request, because it may be what ended that start. Returns how many of each.
-   */
-  async recover(): Promise<{ readonly unknown: number; readonly free: number }> {
-    const { calls } = this.#parts.journal;
-    calls.pullDropped();
-    await this.#parts.blobs.keep(calls.blobs());
-    const orphans = calls.orphans(this.#parts.bootId);
-    for (const orphan of orphans) await this.#declareUnknown(orphan);
-    const left = this.#parts.inHand.left.filter(({ idempotencyKey }) => {
-      const known = calls.get(idempotencyKey);
-      return !known || isRead(known);
-    });
-    if (left.length > 0) await this.#parts.journal.append(left.map(notBegunRecord), { ending: true });
-    return { unknown: orphans.length, free: left.length };
+  /** Says what became of the calls that an earlier start left without an outcome, before the first session. */
+  recover(): ReturnType<typeof settleLeftCalls> {
+    return settleLeftCalls(this.#parts);
   }
 
   /**
@@ -206,7 +193,7 @@ export class ToolRunner {
     if (known) {
       const other = known.params !== '' && !Buffer.from(digest).toString('hex').startsWith(known.params);
       if (other) return this.#ends.refuse(call, new AppError('KEY_REUSED'), sink);
-      if (known.state === 'intent') await this.#declareUnknown(known);
+      if (known.state === 'intent') await declareUnknown(this.#parts.journal, known);
       const now = this.#parts.journal.calls.get(key);
       if (now && !isRead(now)) return sink.result(await this.#repeats.answer(now, addressOf(call), call));
     }
@@ -343,10 +330,6 @@ export class ToolRunner {
     }
   }
 
-  async #declareUnknown(entry: CallEntry): Promise<void> {
-    await this.#parts.journal.append([unknownRecord(entry)], { ending: true });
-  }
-
   #unsettled(): CallEntry[] {
     return this.#parts.journal.calls
       .open()
@@ -395,6 +378,3 @@ export class ToolRunner {
     return idle;
   }
 }
-
-/** An outcome without an intent: nothing changed, so it is run again instead of repeated. */
-const isRead = (entry: CallEntry): boolean => entry.state === 'done' && !entry.effect;

@@ -1,6 +1,7 @@
 // The secrets of this box: gives a value to who may have it, and knows all values so that they can be masked. Reads their files again when
 // they change; what was a value since the start stays masked. Nothing is built where there are no secrets.
 import { statSync } from 'node:fs';
+import { causeText } from '../../base/cause-text.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Secret } from '../../base/secret.ts';
@@ -71,11 +72,11 @@ export class SecretBook {
         try {
           this.#know(name, this.#read(name).reveal());
         } catch (error) {
-          this.#log.warn('a secret cannot be used', { secret: name, problem: messageOf(error) });
+          this.#log.warn('a secret cannot be used', { secret: name, problem: causeText(error) });
         }
       }
     } catch (error) {
-      this.#log.warn('the secrets of this home cannot be read', { problem: messageOf(error) });
+      this.#log.warn('the secrets of this home cannot be read', { problem: causeText(error) });
     }
   }
 
@@ -85,7 +86,7 @@ export class SecretBook {
     try {
       value = file === undefined ? readSecretOf(this.#places.folder, name) : readNamedSecret(file);
     } catch (cause) {
-      throw unusable(name, messageOf(cause), cause);
+      throw unusable(name, causeText(cause), cause);
     }
     const problem = value === undefined ? 'it is not set' : secretProblem(value.reveal());
     if (value === undefined || problem !== undefined) throw unusable(name, problem ?? '');
@@ -118,5 +119,3 @@ function changed(path: string): string {
 
 const unusable = (name: string, problem: string, cause?: unknown) =>
   new AppError('SECRET_UNUSABLE', { name, problem }, { cause });
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'unknown');

@@ -3,7 +3,7 @@ import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { Effect as ApprovalEffect, FileEffect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
-import type { Confirm } from '../config/edge-config.ts';
+import type { Confirm } from '../config/config-schema.ts';
 import type { EdgeLimits } from '../config/edge-settings.ts';
 import type { Origins } from '../egress/origins.ts';
 import type { FactBook } from '../facts/fact-book.ts';

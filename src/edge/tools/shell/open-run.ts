@@ -4,7 +4,7 @@ import type { RunRequest } from '../../../../gen/bowline/capability/shell/v1/she
 import { AppError } from '../../../base/errors.ts';
 import type { AllowedCommand } from '../../allowlist/allowlist.ts';
 import type { OpenCommand } from '../../allowlist/open-command.ts';
-import { contains } from '../../config/edge-config.ts';
+import { contains } from '../../config/config-places.ts';
 import type { ToolParts } from '../tool.ts';
 import { type CommandLook, type DecidingFile, isAsShown, lookAtCommand } from './command-effect.ts';
 import { programName } from './command-grant.ts';

@@ -1,7 +1,7 @@
 // What of the machine every command in bubblewrap sees: the system's programs and libraries and a few files of /etc, read-only, and nothing
 // of /home, /root, /var or /run.
 import { DESCRIPTOR_LINKS, readOnly, systemOptions } from '../../../base/bubblewrap.ts';
-import { contains } from '../../config/edge-config.ts';
+import { contains } from '../../config/config-places.ts';
 
 /** Programs and libraries. */
 const FOLDERS = ['/usr'];

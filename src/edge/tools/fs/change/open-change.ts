@@ -9,7 +9,7 @@ import {
 } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
 import type { AllowedWrite } from '../../../allowlist/allowlist.ts';
-import type { Confirm } from '../../../config/edge-config.ts';
+import type { Confirm } from '../../../config/config-schema.ts';
 import type { KeptContent, PreparedCall, ToolCallContext, ToolParts } from '../../tool.ts';
 import { changeFailure } from './change-failure.ts';
 import { asEffect, requireShown } from './file-effect.ts';

@@ -1,0 +1,44 @@
+// What an earlier start left without an outcome is given one, before anything else begins.
+import type { Blobs } from '../journal/blobs.ts';
+import type { CallEntry } from '../journal/call-book.ts';
+import type { EdgeJournal } from '../journal/edge-journal.ts';
+import type { InHand } from './in-hand.ts';
+import { notBegunRecord, unknownRecord } from './outcome-records.ts';
+
+export interface LeftCallsParts {
+  readonly journal: Pick<EdgeJournal, 'append' | 'calls'>;
+  readonly blobs: Pick<Blobs, 'keep'>;
+  readonly bootId: string;
+  readonly inHand: Pick<InHand, 'left'>;
+}
+
+/**
+ * An effect that had an intent is unknown; of what had none, a READ or an effect that never began, the key is free, and the end is
+ * counted against the request, because it may be what ended that start. Returns how many of each.
+ */
+export async function settleLeftCalls({
+  journal,
+  blobs,
+  bootId,
+  inHand,
+}: LeftCallsParts): Promise<{ readonly unknown: number; readonly free: number }> {
+  const { calls } = journal;
+  calls.pullDropped();
+  await blobs.keep(calls.blobs());
+  const orphans = calls.orphans(bootId);
+  for (const orphan of orphans) await declareUnknown(journal, orphan);
+  const left = inHand.left.filter(({ idempotencyKey }) => {
+    const known = calls.get(idempotencyKey);
+    return !known || isRead(known);
+  });
+  if (left.length > 0) await journal.append(left.map(notBegunRecord), { ending: true });
+  return { unknown: orphans.length, free: left.length };
+}
+
+/** Nobody can tell any more whether it happened. */
+export async function declareUnknown(journal: Pick<EdgeJournal, 'append'>, entry: CallEntry): Promise<void> {
+  await journal.append([unknownRecord(entry)], { ending: true });
+}
+
+/** An outcome without an intent: nothing changed, so it is run again instead of repeated. */
+export const isRead = (entry: CallEntry): boolean => entry.state === 'done' && !entry.effect;
