@@ -56,7 +56,7 @@ const ROOMS = {
     secrets: [],
     files: ['config', 'allowlist'],
     grants: ['config', 'journal', 'allowlist', 'files'],
-    egress: ['secrets', 'files', 'grants'],
+    egress: ['journal', 'secrets', 'files', 'grants'],
     tools: ['config', 'facts', 'allowlist', 'secrets', 'files', 'grants', 'egress'],
     changes: ['config', 'journal', 'allowlist', 'files', 'tools'],
     approvals: ['config', 'allowlist', 'journal'],

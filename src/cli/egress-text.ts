@@ -1,6 +1,7 @@
 // What a line of the ledger is about, in words.
+import type { DayUse } from '../../gen/bowline/local/v1/local_pb.ts';
 import type { Egress } from '../../gen/bowline/run/v1/run_pb.ts';
-import { bytesText } from './units.ts';
+import { bytesText, timeText } from './units.ts';
 
 /** Fields of an ask in lines of the ledger. Journals of before the ask had its name call it a user event. */
 const OF_ASK = /^(?:ask|user_event)\./;
@@ -34,6 +35,15 @@ export function groupedEgress(entries: readonly Egress[]): EgressGroup[] {
     fields: [...new Set(entries.map(({ field }) => field))],
     bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0n),
   }));
+}
+
+/** How much content left today, of how much may; and whether that is nearly all. Undefined where the edge does not tell. */
+export function todayText(today: DayUse | undefined): { text: string; nearlyFull: boolean } | undefined {
+  if (!today) return undefined;
+  const { bytes, limitBytes, endTime } = today;
+  const nearlyFull = bytes * 10n >= limitBytes * 9n;
+  const from = nearlyFull ? `; more may from ${timeText(endTime)} on (limits.egress_day_bytes in config.yaml)` : '';
+  return { text: `content that left today: ${bytesText(bytes)} of ${bytesText(limitBytes)}${from}`, nearlyFull };
 }
 
 /** One line for each group, as `egress ls` has one row; a size that only the box knows is not told. */

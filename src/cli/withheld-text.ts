@@ -20,6 +20,7 @@ const WHY: Readonly<Record<WithheldWord, string>> = {
   RECIPIENT: 'shared with someone else',
   CHANGED: 'changed after it was shared',
   RESTARTED: 'no longer shared since the edge started again',
+  DAY_CAP: 'as much has left this box today as may; more may after midnight (limits.egress_day_bytes in config.yaml)',
   EXPIRED: 'no longer shared, because the time of the share was over',
 };
 

@@ -24,6 +24,7 @@ import { ownerKey } from '../../src/edge/local/home-owner-key.ts';
 import { LocalServer } from '../../src/edge/local/local-server.ts';
 import { localService } from '../../src/edge/local/local-service.ts';
 import { eventually } from '../support/control-plane.ts';
+import { roomyDay } from '../support/roomy-day.ts';
 import { startEdge, type TestEdge, tempHome } from './support/edge-parts.ts';
 import { ScriptedControl } from './support/scripted-control.ts';
 
@@ -81,6 +82,7 @@ async function listen(clients = 64): Promise<LocalServer> {
         {
           standing: () => journal.standing.list(),
           journal,
+          day: roomyDay(),
           resolve: async (wishes) => {
             if (wishes.some(({ pattern }) => pattern === 'docs/none')) {
               throw new AppError('SHARE_NO_MATCH', { pattern: 'docs/none', why: 'no such file' });
@@ -100,6 +102,7 @@ async function listen(clients = 64): Promise<LocalServer> {
     roots: [{ name: 'docs', path: '/docs' }],
     refusals: () => [],
     toolCalls: () => 3,
+    day: roomyDay(),
     turns: () => ({ longestMs: 7.2, over: 0 }),
     faults: () => 0,
     startedAt: 0,

@@ -44,6 +44,7 @@ import { OwnRuns } from '../../src/edge/grants/own-runs.ts';
 import { PipedInput } from '../../src/edge/grants/piped-input.ts';
 import { ShareResolver, type ShareRules } from '../../src/edge/grants/share-resolver.ts';
 import { openBlobs } from '../../src/edge/journal/blobs.ts';
+import { DayCap } from '../../src/edge/journal/day-cap.ts';
 import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
 import type { FsPort } from '../../src/edge/journal/fs-port.ts';
 import { RefusedAttempts } from '../../src/edge/runner/free-keys.ts';
@@ -135,7 +136,12 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const pipedDir = join(home, 'piped');
   const piped = new PipedInput(pipedDir, await openBlobs(pipedDir));
   const secrets = new SecretBook({ folder: join(home, 'secrets'), files: config.secrets }, silentLogger);
-  const gate = new Gate(grants, () => secrets.masker);
+  const day = new DayCap({
+    left: journal.days.all(),
+    now: () => journal.now(),
+    limit: () => config.limits.egress_day_bytes,
+  });
+  const gate = new Gate(grants, day, () => secrets.masker);
   const allow = new Allowlist(config, [home, ...Object.values(config.secrets).flatMap(bothNames)]);
   const reader = openReader(config, clock);
   onTestFinished(() => reader.close());

@@ -41,6 +41,7 @@ import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
 import type { NoteFrame } from '../../src/edge/owners/outgoing-notes.ts';
 import { OwnerDesk } from '../../src/edge/owners/owner-desk.ts';
 import { ManualClock } from './manual-clock.ts';
+import { roomyDay } from './roomy-day.ts';
 
 export const PATH = '/home/ana/日记/灯塔.md';
 export const OLD = 'the lantern was green';
@@ -66,7 +67,7 @@ export async function ownerBox(dir = folder(), clock = new ManualClock()) {
     log: silentLogger,
   });
   approvals.start();
-  const gate = new Gate({ covers: () => 'NO_GRANT', spend: () => false });
+  const gate = new Gate({ covers: () => 'NO_GRANT', spend: () => false }, roomyDay());
   const desk = new OwnerDesk({
     box: BOX,
     deviceKey: device.privateKey,

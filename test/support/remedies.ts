@@ -23,6 +23,8 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
     'no: what it says is a number in config.yaml; src/edge/journal/journal.test.ts fills the journal, and a larger one is another number there',
   LEDGER_FULL:
     'src/edge/journal/ledger-archive.test.ts: where the owner chose so, a full archive drops its oldest lines, counts them and says so',
+  DAY_CAP_MET:
+    'src/edge/egress/day-cap.test.ts: what does not fit the day stays with a reason of its own, the call goes on, and the next day begins anew',
   KEYS_FULL:
     'src/edge/journal/edge-journal.test.ts: a settled READ is forgotten, an effect or a refusal is not until it expired',
   SECRET_CONTENT:

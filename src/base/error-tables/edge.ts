@@ -55,6 +55,15 @@ export const EDGE_ERRORS = {
       bare: 'the archive of the ledger is full, so the device refuses new work; raise limits.ledger_bytes in its config.yaml, or set ledger_full: drop_oldest there, and start the edge again',
     },
   ),
+  DAY_CAP_MET: row(
+    'resource_exhausted',
+    'these files have {bytes} bytes; of the {limit} bytes of content that may leave this box on one day, {left} are left. Nothing of them was granted. Try again after midnight, or raise limits.egress_day_bytes in config.yaml',
+    {
+      retryable: false,
+      exit: EXIT.failed,
+      bare: 'as much content has left the device as may on one day; wait for midnight there, or raise limits.egress_day_bytes in its config.yaml',
+    },
+  ),
   KEYS_FULL: row(
     'resource_exhausted',
     'the device remembers as many tool calls as it may. Connect it, so that the control plane takes their results (how many may wait for that is fixed); wait until some calls expire; or raise limits.tool_calls in config.yaml',

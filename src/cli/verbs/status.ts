@@ -19,6 +19,7 @@ import { EXIT } from '../../base/status-codes.ts';
 import { fromFailure } from '../../contract/errors.ts';
 import { waitingText } from '../approvals/approval-view.ts';
 import { type GlobalOptions, homeOf } from '../client.ts';
+import { todayText } from '../egress-text.ts';
 import { type AnswerOfSide, homeAnswers } from '../home-answers.ts';
 import { type HomeHealth, homeHealth } from '../home-health.ts';
 import type { CliIo } from '../io.ts';
@@ -116,6 +117,8 @@ function printEdge(out: Printer, edge: AnswerOfSide<MessageShape<typeof EdgeStat
   out.line(
     `         ${countText(s.waitingAsks, 'ask')} waiting, ${countText(Number(s.toolCalls), 'tool call')}, ${memory}`,
   );
+  const today = todayText(s.egressToday);
+  if (today) out.line(`         ${today.text}`, today.nearlyFull ? 'yellow' : undefined);
   const waiting = waitingText(s.pendingApprovals);
   if (waiting) out.line(`         ${waiting}`, 'yellow');
   printFigures(out, s);

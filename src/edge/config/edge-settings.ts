@@ -114,6 +114,13 @@ export const LIMITS = {
     16 << 20,
     256 << 20,
   ),
+  egress_day_bytes: bytes(
+    'egress_day_bytes',
+    'content that may leave the box on one day of its local time, under whatever grant; the rest is withheld until midnight. 0: none may',
+    256 << 20,
+    2 ** 40,
+    0,
+  ),
   share_minutes: limit('share_minutes', 'longest life of a share', 15, 15, { unit: 'minutes' }),
   clients: limit('clients', 'clients of the socket of the owner at once: commands, `chat`, `watch`', 64, 1024),
   asks: limit('asks', 'asks that wait for an answer; a number above 256 counts as 256', 256, 4096),

@@ -24,6 +24,7 @@ import { ConnectRequestSchema, ToolProgressSchema } from '../../../gen/bowline/e
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { AskSchema, ToolDoneSchema, ToolResultSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { SizeClass, WithheldReason } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { roomyDay } from '../../../test/support/roomy-day.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { sensitivityOf } from '../../contract/policy.ts';
 import { withheldWord } from '../../contract/withheld.ts';
@@ -123,7 +124,7 @@ test('an unannotated string or bytes field of a served message is withheld until
   set.set(field('count'), 3);
   const origins = new Origins();
   origins.set(message, file);
-  const { bytes, withheld, egress } = new Gate(noGrants).response(method, message, context(origins));
+  const { bytes, withheld, egress } = new Gate(noGrants, roomyDay()).response(method, message, context(origins));
   expect(Buffer.from(bytes).toString('latin1')).not.toContain('secret');
   expect(withheld).toMatchObject(
     ['note', 'blob', 'words'].map((name) => ({
@@ -135,7 +136,7 @@ test('an unannotated string or bytes field of a served message is withheld until
   );
   expect(egress).toEqual([]);
   expect(fromBinary(method.output, bytes)).toMatchObject({ count: 3 });
-  const granted = new Gate(allGrants).response(method, message, context(origins));
+  const granted = new Gate(allGrants, roomyDay()).response(method, message, context(origins));
   expect(fromBinary(method.output, granted.bytes)).toMatchObject({ note: 'secret words', words: ['secret item'] });
   expect(granted.withheld).toEqual([]);
   expect(granted.egress.map(({ field: name, bytes: size }) => [name, size])).toEqual([
@@ -151,7 +152,7 @@ test('a message without an origin has no grant; unknown fields are dropped at ev
   const message = create(method.output, { text: 'secret', file: { path: 'docs/a.md', $unknown: unknown } });
   message.$unknown = unknown;
   if (message.file) message.file.$unknown = unknown;
-  const { bytes } = new Gate(allGrants).response(method, message, context(new Origins()));
+  const { bytes } = new Gate(allGrants, roomyDay()).response(method, message, context(new Origins()));
   expect(Buffer.from(bytes).toString('latin1')).not.toContain('secret');
   expect(fromBinary(method.output, bytes).file?.path).toBe('docs/a.md');
 });
@@ -160,9 +161,9 @@ test('a grant of one file does not cover a message that names another', () => {
   const method = edgeCapabilities[0].method.read;
   const origins = new Origins();
   const message = origins.set(create(method.output, { text: 'secret', file: { path: 'docs/b.md' } }), file);
-  expect(fromBinary(method.output, new Gate(allGrants).response(method, message, context(origins)).bytes).text).toBe(
-    '',
-  );
+  expect(
+    fromBinary(method.output, new Gate(allGrants, roomyDay()).response(method, message, context(origins)).bytes).text,
+  ).toBe('');
 });
 
 test('what is listed as withheld does not depend on the content', () => {
@@ -170,7 +171,7 @@ test('what is listed as withheld does not depend on the content', () => {
   const lists = ['', 'x', 'a\n'.repeat(500)].map((text) => {
     const origins = new Origins();
     const value = create(method.output, { text, totalLines: text.length, truncated: text.length > 3, firstLine: 1 });
-    return new Gate(noGrants).response(method, origins.set(value, file), context(origins)).withheld;
+    return new Gate(noGrants, roomyDay()).response(method, origins.set(value, file), context(origins)).withheld;
   });
   expect(lists[1]).toEqual(lists[0]);
   expect(lists[2]).toEqual(lists[0]);
@@ -188,7 +189,7 @@ test('a grant that has met its cap lets nothing more out', () => {
   };
   const origins = new Origins();
   const message = origins.set(create(method.output, { text: 'too long', totalLines: 1 }), file);
-  const { bytes, withheld } = new Gate(grants).response(method, message, context(origins));
+  const { bytes, withheld } = new Gate(grants, roomyDay()).response(method, message, context(origins));
   expect(fromBinary(method.output, bytes)).toMatchObject({ text: '', totalLines: 0 });
   expect(withheld.map(({ field, why }) => `${field} ${withheldWord(why)}`)).toContain('text CAP');
 });
@@ -199,7 +200,7 @@ const send = (gate: Gate, frame: Parameters<typeof create<typeof ConnectRequestS
 };
 
 test('only payloads that the gate made leave in frames', () => {
-  const gate = new Gate(noGrants);
+  const gate = new Gate(noGrants, roomyDay());
   const method = edgeCapabilities[0].method.stat;
   const { bytes: made } = gate.response(
     method,
@@ -224,7 +225,7 @@ test('of a failure only the reason and numbers leave', () => {
   const failure = (reason: string) =>
     create(FailureSchema, { reason, code: 5, message: 'secret path', metadata: { file: 'secret' } });
   const text = (reason: string) =>
-    send(new Gate(noGrants), {
+    send(new Gate(noGrants, roomyDay()), {
       frame: { case: 'toolResult', value: { answer: { case: 'unknown', value: failure(reason) } } },
     }).text;
   expect(text('FILE_NOT_FOUND')).toContain('FILE_NOT_FOUND');
@@ -233,7 +234,7 @@ test('of a failure only the reason and numbers leave', () => {
 });
 
 test('an ask leaves only after it is in the journal', () => {
-  const gate = new Gate(noGrants);
+  const gate = new Gate(noGrants, roomyDay());
   const ask = create(AskSchema, { run: 'r', text: 'my words' });
   expect(send(gate, { frame: { case: 'ask', value: ask } }).text).not.toContain('my words');
   gate.admitAsk(ask);

@@ -8,13 +8,15 @@ import { type Egress, SizeClass, type Withheld } from '../../../gen/bowline/run/
 import type { WithheldWord } from '../../contract/withheld.ts';
 import type { FileOrigin, LineRange } from '../files/file-origin.ts';
 import type { Grants } from '../grants/grants.ts';
+import { countedBytes } from '../journal/day-book.ts';
+import type { DayCap } from '../journal/day-cap.ts';
 import type { Masker } from '../secrets/masker.ts';
 import { bytesOf, emptyOf, fieldValue, setValue } from './field-access.ts';
 import { type FieldPlan, fits, planOf } from './field-plan.ts';
 import { frameNames, gateFrame } from './frame-gate.ts';
 import { Ledger, WithheldList } from './ledger.ts';
 import { maskMessage } from './mask-message.ts';
-import { COMMAND_HINT, type Origin, type Origins, shareHint } from './origins.ts';
+import { COMMAND_HINT, DAY_CAP_HINT, type Origin, type Origins, shareHint } from './origins.ts';
 
 /** For which call a response leaves. */
 export interface ResponseContext {
@@ -45,7 +47,12 @@ interface Walk {
   readonly withheld: WithheldList;
   /** Grants that met their cap while this message was judged: nothing more leaves under them. */
   readonly empty: Set<string>;
+  /** The day has met its cap meanwhile. */
+  full: boolean;
 }
+
+/** What may still leave today. */
+export type GateDay = Pick<DayCap, 'take'>;
 
 export class Gate {
   readonly #grants: Pick<Grants, 'covers' | 'spend'>;
@@ -54,11 +61,17 @@ export class Gate {
   /** Asks that are in the journal with their ledger. */
   readonly #asks = new WeakSet<Ask>();
 
+  readonly #day: GateDay;
   readonly #masker: () => Masker | undefined;
 
   /** @param masker of the secrets that are known now; undefined where there are none */
-  constructor(grants: Pick<Grants, 'covers' | 'spend'>, masker: () => Masker | undefined = () => undefined) {
+  constructor(
+    grants: Pick<Grants, 'covers' | 'spend'>,
+    day: GateDay,
+    masker: () => Masker | undefined = () => undefined,
+  ) {
     this.#grants = grants;
+    this.#day = day;
     this.#masker = masker;
   }
 
@@ -71,11 +84,19 @@ export class Gate {
   /** Judges a response message by the descriptor of its method. Its ledger must be journaled before the bytes are sent. */
   response(method: DescMethod, message: Message, context: ResponseContext): GatedResponse {
     this.mask(method, message);
-    const walk: Walk = { context, ledger: new Ledger(), withheld: new WithheldList(), empty: new Set() };
+    const walk: Walk = { context, ledger: new Ledger(), withheld: new WithheldList(), empty: new Set(), full: false };
     const passed = this.#judge(method.output, message, '', undefined, walk);
     const bytes = toBinary(method.output, passed);
     this.#made.add(bytes);
     return { bytes, withheld: walk.withheld.entries, egress: walk.ledger.lines };
+  }
+
+  /**
+   * Counts what leaves once more, with lines of its own. Undefined when the day has no room for it: then it may not. Else what to call
+   * when it did not leave after all.
+   */
+  again(lines: readonly Egress[]): (() => void) | undefined {
+    return this.#day.take(countedBytes(lines));
   }
 
   /** Lets the text of an ask pass. Called with the message that is sent, after its record is in the journal. */
@@ -169,18 +190,25 @@ export class Gate {
     }
     if (value === undefined) return false;
     const bytes = bytesOf(field, value);
-    if (walk.empty.has(verdict.grant) || !this.#spend(verdict.grant, bytes, walk)) {
-      if (!marked) withhold(walk, plan, at, origin, 'CAP');
+    const stays = this.#spend(verdict.grant, bytes, walk);
+    if (stays) {
+      if (!marked) withhold(walk, plan, at, origin, stays);
       return false;
     }
     this.#enter(walk, at, origin, Sensitivity.CONTENT, bytes, verdict);
     return true;
   }
 
-  #spend(grant: string, bytes: number, walk: Walk): boolean {
-    if (grant.startsWith('config:') || this.#grants.spend(grant, bytes)) return true;
+  /** Counts bytes under their grant and for the day; why they may not leave, or undefined. Once a cap is met nothing small slips past it. */
+  #spend(grant: string, bytes: number, walk: Walk): 'CAP' | 'DAY_CAP' | undefined {
+    if (walk.empty.has(grant)) return 'CAP';
+    const giveBack = walk.full ? undefined : this.#day.take(bytes);
+    walk.full = !giveBack;
+    if (!giveBack) return 'DAY_CAP';
+    if (grant.startsWith('config:') || this.#grants.spend(grant, bytes)) return undefined;
+    giveBack();
     walk.empty.add(grant);
-    return false;
+    return 'CAP';
   }
 
   /** The grant that covers a field, or why none does. */
@@ -236,6 +264,12 @@ function withhold(walk: Walk, plan: FieldPlan, field: string, origin: Origin | u
   const name = origin?.name ?? '';
   const size = plan.wordy && origin?.kind === 'file' ? origin.sizeClass : SizeClass.UNSPECIFIED;
   const hint =
-    !origin || name === '' || origin.kind === 'many' ? '' : origin.kind === 'file' ? shareHint(name) : COMMAND_HINT;
+    why === 'DAY_CAP'
+      ? DAY_CAP_HINT
+      : !origin || name === '' || origin.kind === 'many'
+        ? ''
+        : origin.kind === 'file'
+          ? shareHint(name)
+          : COMMAND_HINT;
   walk.withheld.add({ field, size, why, name, hint }, plan.wordy);
 }

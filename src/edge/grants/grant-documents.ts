@@ -12,8 +12,10 @@ import {
 import type { GrantDocumentsRequest, LeftOut } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import type { IgnoreWish } from '../files/ignored.ts';
+import type { DayCap, UsedToday } from '../journal/day-cap.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { LeftOutFiles } from './left-out.ts';
 import { modelRecipients, namedRecipients, type Recipients } from './recipients.ts';
@@ -25,6 +27,8 @@ export interface GrantDocumentsParts {
   readonly standing: () => readonly GrantMinted[];
   readonly resolve: (wishes: readonly ShareWish[], report: ShareReport, rules: IgnoreWish) => Promise<GrantedFile[]>;
   readonly journal: { append(records: readonly RecordInit[]): Promise<number>; now(): number };
+  /** How much may still leave today. */
+  readonly day: Pick<DayCap, 'take' | 'use'>;
   /** The model that would answer now. */
   readonly model: () => ModelInfo | undefined;
 }
@@ -42,9 +46,9 @@ export interface GrantedDocuments {
 /** Lines of the ledger in one record; a record has a bound. */
 const LINES = 500;
 
-/** Throws SHARE_NO_MATCH, PATH_NOT_ALLOWED, LIMIT_EXCEEDED, INVALID_ARGUMENT, and what the journal throws; nothing is granted then. */
+/** Throws SHARE_NO_MATCH, PATH_NOT_ALLOWED, LIMIT_EXCEEDED, INVALID_ARGUMENT, DAY_CAP_MET, and what the journal throws; nothing is granted then. */
 export async function grantDocuments(
-  { standing, resolve, journal, model }: GrantDocumentsParts,
+  { standing, resolve, journal, day, model }: GrantDocumentsParts,
   { collection, patterns, recipients: asked, excludes, gitignore }: GrantDocumentsRequest,
 ): Promise<GrantedDocuments> {
   const { granted: recipients, told } = recipientsOf(
@@ -89,9 +93,19 @@ export async function grantDocuments(
   const records: RecordInit[] = [...ended, { case: 'grantMinted', value: grant }];
   for (let from = 0; from < lines.length; from += LINES)
     records.push({ case: 'ledger', value: { entries: lines.slice(from, from + LINES) } });
-  await journal.append(records);
+  const giveBack = day.take(Number(bytes));
+  if (!giveBack) throw dayCapMet(day.use, Number(bytes));
+  try {
+    await journal.append(records);
+  } catch (error) {
+    giveBack();
+    throw error;
+  }
   return { grant, files, leftOut: left.list, moreLeftOut: left.more, folders };
 }
+
+const dayCapMet = ({ bytes: used, limit }: UsedToday, bytes: number): AppError =>
+  new AppError('DAY_CAP_MET', { bytes, left: Math.max(0, limit - used), limit });
 
 /** As asked, else those of the collection, else the model that answers now and any on the owner's machines. */
 function recipientsOf(

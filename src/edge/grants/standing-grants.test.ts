@@ -2,6 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { GrantedFileSchema, GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { GrantDocumentsRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { roomyDay } from '../../../test/support/roomy-day.ts';
+import { DayCap } from '../journal/day-cap.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { grantDocuments } from './grant-documents.ts';
 import { collectionsOf, mustTake, replacedBy } from './standing-grants.ts';
@@ -78,6 +80,7 @@ test('the grant and every line of the ledger are journaled together before anyth
     resolve: async () => files,
     journal: { append: async (records: readonly RecordInit[]) => written.push([...records]), now: () => 5 },
     model: () => undefined,
+    day: roomyDay(),
   };
   const request = create(GrantDocumentsRequestSchema, { collection: 'docs', patterns: ['/d'] });
   const granted = await grantDocuments(parts, request);
@@ -93,4 +96,31 @@ test('the grant and every line of the ledger are journaled together before anyth
   expect(lines[7]?.recipients).toEqual(['unknown']);
   const failing = { ...parts, journal: { ...parts.journal, append: () => Promise.reject(new Error('disk')) } };
   await expect(grantDocuments(failing, request)).rejects.toThrow('disk');
+});
+
+test('documents that do not fit the day are not granted; what fits is, and a journal that refuses uses up nothing', async () => {
+  const written: RecordInit[] = [];
+  const day = new DayCap({ left: new Map(), now: () => 5, limit: () => 25 });
+  const files = [10n, 6n].map((bytes) =>
+    create(GrantedFileSchema, { path: `docs/${bytes}.md`, realPath: `/d/${bytes}`, bytes }),
+  );
+  const parts = {
+    standing: () => [],
+    resolve: async () => files,
+    journal: { append: async (records: readonly RecordInit[]) => written.push(...records), now: () => 5 },
+    day,
+    model: () => undefined,
+  };
+  const request = create(GrantDocumentsRequestSchema, { collection: 'docs', patterns: ['/d'] });
+  const failing = { ...parts, journal: { ...parts.journal, append: () => Promise.reject(new Error('disk')) } };
+  await expect(grantDocuments(failing, request)).rejects.toThrow('disk');
+  expect(day.use.bytes).toBe(0);
+  await grantDocuments(parts, request);
+  const before = written.length;
+  await expect(grantDocuments(parts, request)).rejects.toMatchObject({
+    reason: 'DAY_CAP_MET',
+    message: expect.stringMatching(/16 bytes; of the 25 .*, 9 are left.*midnight.*limits\.egress_day_bytes/),
+  });
+  expect(written).toHaveLength(before);
+  expect(day.use.bytes).toBe(16);
 });

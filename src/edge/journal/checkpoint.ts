@@ -1,5 +1,5 @@
 // What a pruned part of the journal must leave behind: keys that are still remembered, asks without an answer, standing
-// grants, approvals, paired keys, the anchor.
+// grants, approvals, paired keys, what left on each day, the anchor.
 import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
@@ -7,6 +7,7 @@ import {
   type ChangeKept,
   type Checkpoint,
   CheckpointSchema,
+  DayEgressSchema,
   type GrantMinted,
   type Intent,
   type KeptApproval,
@@ -24,6 +25,7 @@ import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
 import type { CallGrantBook } from './call-grant-book.ts';
 import type { ChangeBook } from './change-book.ts';
+import type { DayBook } from './day-book.ts';
 import { type ChainHead, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
 import type { OwnerBook } from './owner-book.ts';
 import type { Entry } from './records.ts';
@@ -39,6 +41,7 @@ export interface CheckpointSource {
   readonly callGrants: CallGrantBook;
   readonly changes: Pick<ChangeBook, 'upTo'>;
   readonly owners: OwnerBook;
+  readonly days: Pick<DayBook, 'upTo'>;
   entries(from?: number): AsyncIterable<Entry>;
 }
 
@@ -91,7 +94,7 @@ export async function checkpointRecords(
   for (const key of outcomes.keys()) intents.delete(key);
   const last = new Map(open.map((value) => [value.sequence, value]));
   const { calls } = source;
-  return pack(source.id, cut, anchor, session, calls, [
+  const packed = pack(source.id, cut, anchor, session, calls, [
     ...[...outcomes.values()].map((value) => ({ list: 'outcomes' as const, value })),
     ...[...intents.values()].map((value) => ({ list: 'intents' as const, value })),
     ...[...last.values()].map((value) => ({ list: 'asks' as const, value })),
@@ -101,6 +104,9 @@ export async function checkpointRecords(
     ...source.changes.upTo(cut.sequence).map((value) => ({ list: 'changes' as const, value })),
     ...source.owners.list().map((value) => ({ list: 'owners' as const, value })),
   ]);
+  // A few numbers, for which each has room.
+  packed[0]?.days.push(...source.days.upTo(cut.sequence).map((day) => create(DayEgressSchema, day)));
+  return packed;
 }
 
 /** A refusal in the form of the other answers. */

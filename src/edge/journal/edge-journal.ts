@@ -13,6 +13,7 @@ import type { CallBook } from './call-book.ts';
 import type { CallGrantBook } from './call-grant-book.ts';
 import type { ChangeBook } from './change-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
+import type { DayBook } from './day-book.ts';
 import type { Journal } from './journal.ts';
 import { JournalSpace } from './journal-space.ts';
 import { JournalState, type JournalStateOptions } from './journal-state.ts';
@@ -131,6 +132,11 @@ export class EdgeJournal {
   /** Keys of the owner on other machines that may answer. */
   get owners(): OwnerBook {
     return this.#view.owners;
+  }
+
+  /** How much content left on each day. */
+  get days(): DayBook {
+    return this.#view.days;
   }
 
   /** How many refusals are written down. */

@@ -9,6 +9,7 @@ import { AskBook } from './ask-book.ts';
 import { CallBook, type CallBookOptions } from './call-book.ts';
 import { CallGrantBook } from './call-grant-book.ts';
 import { ChangeBook } from './change-book.ts';
+import { DayBook } from './day-book.ts';
 import type { ChainHead, LastSession } from './journal-types.ts';
 import { OwnerBook } from './owner-book.ts';
 import { RecentHeads } from './recent-heads.ts';
@@ -34,6 +35,7 @@ export class JournalState {
   readonly owners = new OwnerBook();
   readonly refusals = new RefusalBook();
   readonly changes = new ChangeBook();
+  readonly days = new DayBook();
   readonly folds: Fold[];
   /** Messages of records that are being appended, so that they need not be parsed again. */
   readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
@@ -59,6 +61,7 @@ export class JournalState {
       this.refusals,
       this.changes,
       this.owners,
+      this.days,
       ...(options.folds ?? []),
     ];
   }

@@ -6,6 +6,7 @@ import {
   AcceptedSchema,
   AskRequestSchema,
   Connection,
+  DayUseSchema,
   type GetStatusResponse,
   GetStatusResponseSchema,
   LedgerArchiveCheckSchema,
@@ -26,6 +27,7 @@ import type { AskService } from '../asks/ask-service.ts';
 import { datedSources } from '../asks/dated-sources.ts';
 import { expiryOf, type MissedAsk, type OpenAsks, type UnansweredAsk } from '../asks/open-asks.ts';
 import type { FateOf } from '../grants/since-added.ts';
+import type { DayCap } from '../journal/day-cap.ts';
 import type { LedgerLine, LedgerPage, LedgerPlace } from '../journal/ledger-lines.ts';
 import type { RecordInit } from '../journal/records.ts';
 import type { StandingBook } from '../journal/standing-book.ts';
@@ -54,6 +56,7 @@ export interface LocalDeps extends GrantMethodsDeps, ApprovalMethodsDeps, UndoMe
   readonly summaries: { get(conversation: string): Promise<{ run: string; text: string } | undefined> };
   readonly roots: readonly { readonly name: string; readonly path: string }[];
   readonly toolCalls: () => number;
+  readonly day: Pick<DayCap, 'use'>;
   /** Refused tool calls since the start. */
   readonly refusals: () => readonly RefusalCount[];
   readonly turns: () => LoopFigures;
@@ -251,6 +254,15 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
     }),
     requestFaults: BigInt(deps.faults()),
     pendingApprovals: deps.desk.pending,
+    egressToday: todayOf(deps.day),
+  });
+}
+
+function todayOf({ use: { bytes, limit, until } }: Pick<DayCap, 'use'>) {
+  return create(DayUseSchema, {
+    bytes: BigInt(bytes),
+    limitBytes: BigInt(limit),
+    endTime: timestampFromMs(until),
   });
 }
 

@@ -4,12 +4,13 @@ import { create } from '@bufbuild/protobuf';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
-import { type Withheld, WithheldReason, WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
-import type { AppError } from '../../base/errors.ts';
+import { type Egress, type Withheld, WithheldReason, WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { mayPass, toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
+import type { Gate } from '../egress/gate.ts';
 import type { Origins } from '../egress/origins.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
@@ -28,6 +29,7 @@ export interface CallEndsParts {
   /** Attempts that were refused and whose keys are free. */
   readonly refused: RefusedAttempts;
   readonly settled: SettledResults;
+  readonly gate: Pick<Gate, 'again'>;
   readonly log: Logger;
 }
 
@@ -79,12 +81,21 @@ export class CallEnds {
       const result = mayPass(why) ? freedResult : neverStarted;
       return execution.tell((to) => result(to, why, 0));
     }
-    const waiters = execution.waiters;
-    if (waiters.length > 1 && answer.egress.length > 0) {
-      const again = Array.from({ length: waiters.length - 1 }, () => answer.egress).flat();
-      await this.#parts.journal.append([{ case: 'ledger', value: { entries: again } }]);
+    const late = await this.#lateWaiters(execution, answer.egress);
+    await execution.tell((to) =>
+      late.has(to.job) ? failedResult(to, 'neverStarted', BUSY, 0) : doneResult(to, answer, sequence),
+    );
+  }
+
+  /** What leaves for each waiter after the first is counted again. Those for whom the day has no room ask again, and are judged anew. */
+  async #lateWaiters({ waiters }: Execution, egress: readonly Egress[]): Promise<ReadonlySet<string>> {
+    const others = egress.length > 0 ? waiters.slice(1) : [];
+    const fit = others.filter(() => this.#parts.gate.again(egress));
+    if (fit.length > 0) {
+      const entries = fit.flatMap(() => egress);
+      await this.#parts.journal.append([{ case: 'ledger', value: { entries } }]);
     }
-    await execution.tell((to) => doneResult(to, answer, sequence));
+    return new Set(others.filter((each) => !fit.includes(each)).map(({ job }) => job));
   }
 
   /**
@@ -146,6 +157,9 @@ export class CallEnds {
     }
   }
 }
+
+/** What is told of an answer that may not leave for one more now. */
+const BUSY = toFailure(new AppError('EDGE_BUSY'));
 
 const neverStarted = (to: CallAddress, failure: Failure, sequence: number): ToolResult =>
   failedResult(to, 'neverStarted', failure, sequence);

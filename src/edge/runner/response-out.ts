@@ -4,7 +4,7 @@ import { ToolProgressSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { causeText } from '../../base/cause-text.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
-import type { Gate } from '../egress/gate.ts';
+import type { Gate, GatedResponse } from '../egress/gate.ts';
 import type { Origins } from '../egress/origins.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Emit } from '../tools/tool.ts';
@@ -41,16 +41,19 @@ function gate(
   return gate.response(method.desc, message, { run, job, recipient, origins, at: journal.now() });
 }
 
-/** Where its ledger cannot be written, a piece leaves with the result instead. */
+/** Where its ledger cannot be written, or the day has no room to say it twice, a piece leaves with the result instead. */
 async function progress(
-  { journal, log }: ResponseOutParts,
+  { gate, journal, log }: ResponseOutParts,
   execution: Execution,
-  { bytes, egress }: ReturnType<typeof gate>,
+  { bytes, egress }: GatedResponse,
 ): Promise<void> {
   const index = BigInt(execution.gated.length - 1);
+  const giveBack = gate.again(egress);
+  if (!giveBack) return;
   try {
     if (egress.length > 0) await journal.append([{ case: 'ledger', value: { entries: [...egress] } }]);
   } catch (error) {
+    giveBack();
     log.warn('progress was not sent, because its ledger could not be written', { problem: causeText(error) });
     return;
   }

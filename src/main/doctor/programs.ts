@@ -5,6 +5,7 @@ import { homePaths } from '../../base/home.ts';
 import { readControlInfo } from '../../base/home-files.ts';
 import { waitingText } from '../../cli/approvals/approval-view.ts';
 import type { GlobalOptions } from '../../cli/client.ts';
+import { todayText } from '../../cli/egress-text.ts';
 import { type HomeAnswers, homeAnswers } from '../../cli/home-answers.ts';
 import { type HomeHealth, type HomeRole, homeHealth, startedBy } from '../../cli/home-health.ts';
 import type { CliIo } from '../../cli/io.ts';
@@ -37,6 +38,7 @@ export async function running(io: CliIo, options: GlobalOptions, where: Where): 
     ...('status' in answers.edge && answers.edge.status.pendingApprovals > 0
       ? [warning('approvals', waitingText(answers.edge.status.pendingApprovals))]
       : []),
+    ...leftToday(answers),
     ...told.map(({ side, why, stops }) => (stops ? fault : warning)(side, why.message)),
     ...(missing.length > 0 ? [notRunning(missing, where)] : []),
     ...thoseWell(
@@ -45,6 +47,12 @@ export async function running(io: CliIo, options: GlobalOptions, where: Where): 
       new Set([...told.filter(({ stops }) => stops).map(({ side }) => side), ...missing]),
     ),
   ];
+}
+
+/** How much of what may leave on one day has left. */
+function leftToday({ edge }: HomeAnswers): DoctorFinding[] {
+  const today = 'status' in edge ? todayText(edge.status.egressToday) : undefined;
+  return today ? [(today.nearlyFull ? warning : ok)('egress', today.text)] : [];
 }
 
 /** No program is there to say anything. */

@@ -36,7 +36,7 @@ export interface OwnerSocketParts {
 export async function openOwnerSocket(
   { home, identity, config, clock, life, log }: EdgeGround,
   { journal, open, index }: Journaled,
-  { grants, allow, runner, desk, callGrants, undoing, owners }: Tools,
+  { grants, day, allow, runner, desk, callGrants, undoing, owners }: Tools,
   { ownerKey, asks, session, shareResolver, conversations }: OwnerSocketParts,
 ): Promise<void> {
   const paths = homePaths(home);
@@ -52,12 +52,14 @@ export async function openOwnerSocket(
     open,
     status: () => session.status,
     grants,
+    day,
     fateOf: fateOfSources(() => journal.standing.list(), allow),
     grantDocuments: (request) =>
       grantDocuments(
         {
           standing: () => journal.standing.list(),
           journal,
+          day,
           resolve: (wishes, report, rules) => shareResolver.resolve(wishes, report, rules),
           model: () => session.status.model,
         },

@@ -16,6 +16,7 @@ import { Gate } from '../../edge/egress/gate.ts';
 import { FileTexts } from '../../edge/files/file-text.ts';
 import { Grants } from '../../edge/grants/grants.ts';
 import { openBlobs } from '../../edge/journal/blobs.ts';
+import { DayCap } from '../../edge/journal/day-cap.ts';
 import { InHand, machineBoot } from '../../edge/runner/in-hand.ts';
 import { ToolRunner } from '../../edge/runner/runner.ts';
 import { SecretBook } from '../../edge/secrets/secret-book.ts';
@@ -44,7 +45,12 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   const secrets = new SecretBook({ folder: paths.secrets, files: config.secrets }, log);
   ground.onSecrets?.(secrets);
   warnOfSecrets(ground, secrets);
-  const gate = new Gate(grants, () => secrets.masker);
+  const day = new DayCap({
+    left: journal.days.all(),
+    now: () => journal.now(),
+    limit: () => limits.egress_day_bytes,
+  });
+  const gate = new Gate(grants, day, () => secrets.masker);
   const allow = new Allowlist(config, [
     ...denied(paths.home, paths.socket),
     ...Object.values(config.secrets).flatMap(bothNames),
@@ -99,7 +105,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   await recoverCalls(runner, log);
   desk.start();
   const owners = openOwnerDesk(ground, journal, gate, desk);
-  return { grants, piped, gate, allow, texts, tools, runner, desk, callGrants, undoing, owners };
+  return { grants, piped, gate, day, allow, texts, tools, runner, desk, callGrants, undoing, owners };
 }
 
 /** What changes replaced, so that they can be taken back. */

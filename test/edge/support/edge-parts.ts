@@ -24,6 +24,7 @@ import type { Entry } from '../../../src/edge/journal/records.ts';
 import { EdgeSession, type EdgeSessionDeps } from '../../../src/edge/session/edge-session.ts';
 import type { CallRunner } from '../../../src/edge/session/ports.ts';
 import { sessionJournal } from '../../../src/edge/session/session-journal.ts';
+import { roomyDay } from '../../support/roomy-day.ts';
 import type { ScriptedControl } from './scripted-control.ts';
 
 /** A temporary home; removed by `dispose`. */
@@ -74,7 +75,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
   });
   const ended: string[] = [];
   const grants = new Grants({ clock: systemClock, log, journal });
-  const gate = new Gate(grants);
+  const gate = new Gate(grants, roomyDay());
   const shares: Shares = {
     resolve: parts.resolve ?? (async () => []),
     mint: (grant) => grants.mintShare({ ...grant, capBytes: 1 << 20 }),
