@@ -306,7 +306,8 @@ function commandRows(rows: RowMaker, command: CommandEffect, most: number | unde
       rows.part('it reads more than this, or secrets that stand here by their handles: the box tells the first 4 KiB');
   }
   if (preview) previewRows(rows, preview, most);
-  else if (noPreview) rows.row('preview', `none: ${seenSentence(noPreview)}`, 'yellow');
+  else if (noPreview)
+    rows.words('preview', `none: ${seenSentence(noPreview)}. Undo cannot take back what it changes`, 'yellow');
 }
 
 const isWholeInput = ({ stdin, stdinSha256 }: CommandEffect): boolean =>
@@ -325,7 +326,7 @@ const linksOf = (...states: (FileState | undefined)[]): string =>
   states.map((state) => state?.linkTarget ?? '').join('');
 
 function previewRows(rows: RowMaker, preview: CommandPreview, most: number | undefined): void {
-  const { exitCode, signal, changes, output } = preview;
+  const { exitCode, signal, changes, output, notUndone } = preview;
   rows.note([
     output,
     ...changes.flatMap(({ path, realPath, toPath, diff, before, after }) => [
@@ -341,6 +342,7 @@ function previewRows(rows: RowMaker, preview: CommandPreview, most: number | und
     'tried',
     `on a copy: ${end}, ${countText(changes.length, 'change')}; a yes makes these and runs nothing again`,
   );
+  if (notUndone) rows.words('undo', `cannot bring back all of it: ${seenSentence(notUndone)}`, 'yellow');
   const each = most === undefined ? undefined : Math.max(Math.floor((most - 3) / Math.max(changes.length, 1)) - 2, 2);
   const shown = most === undefined ? changes : changes.slice(0, Math.max(Math.floor(most / 3), 3));
   for (const change of shown) {

@@ -6,7 +6,8 @@ import { AppError } from '../../base/errors.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import { withoutDiff } from '../tools/fs/change/file-effect.ts';
-import type { ChangeKeeper, KeptCall, KeptContent } from '../tools/tool.ts';
+import type { KeptContent } from '../tools/kept-content.ts';
+import type { ChangeKeeper, KeptCall, ReplacedState } from '../tools/tool.ts';
 import { ChangeLines } from './change-lines.ts';
 
 export interface KeptChangesParts {
@@ -44,23 +45,49 @@ export class KeptChanges implements ChangeKeeper {
 
   /** The same of a change that takes another back. @param undoes sequence of that one; 0: none */
   async keepUndo(call: KeptCall, effect: FileEffect, content: KeptContent | undefined, undoes: number): Promise<void> {
-    const { journal, blobs, maxBytes } = this.#parts;
-    const kept = maxBytes > 0 && content && content.bytes > 0 ? content : undefined;
-    if (kept && kept.bytes > maxBytes) {
+    const { maxBytes } = this.#parts;
+    if (maxBytes > 0 && content && content.bytes > maxBytes) {
       throw new AppError('LIMIT_EXCEEDED', {
         what: 'what is kept of a file before it is changed',
         limit: maxBytes,
         setting: 'limits.changes_bytes in config.yaml',
       });
     }
-    const blob = kept ? await this.#inTurn(() => this.#put(kept)) : '';
-    const { key: idempotencyKey, run, job } = call;
-    const createTime = timestampFromMs(journal.now());
-    const value = { idempotencyKey, run, job, effect: withoutDiff(effect), blob, createTime, undoes: BigInt(undoes) };
+    await this.#keep(call, [{ effect, content }], undoes);
+  }
+
+  whyNotKept(bytes: number): string {
+    const { maxBytes } = this.#parts;
+    if (bytes === 0 || bytes <= maxBytes) return '';
+    if (maxBytes === 0) return 'nothing that is replaced is kept: limits.changes_bytes is 0';
+    return `it replaces ${bytes} bytes, and limits.changes_bytes keeps ${maxBytes}`;
+  }
+
+  async keepAll(call: KeptCall, changes: readonly ReplacedState[]): Promise<void> {
+    const bytes = changes.reduce((sum, { content }) => sum + (content?.bytes ?? 0), 0);
+    const none = this.whyNotKept(bytes) !== '';
+    await this.#keep(call, none ? changes.map(({ effect }) => ({ effect, content: undefined })) : changes, 0);
+  }
+
+  /** All of it, or nothing: bytes without a record are given up. */
+  async #keep(call: KeptCall, changes: readonly ReplacedState[], undoes: number): Promise<void> {
+    const { journal, blobs, maxBytes } = this.#parts;
+    const names: string[] = [];
     try {
-      await journal.append([{ case: 'changeKept', value }]);
+      for (const { content } of changes) {
+        const kept = maxBytes > 0 && content && content.bytes > 0 ? content : undefined;
+        names.push(kept ? await this.#inTurn(() => this.#put(kept)) : '');
+      }
+      const { key: idempotencyKey, run, job } = call;
+      const common = { idempotencyKey, run, job, createTime: timestampFromMs(journal.now()), undoes: BigInt(undoes) };
+      await journal.append(
+        changes.map(({ effect }, n) => ({
+          case: 'changeKept' as const,
+          value: { ...common, effect: withoutDiff(effect), blob: names[n]! },
+        })),
+      );
     } catch (error) {
-      await blobs.remove(blob);
+      for (const blob of names) await blobs.remove(blob);
       throw error;
     }
   }

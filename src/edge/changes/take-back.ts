@@ -1,7 +1,7 @@
 // Takes one change back: the same careful steps as a change, in the other direction. What it replaces is kept as well.
 
 import { createHash } from 'node:crypto';
-import { rmdir, unlink } from 'node:fs/promises';
+import { lchown, rmdir, symlink, unlink } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
 import { FileAction, type FileEffect, FileEffectSchema } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../base/errors.ts';
@@ -14,7 +14,7 @@ import { moveTo } from '../tools/fs/change/move-to.ts';
 import { contentOf, putFile, requireSame } from '../tools/fs/change/new-file.ts';
 import type { ChangeTarget } from '../tools/fs/change/target.ts';
 import { newFolder } from '../tools/fs/make-folder.ts';
-import type { KeptContent } from '../tools/tool.ts';
+import type { KeptContent } from '../tools/kept-content.ts';
 import { openPlaceOf, stateToBe } from './undo-places.ts';
 
 export interface TakeBackParts {
@@ -47,18 +47,28 @@ function inverseAction({ action, before }: FileEffect): FileAction {
 
 /** What stands there was judged to be as the change left it. @throws FILE_CHANGED where it is not so any more */
 export async function takeBack(parts: TakeBackParts, { record }: KeptChange): Promise<void> {
-  const inverse = inverseOf(record.effect!);
-  const target = await openPlaceOf(parts.allow, inverse.realPath, inverse.path);
+  const wanted = inverseOf(record.effect!);
+  const target = await openPlaceOf(parts.allow, wanted.realPath, wanted.path);
+  const inverse = withOwner(wanted, target);
   try {
     if (inverse.action === FileAction.MOVE) await moveBack(parts, inverse, target);
     else if (inverse.action === FileAction.MAKE_FOLDER) await makeAgain(parts, inverse, target);
     else if (inverse.action === FileAction.DELETE) await deleteAgain(parts, inverse, target);
+    else if (inverse.after?.folder) await modeAgain(parts, inverse, target);
+    else if (inverse.after?.linkTarget) await linkAgain(parts, inverse, target);
     else await restore(parts, inverse, target, record.blob);
   } catch (error) {
     throw changeFailure(error);
   } finally {
     await target.close();
   }
+}
+
+/** Whose it is that goes: the one who did the change could not know it. */
+function withOwner(inverse: FileEffect, { before: there }: ChangeTarget): FileEffect {
+  if (!inverse.before || !there) return inverse;
+  const { uid, gid } = there.stat;
+  return create(FileEffectSchema, { ...inverse, before: { ...inverse.before, uid: Number(uid), gid: Number(gid) } });
 }
 
 async function moveBack({ allow, keep }: TakeBackParts, inverse: FileEffect, from: ChangeTarget): Promise<void> {
@@ -76,6 +86,33 @@ async function makeAgain({ keep }: TakeBackParts, inverse: FileEffect, target: C
   if (target.before) throw new AppError('PLACE_TAKEN');
   await keep(inverse, undefined);
   await newFolder(target.path, inverse.after?.mode ?? 0o755);
+  await giveBack(target.path, inverse);
+  await target.folder.handle.sync().catch(unsynced);
+}
+
+/** To whom it belonged; only root can. */
+async function giveBack(path: string, { after }: FileEffect): Promise<void> {
+  if (process.getuid?.() === 0) await lchown(path, after?.uid ?? 0, after?.gid ?? 0);
+}
+
+/** Of a folder only the permissions. */
+async function modeAgain({ keep }: TakeBackParts, inverse: FileEffect, target: ChangeTarget): Promise<void> {
+  const { before } = target;
+  if (!before?.stat.isDirectory()) throw new AppError('FILE_CHANGED');
+  await keep(inverse, undefined);
+  await requireSame(target);
+  await before.handle.chmod(inverse.after!.mode);
+  await before.handle.sync().catch(unsynced);
+}
+
+/** Where it leads is not looked at: it led there before. */
+async function linkAgain({ keep }: TakeBackParts, inverse: FileEffect, target: ChangeTarget): Promise<void> {
+  if (target.before) throw new AppError('PLACE_TAKEN');
+  await keep(inverse, undefined);
+  await symlink(inverse.after!.linkTarget, target.path).catch((error: unknown) => {
+    throw systemCode(error) === 'EEXIST' ? new AppError('PLACE_TAKEN') : error;
+  });
+  await giveBack(target.path, inverse);
   await target.folder.handle.sync().catch(unsynced);
 }
 
@@ -83,7 +120,7 @@ async function deleteAgain({ keep, signal }: TakeBackParts, inverse: FileEffect,
   const { before, path, folder } = target;
   if (!before) throw new AppError('FILE_CHANGED');
   const isFolder = before.stat.isDirectory();
-  await keep(inverse, isFolder ? undefined : contentOf(before, signal));
+  await keep(inverse, before.stat.isFile() ? contentOf(before, signal) : undefined);
   await requireSame(target);
   await (isFolder ? rmdir(path) : unlink(path)).catch((error: unknown) => {
     throw ['ENOTEMPTY', 'EEXIST'].includes(systemCode(error)) ? new AppError('FOLDER_NOT_EMPTY') : error;
@@ -102,6 +139,7 @@ async function restore(parts: TakeBackParts, inverse: FileEffect, target: Change
     fill: async (file) => {
       for await (const piece of source) await file.writeFile(piece);
     },
+    owner: inverse.after!,
     sha256: bytes === 0n ? createHash('sha256').digest() : sha256,
     mode,
     signal,

@@ -1,8 +1,11 @@
 // What is now at the places that a change was about: on the disk, or, in a preview, as the steps before would have left it.
+import type { BigIntStats } from 'node:fs';
+import { readlink } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
 import { type FileEffect, type FileState, FileStateSchema } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { AllowedWrite, Allowlist } from '../allowlist/allowlist.ts';
+import { contains } from '../config/config-places.ts';
 import { readPieces } from '../files/content.ts';
 import { stateOf } from '../tools/fs/change/file-effect.ts';
 import { type ChangeTarget, openTarget } from '../tools/fs/change/target.ts';
@@ -19,6 +22,8 @@ export interface Present {
 
 export const NOTHING: Present = { state: undefined, text: undefined };
 
+const HOLDS_NOTHING: ReadonlySet<string> = new Set(['FILE_NOT_FOUND', 'NOT_A_FOLDER']);
+
 /** A place by its real path: its folder must be exactly there, without links. What is denied stays so. */
 export function placeOfChange(realPath: string, name: string): AllowedWrite {
   const root = { name, path: realPath, realPath, readable: false };
@@ -28,26 +33,45 @@ export function placeOfChange(realPath: string, name: string): AllowedWrite {
 
 /** Opens it for a change. Errors: see openTarget. */
 export const openPlaceOf = (allow: Allowlist, realPath: string, name: string): Promise<ChangeTarget> =>
-  openTarget(allow, placeOfChange(realPath, name), true);
+  openTarget(allow, placeOfChange(realPath, name), 'links');
+
+/** What a step before would have done: put something in a place, keeping what is below it or not, or moved something there. */
+type Planned =
+  | { readonly realPath: string; readonly present: Present; readonly isKept: boolean }
+  | { readonly realPath: string; readonly from: string };
 
 export class UndoPlaces {
   readonly #allow: Allowlist;
   readonly #signal: AbortSignal;
-  readonly #planned = new Map<string, Present>();
+  readonly #planned: Planned[] = [];
 
   constructor(allow: Allowlist, signal: AbortSignal) {
     this.#allow = allow;
     this.#signal = signal;
   }
 
-  /** From now on this counts as what is there. */
-  plan(realPath: string, present: Present): void {
-    this.#planned.set(realPath, present);
+  /** From now on this counts as what is there. @param was what is there before */
+  plan(realPath: string, present: Present, was: Present): void {
+    const isKept = was.state?.folder === true && present.state?.folder === true;
+    this.#planned.unshift({ realPath, present, isKept });
   }
 
-  /** Errors: see openTarget; a folder that is not there holds nothing. */
+  /** From now on this counts as moved, with all that is below it. */
+  planMove(from: string, to: string): void {
+    this.#planned.unshift({ realPath: to, from });
+  }
+
+  /** Errors: see openTarget; what is no folder, or not there, holds nothing. */
   async look(realPath: string, name: string): Promise<Present> {
-    return this.#planned.get(realPath) ?? (await this.#onDisk(realPath, name));
+    let path = realPath;
+    for (const planned of this.#planned) {
+      if ('from' in planned) {
+        if (contains(planned.from, path)) return NOTHING;
+        if (contains(planned.realPath, path)) path = planned.from + path.slice(planned.realPath.length);
+      } else if (path === planned.realPath) return planned.present;
+      else if (!planned.isKept && contains(planned.realPath, path)) return NOTHING;
+    }
+    return this.#onDisk(path, name);
   }
 
   async #onDisk(realPath: string, name: string): Promise<Present> {
@@ -55,13 +79,14 @@ export class UndoPlaces {
     try {
       target = await openPlaceOf(this.#allow, realPath, name);
     } catch (error) {
-      if (error instanceof AppError && error.reason === 'FILE_NOT_FOUND') return NOTHING;
+      if (error instanceof AppError && HOLDS_NOTHING.has(error.reason)) return NOTHING;
       throw error;
     }
     try {
       const { before, folder } = target;
       if (!before || target.realPath !== realPath) return NOTHING;
       if (before.stat.isDirectory()) return { state: stateOf(before.stat), text: undefined };
+      if (before.stat.isSymbolicLink()) return { state: await linkState(target.path, before.stat), text: undefined };
       const pieces: Buffer[] = [];
       const keep = before.stat.size <= TEXT_BYTES;
       const bounds = { maxBytes: Number(before.stat.size), signal: this.#signal };
@@ -74,9 +99,13 @@ export class UndoPlaces {
   }
 }
 
+const linkState = async (path: string, stat: BigIntStats): Promise<FileState> =>
+  create(FileStateSchema, { ...stateOf(stat), mode: 0, linkTarget: await readlink(path) });
+
 /** Whether a place is in a state, whichever inode holds it. */
 export function isIn(state: FileState | undefined, present: FileState | undefined): boolean {
   if (!state || !present) return state === present;
+  if (state.linkTarget !== '' || present.linkTarget !== '') return state.linkTarget === present.linkTarget;
   if (state.folder || present.folder) return state.folder === present.folder && state.mode === present.mode;
   return state.mode === present.mode && Buffer.compare(state.sha256, present.sha256) === 0;
 }

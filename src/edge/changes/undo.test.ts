@@ -8,7 +8,7 @@ import { UndoState, type UndoStep } from '../../../gen/bowline/local/v1/local_pb
 import { type EdgeRig, edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
 import { reasonOf } from '../../../test/support/prepared-change.ts';
 import { AppError } from '../../base/errors.ts';
-import type { KeptContent } from '../tools/tool.ts';
+import type { KeptContent } from '../tools/kept-content.ts';
 import { changesToUndo, Undoing } from './undo.ts';
 
 const { write, edit, move, makeFolder } = FsService.method;

@@ -69,8 +69,10 @@ export class Undoing {
     const places = new UndoPlaces(this.#parts.allow, signal);
     const steps: UndoStep[] = [];
     const blocked = new Set<string>();
-    for (const change of changes)
-      steps.push(await stepOf(this.#parts, change, places, blocked, async () => UndoState.POSSIBLE));
+    for (const [n, change] of changes.entries()) {
+      const one = { change, older: changes.slice(n + 1) };
+      steps.push(await stepOf(this.#parts, one, places, blocked, async () => UndoState.POSSIBLE));
+    }
     return { run, steps };
   }
 
@@ -86,7 +88,7 @@ export class Undoing {
     const id = newId();
     const steps: UndoStep[] = [];
     const blocked = new Set<string>();
-    for (const change of wanted) {
+    for (const [n, change] of wanted.entries()) {
       const call = { key: `undo/${id}/${change.sequence}`, run: id, job: `${id}/0/${steps.length}` };
       const keep: TakeBackParts['keep'] = (effect, content) => kept.keepUndo(call, effect, content, change.sequence);
       const act = async () => {
@@ -94,7 +96,8 @@ export class Undoing {
         return UndoState.DONE;
       };
       const places = new UndoPlaces(allow, signal);
-      const step = () => stepOf(this.#parts, change, places, blocked, act);
+      const one = { change, older: wanted.slice(n + 1) };
+      const step = () => stepOf(this.#parts, one, places, blocked, act);
       steps.push(await kept.inLine(pathsOf(change.record.effect!), step));
     }
     return { id: steps.some(({ state }) => state === UndoState.DONE) ? id : '', steps };
@@ -104,7 +107,7 @@ export class Undoing {
 /** @param blocked paths that changed since: what came before on them cannot be taken back either */
 async function stepOf(
   parts: UndoParts,
-  change: KeptChange,
+  { change, older }: { readonly change: KeptChange; readonly older: readonly KeptChange[] },
   places: UndoPlaces,
   blocked: Set<string>,
   act: () => Promise<UndoState>,
@@ -121,7 +124,7 @@ async function stepOf(
     const [here, there] = await presentOf(effect, places);
     if (!isAsLeft(effect, here, there)) {
       if (takenBack(parts.book).has(change.sequence)) return ended(UndoState.NOTHING_TO_DO);
-      const before = there ? isIn(effect.before, here.state) && !there.state : isIn(effect.before, here.state);
+      const before = there ? isIn(effect.before, here.state) && !there.state : wasThere(change, older, here);
       return ended(before ? UndoState.NOTHING_TO_DO : UndoState.CHANGED_SINCE);
     }
     const restored = await restoredText(parts, change, here);
@@ -134,6 +137,17 @@ async function stepOf(
     const since = error instanceof AppError && SINCE.has(error.reason);
     return ended(since ? UndoState.CHANGED_SINCE : UndoState.FAILED, { failure: toFailure(error, parts.log) });
   }
+}
+
+/** Whether what is there is what was there before the change, or before one that led to it: then all of them are taken back. */
+function wasThere({ record: { effect } }: KeptChange, older: readonly KeptChange[], here: Present): boolean {
+  if (isIn(effect!.before, here.state)) return true;
+  for (const { record } of older) {
+    const { realPath, toRealPath, before } = record.effect!;
+    if (toRealPath !== '' && [realPath, toRealPath].includes(effect!.realPath)) return false;
+    if (realPath === effect!.realPath && isIn(before, here.state)) return true;
+  }
+  return false;
 }
 
 /** Something else came meanwhile, or into a folder. */
@@ -155,7 +169,7 @@ async function restoredText(
   here: Present,
 ): Promise<Uint8Array | undefined | 'NOT_KEPT'> {
   const { before, toRealPath, after } = record.effect!;
-  if (!before || before.folder || toRealPath !== '') return undefined;
+  if (!before || before.folder || before.linkTarget !== '' || toRealPath !== '') return undefined;
   if (before.bytes === 0n) return new Uint8Array();
   if (record.blob !== '') {
     if (!blobs.names().includes(record.blob)) return 'NOT_KEPT';
@@ -185,6 +199,6 @@ function plan(
   places: UndoPlaces,
   { here, text }: { here: Present; text: Uint8Array | undefined },
 ): void {
-  if (effect.toRealPath !== '') places.plan(effect.toRealPath, NOTHING);
-  places.plan(effect.realPath, effect.before ? { state: effect.before, text: text ?? here.text } : NOTHING);
+  if (effect.toRealPath !== '') places.planMove(effect.toRealPath, effect.realPath);
+  else places.plan(effect.realPath, effect.before ? { state: effect.before, text: text ?? here.text } : NOTHING, here);
 }

@@ -12,6 +12,7 @@ import type { Grants } from '../grants/grants.ts';
 import type { OwnRuns } from '../grants/own-runs.ts';
 import type { PipedInput } from '../grants/piped-input.ts';
 import type { SecretBook } from '../secrets/secret-book.ts';
+import type { KeptContent } from './kept-content.ts';
 import type { CommandIsolation } from './shell/isolation.ts';
 import type { Previews } from './shell/preview/previews.ts';
 
@@ -61,17 +62,25 @@ export interface ChangeKeeper {
    * to be kept. @throws LIMIT_EXCEEDED, DISK_FULL, JOURNAL_WRITE: then nothing may be changed
    */
   keep(call: KeptCall, effect: FileEffect, content: KeptContent | undefined): Promise<void>;
+  /**
+   * The same of changes that happen together, in their order: all is kept, or, where it throws, nothing. Where all of it is more than is
+   * kept, only what was changed is written down. @throws DISK_FULL, JOURNAL_WRITE
+   */
+  keepAll(call: KeptCall, changes: readonly ReplacedState[]): Promise<void>;
+  /** Why so many bytes of changes that happen together are not kept, for people; empty where they are. */
+  whyNotKept(bytes: number): string;
+}
+
+/** A change, and what is there before it, where that has to be kept. */
+export interface ReplacedState {
+  readonly effect: FileEffect;
+  readonly content: KeptContent | undefined;
 }
 
 export interface KeptCall {
   readonly key: string;
   readonly run: string;
   readonly job: string;
-}
-
-export interface KeptContent {
-  readonly bytes: number;
-  readonly pieces: () => AsyncIterable<Uint8Array>;
 }
 
 /** A request that was judged by its letters. */

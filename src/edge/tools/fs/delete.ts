@@ -32,7 +32,7 @@ export function deleteTool(parts: ToolParts): EdgeTool {
 }
 
 async function openDelete({ allow }: ToolParts, judged: AllowedWrite, signal: AbortSignal): Promise<OpenChange> {
-  const target = await openTarget(allow, judged, true);
+  const target = await openTarget(allow, judged, 'folders');
   const { before, folder, named, path, realPath } = target;
   try {
     if (!before) throw new AppError('FILE_NOT_FOUND');

@@ -32,7 +32,7 @@ export function makeFolderTool(parts: ToolParts): EdgeTool {
 const MODE = 0o755;
 
 async function openMakeFolder({ allow }: ToolParts, judged: AllowedWrite): Promise<OpenChange> {
-  const target = await openTarget(allow, judged, true);
+  const target = await openTarget(allow, judged, 'folders');
   const { before, folder, named, path, realPath } = target;
   if (before) {
     await target.close();

@@ -31,7 +31,7 @@ async function openMove(
   judgedTo: AllowedWrite,
   signal: AbortSignal,
 ): Promise<OpenChange> {
-  const from = await openTarget(parts.allow, judged, true);
+  const from = await openTarget(parts.allow, judged, 'folders');
   let to: ChangeTarget | undefined;
   const close = async () => {
     await from.close();
@@ -43,7 +43,7 @@ async function openMove(
     const isFolder = before.stat.isDirectory();
     // An entry that names a file takes no folder.
     if (isFolder && !judgedTo.entry.folder) throw refused();
-    to = await openTarget(parts.allow, judgedTo, true);
+    to = await openTarget(parts.allow, judgedTo, 'folders');
     if (to.before) throw new AppError('PLACE_TAKEN');
     if (to.folder.stat.dev !== before.stat.dev) throw new AppError('MOVE_ACROSS');
     const target = to;

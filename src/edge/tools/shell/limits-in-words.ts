@@ -15,10 +15,14 @@ export function limitsInWords(
     entry.network || !isolation ? 'may use the network' : 'no network',
     ...bounds(isolation, limits),
     `at most ${limits.command_seconds} s and ${limits.command_output_bytes} bytes of output`,
-    ...(entry.preview ? ['what it changes is not undone by `bowline undo RUN`'] : []),
+    ...(changesAtOnce(entry, isolation) ? ['undo cannot take back what it changes'] : []),
     entry.output === 'share' ? 'what it prints goes to who asked' : 'what it prints stays on this device',
   ];
 }
+
+/** Whether it changes files that stay, and not on a copy first. */
+const changesAtOnce = ({ writes, preview }: ExecuteEntry, isolation: CommandIsolation | undefined): boolean =>
+  isolation?.kind === 'bubblewrap' ? writes.length > 0 && !preview : true;
 
 function apart(
   { writes }: ExecuteEntry,

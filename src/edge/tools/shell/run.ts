@@ -10,7 +10,6 @@ import { type RunRequest, ShellService } from '../../../../gen/bowline/capabilit
 import { AppError } from '../../../base/errors.ts';
 import { OutputPieces } from '../../../base/output-pieces.ts';
 import type { AllowedCommand } from '../../allowlist/allowlist.ts';
-import type { Origins } from '../../egress/origins.ts';
 import { maskedOutput } from '../../secrets/masked-output.ts';
 import type { EdgeTool, Emit, ToolCallContext, ToolParts } from '../tool.ts';
 import { GRACE_MS, LAST_WORDS_MS, runChild } from './child.ts';
@@ -29,6 +28,7 @@ import {
 import type { OwnUser } from './own-users.ts';
 import { planLaunch } from './plan-launch.ts';
 import { folderOwnerOf } from './preview/folder-owner.ts';
+import type { KeepReplaced } from './preview/previews.ts';
 import { tryCommand } from './preview/try-command.ts';
 import { networkView } from './system-view.ts';
 
@@ -139,7 +139,7 @@ async function runAsShown(
   const effect = shown.effect.value;
   const looked = await mustBeAsShown(run, open, effect, stop);
   try {
-    if (effect.preview) return await commitTried(run, open, effect, call.origins, emit);
+    if (effect.preview) return await commitTried(run, open, effect, call, emit);
     const checks = run.isolation ? checksOf(looked, open) : [];
     await mustBeUnchanged(looked);
     await runOpened(run, open, user, call, stop, emit, checks);
@@ -156,11 +156,17 @@ async function commitTried(
   { parts, command }: JudgedRun,
   { opened }: OpenRun,
   effect: CommandEffect,
-  origins: Origins,
+  call: CommandCall,
   emit: Emit,
 ): Promise<void> {
-  const { tried } = await parts.preview.store.commit(effect);
-  const answer = new CommandAnswer(command.entry, opened.argv, origins, emit);
+  const { changes, preview } = parts;
+  const keep: KeepReplaced = (replaced) =>
+    changes.keepAll(
+      call,
+      (effect.preview?.changes ?? []).map((change, n) => ({ effect: change, content: replaced[n] })),
+    );
+  const { tried } = await changes.inLine(command.entry.writes, () => preview.store.commit(effect, keep));
+  const answer = new CommandAnswer(command.entry, opened.argv, call.origins, emit);
   const printed = answer.shared ? tried.output : [];
   for (const { stream, data } of printed) await answer.output(stream, Buffer.from(data, 'base64'), true);
   await answer.exit(tried, tried.elapsedMs);

@@ -14,7 +14,7 @@ import { AppError } from '../../../../base/errors.ts';
 export const asEffect = (value: FileEffect): ApprovalEffect =>
   create(ApprovalEffectSchema, { effect: { case: 'file', value } });
 
-/** A file, or a folder without `sha256`. */
+/** A file, or a folder or a link without `sha256`. */
 export const stateOf = (stat: BigIntStats, sha256?: Uint8Array): FileState =>
   create(FileStateSchema, {
     device: stat.dev,
@@ -22,6 +22,8 @@ export const stateOf = (stat: BigIntStats, sha256?: Uint8Array): FileState =>
     bytes: sha256 ? stat.size : 0n,
     mode: permissionsOf(stat),
     folder: stat.isDirectory(),
+    uid: Number(stat.uid),
+    gid: Number(stat.gid),
     ...(sha256 ? { sha256 } : {}),
   });
 

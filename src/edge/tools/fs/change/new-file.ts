@@ -6,7 +6,7 @@ import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/prom
 import { AppError } from '../../../../base/errors.ts';
 import { systemCode } from '../../../../base/system-code.ts';
 import { placeOf } from '../../../allowlist/open-beneath.ts';
-import type { KeptContent } from '../../tool.ts';
+import type { KeptContent } from '../../kept-content.ts';
 import { changeFailure, unsynced } from './change-failure.ts';
 import { permissionsOf } from './file-effect.ts';
 import type { ChangeTarget } from './target.ts';
@@ -23,6 +23,8 @@ export interface NewFile {
   /** What has to come of it. */
   readonly sha256: Uint8Array;
   readonly mode: number;
+  /** Whose it becomes where nothing is there, of an edge that is root; default: its own. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
   readonly signal: AbortSignal;
   /** Before it takes its place: the last moment at which nothing has changed. @param stat of the file that will be there */
   readonly ready?: (stat: BigIntStats) => Promise<void>;
@@ -31,14 +33,15 @@ export interface NewFile {
 /** @returns what is there afterwards. @throws FILE_CHANGED, FILE_EXISTS, DISK_FULL before anything changed */
 export async function putFile(
   target: ChangeTarget,
-  { fill, sha256, mode, signal, ready }: NewFile,
+  { fill, sha256, mode, owner, signal, ready }: NewFile,
 ): Promise<BigIntStats> {
   const { folder, before } = target;
   const temporary = `${placeOf(folder)}/.bowline-${randomBytes(8).toString('hex')}.tmp`;
   const file = await make(temporary, mode);
   try {
     await fill(file);
-    if (before) await file.chown(Number(before.stat.uid), Number(before.stat.gid)).catch(() => {});
+    const whose = before?.stat ?? owner;
+    if (whose) await file.chown(Number(whose.uid), Number(whose.gid)).catch(() => {});
     await file.chmod(mode);
     await file.sync();
     if (Buffer.compare(await digestOf(file, signal), sha256) !== 0) throw new AppError('FILE_CHANGED');

@@ -10,7 +10,8 @@ import {
 import { AppError } from '../../../../base/errors.ts';
 import type { AllowedWrite } from '../../../allowlist/allowlist.ts';
 import type { Confirm } from '../../../config/config-schema.ts';
-import type { KeptContent, PreparedCall, ToolCallContext, ToolParts } from '../../tool.ts';
+import type { KeptContent } from '../../kept-content.ts';
+import type { PreparedCall, ToolCallContext, ToolParts } from '../../tool.ts';
 import { changeFailure } from './change-failure.ts';
 import { asEffect, requireShown } from './file-effect.ts';
 import type { TextDiff } from './text-diff.ts';

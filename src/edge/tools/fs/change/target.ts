@@ -20,16 +20,23 @@ export interface ChangeTarget {
   readonly realPath: string;
   /** As it may be told, in the form that the disk has. */
   readonly named: JudgedPath;
-  /** What is there, open for reading; undefined when nothing is. */
+  /** What is there, open for reading, a link only to be looked at; undefined when nothing is. */
   readonly before: { readonly handle: FileHandle; readonly stat: BigIntStats } | undefined;
   close(): Promise<void>;
 }
 
+/** What may be there: files only, folders too, or links as well, which are never followed. */
+export type TargetKinds = 'files' | 'folders' | 'links';
+
 /**
- * Opens a place that may be written. @param folders whether what is there may be a folder, too
+ * Opens a place that may be written.
  * @throws PATH_NOT_ALLOWED, NOT_A_FILE, FILE_NOT_FOUND for its folder; see openFolder
  */
-export async function openTarget(allow: Allowlist, judged: AllowedWrite, folders = false): Promise<ChangeTarget> {
+export async function openTarget(
+  allow: Allowlist,
+  judged: AllowedWrite,
+  kinds: TargetKinds = 'files',
+): Promise<ChangeTarget> {
   const folder = await allow.openWriteFolder(judged);
   let handle: FileHandle | undefined;
   const close = async () => {
@@ -41,7 +48,9 @@ export async function openTarget(allow: Allowlist, judged: AllowedWrite, folders
     const path = `${placeOf(folder)}/${name}`;
     const realPath = join(folder.realPath, name);
     if (allow.isWriteDenied(realPath, judged) || (await isOfRepository(folder, name))) throw refused();
-    const fits = !stat || stat.isFile() || (folders && stat.isDirectory());
+    const isMeant = (seen: BigIntStats) =>
+      seen.isDirectory() ? kinds !== 'files' : seen.isFile() || (kinds === 'links' && seen.isSymbolicLink());
+    const fits = !stat || isMeant(stat);
     if (!fits) throw stat.isSymbolicLink() ? refused() : new AppError('NOT_A_FILE');
     handle = stat && (await openSame(path, stat));
     const { root, relative } = judged;
@@ -78,8 +87,12 @@ async function named(
   return { name: other, stat: await look(other) };
 }
 
+/** The link itself, which Node has no name for. */
+const O_PATH = 0o10000000;
+
 async function openSame(path: string, seen: BigIntStats): Promise<FileHandle> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const how = seen.isSymbolicLink() ? O_PATH : constants.O_RDONLY | constants.O_NONBLOCK;
+  const handle = await open(path, how | constants.O_NOFOLLOW);
   const { dev, ino } = await handle.stat({ bigint: true });
   if (dev === seen.dev && ino === seen.ino) return handle;
   await handle.close();

@@ -75,6 +75,7 @@ async function start() {
   return { work, kept, clean, previews, none: tree(work), all: tree(to) };
 }
 
+const keepNone = async () => {};
 const full = () => Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 
 /** Throws the first at one step, the second so many steps later. */
@@ -96,7 +97,7 @@ const ended = (act: Promise<unknown>) =>
 async function stepsOfOne(): Promise<string[]> {
   const { work, kept, previews, all } = await start();
   const steps: string[] = [];
-  await previews.commit(EFFECT, (name) => steps.push(name));
+  await previews.commit(EFFECT, keepNone, (name) => steps.push(name));
   expect(tree(work)).toEqual(all);
   expect(readdirSync(kept)).toEqual([]);
   return steps;
@@ -107,7 +108,10 @@ test('no room at any step: nothing is changed, the yes stays good or what change
   expect(steps).toContain('mark 5');
   for (const at of steps.keys()) {
     const { work, kept, clean, previews, none } = await start();
-    expect([steps[at], await ended(previews.commit(EFFECT, throwing(at, full)))]).toEqual([steps[at], 'DISK_FULL']);
+    expect([steps[at], await ended(previews.commit(EFFECT, keepNone, throwing(at, full)))]).toEqual([
+      steps[at],
+      'DISK_FULL',
+    ]);
     expect([steps[at], tree(work)]).toEqual([steps[at], none]);
     expect(readdirSync(kept)).toHaveLength(1);
     expect(existsSync(join(kept, readdirSync(kept)[0]!, 'progress'))).toBe(false);
@@ -125,6 +129,7 @@ test('killed at any step and in its recovery twice: all is done or nothing, and 
         await ended(
           previews.commit(
             EFFECT,
+            keepNone,
             throwing(at, () => new StepEnded()),
           ),
         ),
@@ -145,7 +150,7 @@ test('killed on the way back: it goes all the way back', async () => {
   for (const at of steps.keys()) {
     for (const later of [2 + (at % 4)]) {
       const { work, kept, clean, previews, none } = await start();
-      const result = await ended(previews.commit(EFFECT, throwing(at, full, later)));
+      const result = await ended(previews.commit(EFFECT, keepNone, throwing(at, full, later)));
       if (result === 'killed') await new Previews(kept, 1 << 20).recover([]);
       expect([steps[at], later, tree(work)]).toEqual([steps[at], later, none]);
       clean();
@@ -158,7 +163,7 @@ test('what another changed meanwhile is left alone, and the bytes of the commit 
   const kill = (name: string) => {
     if (name === 'change 3') throw new StepEnded();
   };
-  expect(await ended(previews.commit(EFFECT, kill))).toBe('killed');
+  expect(await ended(previews.commit(EFFECT, keepNone, kill))).toBe('killed');
   writeFileSync(join(work, 'a.txt'), '我的\n');
   const seen = tree(work);
   expect(await previews.recover([])).toEqual({ finished: 0, takenBack: 0, unclear: 1 });

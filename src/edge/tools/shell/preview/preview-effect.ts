@@ -41,7 +41,7 @@ function actionOf(before: PlannedState | undefined, after: PlannedState | undefi
   return after.kind === 'folder' ? FileAction.MAKE_FOLDER : FileAction.CREATE;
 }
 
-const shownState = ({ kind, mode, sha256, bytes, device, inode, target }: PlannedState): FileState =>
+const shownState = ({ kind, mode, sha256, bytes, device, inode, target, uid, gid }: PlannedState): FileState =>
   create(FileStateSchema, {
     device: BigInt(device ?? 0),
     inode: BigInt(inode ?? 0),
@@ -50,6 +50,8 @@ const shownState = ({ kind, mode, sha256, bytes, device, inode, target }: Planne
     mode,
     folder: kind === 'folder',
     linkTarget: target ?? '',
+    uid: uid ?? 0,
+    gid: gid ?? 0,
   });
 
 /** Undefined where it is no text that is compared. */

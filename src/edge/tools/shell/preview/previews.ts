@@ -1,7 +1,7 @@
 // What commands changed when they were tried, kept until the owner has answered: a folder for each with a plan and the bytes it needs. A
 // commit that a kill has cut off is finished at the next start, or taken back where it cannot be.
 import { createHash, randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import {
   copyFile,
   type FileHandle,
@@ -27,10 +27,11 @@ import {
 } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
 import { isDiskFull } from '../../../../base/system-code.ts';
+import type { KeptContent } from '../../kept-content.ts';
 import { mustBeAsBefore, type StepAt, StepEnded } from './commit-plan.ts';
 import { openPlaceIn, stateAt } from './folder-place.ts';
 import { PlanCommit, PROGRESS, whyTakenBack, writeProgress } from './plan-commit.ts';
-import type { PlannedChange } from './planned-change.ts';
+import type { PlannedChange, PlannedState } from './planned-change.ts';
 
 /** A folder of a plan, and which one it was. */
 export interface PlannedFolder {
@@ -53,6 +54,9 @@ export interface PreviewPlan {
   readonly changes: readonly PlannedChange[];
   readonly tried: TriedCommand;
 }
+
+/** Is told what each change of a plan replaces, in their order; undefined where that is no file. */
+export type KeepReplaced = (replaced: readonly (KeptContent | undefined)[]) => Promise<void>;
 
 const PLAN = 'plan.json';
 const DRAFT = 'draft-';
@@ -91,11 +95,11 @@ export class Previews {
   }
 
   /**
-   * Does exactly what was shown, or nothing.
+   * Does exactly what was shown, or nothing. @param keep writes down what is replaced, before anything is
    * @throws APPROVAL_CHANGED when something is not as it was, DISK_FULL: nothing is changed then. PREVIEW_UNCLEAR when it could not be
    * taken back; the next start tries that again
    */
-  async commit(effect: CommandEffect, step: StepAt = () => {}): Promise<PreviewPlan> {
+  async commit(effect: CommandEffect, keep: KeepReplaced, step: StepAt = () => {}): Promise<PreviewPlan> {
     const dir = join(this.#dir, keyOf(effect));
     const plan = await readPlan(dir);
     if (!plan) throw new AppError('APPROVAL_CHANGED');
@@ -111,6 +115,7 @@ export class Previews {
         if (!change.after) gone.add(at);
         await withRoom(() => this.#keepBefore(dir, paths, change));
       }
+      await keep(plan.changes.map(({ before }) => replacedContent(dir, before)));
       await withRoom(async () => {
         try {
           step('begin');
@@ -325,6 +330,12 @@ async function withRoom<T>(act: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw isDiskFull(error) ? new AppError('DISK_FULL', { what: 'the preview of a command' }, { cause: error }) : error;
   }
+}
+
+/** What was copied beside the plan. */
+function replacedContent(dir: string, before: PlannedState | undefined): KeptContent | undefined {
+  if (before?.kind !== 'file') return undefined;
+  return { bytes: before.bytes, pieces: () => createReadStream(join(dir, before.sha256)) };
 }
 
 /** @throws FILE_CHANGED when it holds something else by now */

@@ -128,6 +128,7 @@ class Trial {
     effects.exitCode = exit.code;
     effects.signal = exit.signal;
     effects.output = this.#shownOutput();
+    effects.notUndone = parts.changes.whyNotKept(this.#replacedBytes());
     const effect = create(CommandEffectSchema, { ...this.#look.effect, preview: effects });
     await draft.finish(effect, { folders: this.#folders, changes: this.#changes, tried });
     return effect;
@@ -209,6 +210,11 @@ class Trial {
 
   #tried({ code, signal, truncated }: ChildExit, elapsedMs: number): TriedCommand {
     return { code, signal, truncated, elapsedMs, output: this.#printed };
+  }
+
+  #replacedBytes(): number {
+    const files = this.#changes.filter(({ before }) => before?.kind === 'file');
+    return files.reduce((sum, { before }) => sum + before!.bytes, 0);
   }
 
   #shownOutput(): string {
