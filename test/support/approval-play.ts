@@ -124,7 +124,7 @@ export class ApprovalPlay {
     const alone = step.length === 1;
     await Promise.all(step.map((op) => this.#do(op, alone)));
     await this.#quiet();
-    if (this.#crashed !== undefined || this.#rig.fatal.length > 0) await this.#afterCrash();
+    while (this.#crashed !== undefined || this.#rig.fatal.length > 0) await this.#afterCrash();
     this.truth.stands();
     this.truth.isDisk(this.#disk());
     this.truth.kept(this.#pending(), this.#excused);
@@ -165,11 +165,14 @@ export class ApprovalPlay {
         return;
       case 'restart':
         if (!alone) return;
-        await this.#rig.close();
         this.#config = op.config;
         // What the new configuration lets run, or refuses, is asked about no more.
         for (const sent of this.#sent) this.#excused.add(sent.call.key);
-        return this.#start();
+        await this.#rig.close().catch((error: unknown) => {
+          if (this.#crashed === undefined) throw error;
+        });
+        // It may have ended by a crash that was due.
+        return this.#crashed === undefined ? this.#start() : undefined;
     }
   }
 
@@ -364,13 +367,17 @@ export class ApprovalPlay {
 
   /** A start may end by a crash, too; the next one finds what it left. */
   async #start(): Promise<void> {
-    try {
-      await this.#boot();
-    } catch (error) {
-      if (this.#crashed === undefined) throw error;
+    for (let started = false; !started; ) {
+      started = await this.#boot().then(
+        () => true,
+        (error: unknown) => {
+          if (this.#crashed === undefined) throw error;
+          return false;
+        },
+      );
+      if (started) return;
       this.#fs = lostBytes(this.#fs, this.#crashed);
       this.#crashed = undefined;
-      await this.#boot();
     }
   }
 
@@ -401,6 +408,13 @@ export class ApprovalPlay {
     await runner.recover();
     desk.start();
     for (const sent of this.#sent) sent.held = false;
+    // The control plane ends what the box still has and it has an answer for.
+    const wanted = new Set(this.#sent.flatMap(({ call, result }) => (result === undefined ? [call.key] : [])));
+    for (const { job, idempotencyKey: key, running } of runner.openCalls()) {
+      if (!running || wanted.has(key)) continue;
+      this.#excused.add(key);
+      runner.cancel(job, this.#epoch);
+    }
     // In a new session the control plane sends again what it has no answer for.
     for (const sent of this.#sent) if (sent.result === undefined) await this.#send(sent.call, sent.strict);
     await this.#quiet();

@@ -227,7 +227,10 @@ export class ApprovalTruth {
       this.#mayAsShown(call, shown);
       return;
     }
-    if (!call.strict && (confirm === 'never' || this.#answeredBefore(call, confirm === 'first'))) return;
+    if (!call.strict && confirm === 'never') return;
+    const waits = [...this.#asked.values()].some((one) => one.call === call && one.state === ApprovalState.PENDING);
+    if (waits) this.#complain(`${key} works while its owner is asked`);
+    if (!call.strict && this.#answeredBefore(call, confirm === 'first')) return;
     this.#complain(`${key} works and nobody allowed it`);
   }
 
@@ -250,11 +253,12 @@ export class ApprovalTruth {
     if (first[1].state === ApprovalState.CHANGED) this.#complain(`${call.key} works by an answer that is over`);
   }
 
-  /** Another call of the run and the entry was allowed: for the whole run, or once where that is enough. */
+  /** A call of the run and the entry was allowed: for the whole run, or once where that is enough and it was as was shown. */
   #answeredBefore({ run, target }: SentCall, once: boolean): boolean {
-    const yes = [...this.#asked].some(([id, { call }]) => {
+    const yes = [...this.#asked].some(([id, { call, state: now }]) => {
       const given = this.answers.filter(({ ids, allow, state }) => allow && state !== 'refused' && ids.includes(id));
-      const enough = given.some(({ scope }) => once || scope === ApprovalScope.RUN);
+      const counts = once && now !== ApprovalState.CHANGED;
+      const enough = given.some(({ scope }) => counts || scope === ApprovalScope.RUN);
       return call.run === run && call.target === target && enough;
     });
     if (yes) this.seen.covered++;

@@ -77,6 +77,7 @@ export class ApprovalDesk {
   constructor(parts: DeskParts) {
     this.#parts = parts;
     parts.journal.approvals.onChange((approval) => this.#changed(approval));
+    parts.journal.approvals.onClose(() => this.#line.move());
   }
 
   /** Ends what an earlier start left and nobody needs any more. Call once, before the first session. */
@@ -96,10 +97,10 @@ export class ApprovalDesk {
     return this.#pending().length;
   }
 
-  /** What the owner allowed for this very call and is not used up. @throws KEY_REUSED for another call */
-  allowedFor(call: KeyedCall): Approval | undefined {
+  /** What was asked for this very call: it waits, or was allowed and is not used up. @throws KEY_REUSED for another call */
+  askedFor(call: KeyedCall): Approval | undefined {
     const open = this.#openFor(call);
-    return open && open.approval.state === ApprovalState.ALLOWED && !open.used ? open.approval : undefined;
+    return open?.used ? undefined : open?.approval;
   }
 
   /** Whether a run was cancelled, or ended: nothing is changed for it any more. */
@@ -224,10 +225,11 @@ export class ApprovalDesk {
       const mayBeCovered = cover !== 'none' && callGrants.made !== made;
       if (open || mayBeCovered || this.#isCovered(call)) return { kind: 'ready' };
       this.#mustNotBeOver(run);
-      const asked = [...this.#pending().map(({ approval }) => approval), ...this.#opening.values()].filter(
-        (one) => one.run === run,
-      );
-      const first = cover === 'first' && asked.some((one) => one.entry === entry);
+      const opened = this.#parts.journal.approvals.opened().map(({ approval }) => approval);
+      const others = [...opened, ...this.#opening.values()].filter((one) => one.run === run);
+      const asked = others.filter((one) => !('state' in one && one.state === ApprovalState.ALLOWED));
+      // One that was allowed and is not done yet may stand for this one, too.
+      const first = cover === 'first' && others.some((one) => one.entry === entry);
       if (asked.length < this.#parts.limits.approvals && !first) {
         await this.#open(call);
         continue;

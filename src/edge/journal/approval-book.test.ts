@@ -157,6 +157,9 @@ test('a checkpoint keeps whether a call has begun, what it will do, and what was
   await journal.append([request('b', 3), answered('b', true, ApprovalScope.RUN), begun(3, 'b'), ended(3, false)]);
   await journal.append([request('c', 5), answered('c', false)]);
   await journal.append([request('d', 2)]);
+  // What it will be nobody knows yet, so that yes says nothing of others.
+  expect(journal.approvals.allowed('r1', 'write b')).toBe(undefined);
+  await journal.append([request('e', 7), answered('e', true), begun(7, 'e'), ended(7, false)]);
   for (let n = 0; n < 12; n++) await journal.append([filler(1000)]);
   expect(await journal.prune(0)).toBeGreaterThan(0);
   const again = await open(fs.kill());

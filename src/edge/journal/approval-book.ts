@@ -42,7 +42,7 @@ interface EndedApproval {
 
 /** What the owner's answers say of a run. */
 interface RunAnswers {
-  /** Entries of which a call was allowed. */
+  /** Entries of which a call was allowed, and had its effect as it was shown. */
   readonly allowed: Set<string>;
   /** Entries that were allowed for the whole run. */
   readonly whole: Set<string>;
@@ -74,11 +74,17 @@ export class ApprovalBook implements Fold {
   /** Runs that were cancelled, or ended. */
   readonly #over = new Map<string, true>();
   readonly #listeners = new Set<(approval: Approval) => void>();
+  readonly #closeListeners = new Set<() => void>();
 
   /** Called with each one that begins or changes; must be quick and must not throw. Returns how to stop it. */
   onChange(listener: (approval: Approval) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Called when one is over: its call has ended, or it is asked no more. Must be quick and must not throw. */
+  onClose(listener: () => void): void {
+    this.#closeListeners.add(listener);
   }
 
   /** Those that wait, oldest first. */
@@ -115,7 +121,7 @@ export class ApprovalBook implements Fold {
     return this.all().some((one) => one.state === ApprovalState.CHANGED && one.run === run && one.job === job);
   }
 
-  /** Whether a call of this entry was allowed in this run: once, or for the whole run. */
+  /** Whether a call of this entry was allowed in this run: one that had its effect, or all. */
   allowed(run: string, entry: string): 'once' | 'run' | undefined {
     const answers = this.#runs.get(run);
     if (answers?.whole.has(entry)) return 'run';
@@ -218,7 +224,6 @@ export class ApprovalBook implements Fold {
     dropOldest(this.#runs, MOST_RUNS);
     if (!answer.allowed) answers.denials++;
     else if (approval.scope === ApprovalScope.RUN) answers.whole.add(approval.entry);
-    else answers.allowed.add(approval.entry);
     const { effect: _, ...bare } = request.approval ?? approval;
     const asked = create(ApprovalRequestedSchema, { ...request, approval: create(ApprovalSchema, bare) });
     answers.kept.set(approval.id, create(KeptApprovalSchema, { request: asked, answer }));
@@ -264,6 +269,16 @@ export class ApprovalBook implements Fold {
     const { effect: _, ...bare } = open.approval;
     this.#ended.set(id, { approval: create(ApprovalSchema, bare), storedIn: open.storedIn });
     dropOldest(this.#ended, MOST_ENDED);
+    this.#holdForOthers(open);
+    for (const listener of this.#closeListeners) listener();
+  }
+
+  /** A yes to one call says something of others once it was used: what was shown then is what came. */
+  #holdForOthers({ approval: { id, run, entry, scope, state }, answer, used }: OpenApproval): void {
+    const answers = this.#runs.get(run);
+    if (!answers || !answer?.allowed || scope === ApprovalScope.RUN) return;
+    if (used && state === ApprovalState.ALLOWED) answers.allowed.add(entry);
+    else answers.kept.delete(id);
   }
 
   #runEnded(run: string): void {
@@ -299,7 +314,9 @@ export class ApprovalBook implements Fold {
     if (early?.state) this.#end(id, early.state, at);
     if (early?.used) this.#use(id, at);
     // Only what it says of its run was kept.
-    if (!effect) this.#close(id);
+    if (effect) return;
+    this.#use(id, at);
+    this.#close(id);
   }
 
   #remember(id: string, early: Early): void {

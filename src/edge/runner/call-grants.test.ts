@@ -7,7 +7,7 @@ import { ApprovalScope, GrantWishSchema } from '../../../gen/bowline/approval/v1
 import { Confirmation } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type EdgeRig, edgeFolder, edgeRig, type RigOptions } from '../../../test/support/edge-rig.ts';
-import { answer, reasonOf, sessionOf } from '../../../test/support/held-calls.ts';
+import { answer, pendingOf, reasonOf, sessionOf } from '../../../test/support/held-calls.ts';
 import { GrantHistory } from '../approvals/grant-history.ts';
 
 const CONFIG = 'allow:\n  write: [{path: DIR/docs, confirm: always}]\n';
@@ -71,6 +71,25 @@ test('calls that a lasting grant covers run unasked, in other runs and after a r
   expect(again.callGrants.used(grant.id)).toBe(1);
   expect(await write(again, 'a/b/six.md')).toBe('done');
   expect(again.callGrants.used(grant.id)).toBe(2);
+  await again.close();
+});
+
+test('what waits when a grant is made is answered by itself, also after a restart', async () => {
+  const dir = edgeFolder({ 'docs/a/x': '' });
+  const rig = await start(dir);
+  expect(await write(rig, 'a/two.md')).toBe('held');
+  const session = sessionOf(rig);
+  await session.write('docs/a/first.md', '一\n', { run: 'r', job: 'r/0/0', key: 'first' });
+  const wish = create(GrantWishSchema, { pattern: 'docs/a/*.md' });
+  const which = pendingOf(rig).filter(({ run }) => run === 'r');
+  await answer(rig, true, which, ApprovalScope.PATTERN, wish);
+  await vi.waitFor(() => expect(session.results.map(reasonOf)).toEqual(['done']));
+  await rig.close();
+
+  const again = await start(dir);
+  expect(await write(again, 'a/two.md')).toBe('held');
+  expect([pendingOf(again).length, text(dir, 'a/two.md')]).toEqual([1, undefined]);
+  expect(await write(again, 'a/three.md')).toBe('done');
   await again.close();
 });
 

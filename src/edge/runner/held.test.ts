@@ -263,6 +263,56 @@ test('an entry with `first` is asked for once a run; one for the run covers what
   await rig.close();
 });
 
+test('what waits is not covered by a yes to another call, also after a restart', async () => {
+  const dir = edgeFolder();
+  const config = asking('first', 'a.txt');
+  const rig = await start(dir, config);
+  const session = sessionOf(rig);
+  const send = (to: typeof session, index: number, more = {}) =>
+    to.write('docs/a.txt', `${index}`, { run: 'r', job: `r/0/${index}`, key: `k${index}`, ...more });
+  await send(session, 1);
+  await send(session, 2, { confirmation: Confirmation.ALWAYS });
+  const [first, strict] = pendingOf(rig);
+  await answer(rig, true, [strict!]);
+  await vi.waitFor(() => expect(session.results.map(reasonOf)).toEqual(['done']));
+  expect(pendingOf(rig)).toMatchObject([{ id: first!.id }]);
+  await rig.close();
+
+  const again = await start(dir, config);
+  const later = sessionOf(again);
+  await send(later, 1, { epoch: 2n });
+  expect([later.results, pendingOf(again).map(({ id }) => id)]).toEqual([[], [first!.id]]);
+  await answer(again, false);
+  await vi.waitFor(() => expect(later.results.map(reasonOf)).toEqual(['APPROVAL_DENIED']));
+  // What was never asked about is covered.
+  await send(later, 3);
+  expect([later.results.map(reasonOf), text(dir, 'a.txt')]).toEqual([['APPROVAL_DENIED', 'done'], '3']);
+  await again.close();
+});
+
+test('a first yes that could not be used, because the file changed, stands for nothing, also after a restart', async () => {
+  const dir = edgeFolder({ 'docs/a.txt': 'one' });
+  const config = asking('first', 'a.txt');
+  const rig = await start(dir, config);
+  const session = sessionOf(rig);
+  await session.write('docs/a.txt', 'mine', { run: 'r', key: 'k' });
+  writeFileSync(join(dir, 'docs/a.txt'), 'theirs');
+  await answer(rig, true);
+  await vi.waitFor(() => expect(pendingOf(rig)).toMatchObject([{ reason: expect.stringContaining('has changed') }]));
+  expect([session.results, text(dir, 'a.txt')]).toEqual([[], 'theirs']);
+  await rig.close();
+  const again = await start(dir, config);
+  const later = sessionOf(again);
+  await later.write('docs/a.txt', 'other', { run: 'r', job: 'r/0/1', key: 'k1' });
+  await answer(again, true);
+  // It is covered once the other one is done, and not before.
+  expect([pendingOf(again), later.results, text(dir, 'a.txt')]).toEqual([[], [], 'theirs']);
+  await later.write('docs/a.txt', 'mine', { run: 'r', key: 'k', epoch: 2n });
+  await vi.waitFor(() => expect(later.results.map(({ job }) => job)).toEqual(['r/0/0', 'r/0/1']));
+  expect(text(dir, 'a.txt')).toBe('other');
+  await again.close();
+});
+
 test('a call with `confirm: never` asks when its run has read what others wrote', async () => {
   const rig = await start(edgeFolder(), asking('never', 'a.txt'));
   const session = sessionOf(rig);

@@ -1,6 +1,6 @@
 // What is to be done for a call, judged by its letters: its work, what the owner allowed of it, or why the owner must be asked first.
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { Effect as ApprovalEffect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { type Effect as ApprovalEffect, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import type { ApprovalDesk, AskedCall } from '../approvals/approval-desk.ts';
@@ -12,7 +12,7 @@ import type { Execution } from './execution.ts';
 import { parseParams } from './verify-call.ts';
 
 /** What asks the owner. Nothing of it answers. */
-export type AskingDesk = Pick<ApprovalDesk, 'ask' | 'allowedFor' | 'allowedIn' | 'isOver' | 'open' | 'withdraw'>;
+export type AskingDesk = Pick<ApprovalDesk, 'ask' | 'askedFor' | 'allowedIn' | 'isOver' | 'open' | 'withdraw'>;
 
 /** What says which lasting grant covers a call, and counts. Nothing of it makes one. */
 export type CoveringGrants = Pick<CallGrants, 'any' | 'covering' | 'take' | 'holds'>;
@@ -27,7 +27,12 @@ export interface CallPlan {
   readonly unasked: string;
   /** Why the owner must be asked first. */
   readonly asks:
-    | (Extract<Judgement, { kind: 'ask' }> & { readonly change: ToolChange; readonly facts: CallFacts })
+    | (Extract<Judgement, { kind: 'ask' }> & {
+        readonly change: ToolChange;
+        readonly facts: CallFacts;
+        /** Since before: the owner is asked already. */
+        readonly waits: boolean;
+      })
     | undefined;
 }
 
@@ -51,13 +56,16 @@ export function planCall(
   const { change, work } = tool.prepare(request, { run, job, key, recipient, deadlineMs, signal, origins });
   if (change && desk.isOver(run)) throw new AppError('CANCELED');
   const plan = { method, origins, work, shown: undefined, unasked: '', asks: undefined };
-  const own = change && desk.allowedFor({ key, params: digest, run, job });
-  if (own) return { ...plan, shown: { effect: own.effect, approval: own.id, grant: '' } };
-  const facts: CallFacts = { change, confirmation, taints, allowed: change && desk.allowedIn(run, change.entry) };
+  const own = change && desk.askedFor({ key, params: digest, run, job });
+  if (own?.state === ApprovalState.ALLOWED)
+    return { ...plan, shown: { effect: own.effect, approval: own.id, grant: '' } };
+  // What the owner is asked already is answered by itself, whatever was allowed besides.
+  const allowed = change && !own ? desk.allowedIn(run, change.entry) : undefined;
+  const facts: CallFacts = { change, confirmation, taints, allowed };
   const judged = judgeCall(facts);
   if (judged.kind === 'refuse') throw judged.why;
   if (judged.kind === 'run') return { ...plan, unasked: judged.unasked };
-  return { ...plan, asks: change && { ...judged, change, facts } };
+  return { ...plan, asks: change && { ...judged, change, facts, waits: own !== undefined } };
 }
 
 /**
@@ -71,7 +79,7 @@ export async function underGrant(
   inPlace: InPlace,
 ): Promise<CallPlan | undefined> {
   const { asks } = plan;
-  if (!asks || judgeCall({ ...asks.facts, granted: true }).kind !== 'run') return undefined;
+  if (!asks || asks.waits || judgeCall({ ...asks.facts, granted: true }).kind !== 'run') return undefined;
   const { change, facts } = asks;
   if (!grants.any(method, change.entry)) return undefined;
   const effect = await inPlace(() => change.show());
