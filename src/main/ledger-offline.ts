@@ -1,17 +1,18 @@
-// Reads the ledger of a home whose edge does not run, for `bowline egress ls`: from the journal and from the archive of what was pruned.
+// Reads the ledger of a home whose edge does not run, for `bowline egress`: from the journal and from the archive of what was pruned.
 // It changes nothing.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { homePaths } from '../base/home.ts';
 import type { OfflineLedger } from '../cli/read-ledger.ts';
+import { EgressGrounds, type GroundsWish } from '../edge/journal/egress-grounds.ts';
 import { ARCHIVE_FOLDER, decodeArchived, hasArchive } from '../edge/journal/ledger-archive.ts';
 import { egressOf, type LedgerLine, placed } from '../edge/journal/ledger-lines.ts';
 import { nodeFs } from '../edge/journal/node-fs.ts';
 import { decodeRecord } from '../edge/journal/records.ts';
 import { verifyJournal } from '../edge/journal/verify-journal.ts';
 
-/** Newest first. Undefined where there is no journal. */
+/** Undefined where there is no journal. */
 export const ledgerOffline: OfflineLedger = async (home) => {
   const { journal: folder } = homePaths(home);
   if (!existsSync(folder)) return undefined;
@@ -40,5 +41,12 @@ export const ledgerOffline: OfflineLedger = async (home) => {
     },
   });
   damaged(journal, '');
-  return { entries: lines.reverse().map(({ egress }) => egress), problems };
+  const grounds = async (wish: GroundsWish) => {
+    const found = new EgressGrounds(wish);
+    await verifyJournal(nodeFs, folder, {
+      onRecord: ({ sequence, bytes }) => found.see(decodeRecord(sequence, Uint8Array.from(bytes)).record),
+    });
+    return found.told;
+  };
+  return { entries: lines.reverse().map(({ egress }) => egress), problems, grounds };
 };

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
@@ -109,6 +110,48 @@ test('the ledger is read while no edge runs, to its first line, in whole groups 
   expect(three.stdout.match(/208 bytes/g)).toHaveLength(3);
   expect(three.stderr).toContain('older ones are left out');
   expect(JSON.parse((await ls('--run', 'r0', '--json')).stdout)).toHaveLength(2);
+});
+
+test('what left is shown, summed by month and exported while no edge runs', async () => {
+  const dir = edgeFolder({ 'docs/会议 记录.md': '一\n二\n三\n四\n', 'docs/=b,"c".md': 'x'.repeat(3000) });
+  const rig = await edgeRig(dir);
+  writeFileSync(join(rig.home, 'owner.key'), `bwo_${'0'.repeat(32)}\n`, { mode: 0o600 });
+  const { run, grant } = await rig.ask('Which?', ['docs/会议 记录.md#L2-L3', 'docs/=b,"c".md']);
+  const { read } = FsService.method;
+  await rig.call(read, { path: 'docs/会议 记录.md', startLine: 2, endLine: 3 }, { run, job: `${run}/1/0` });
+  await rig.call(read, { path: 'docs/=b,"c".md' }, { run, job: `${run}/1/1` });
+  await rig.close();
+  const told = (...words: string[]) => cli(['egress', ...words], { cwd: dir, home: rig.home });
+
+  const shown = await told('show', run.slice(-8));
+  expect(shown.code).toBe(0);
+  expect(shown.stdout).toMatch(new RegExp(`^run +${run}$`, 'm'));
+  expect(shown.stdout).toMatch(/^content .*, of 2 files$/m);
+  expect(shown.stdout).toMatch(/会议 记录\.md +text +content +8 +rules/);
+  expect(shown.stdout).toMatch(/会议 记录\.md +2 to 3 +[0-9a-f]{64}/);
+  expect(shown.stdout).toMatch(/=b,"c"\.md +all +[0-9a-f]{64}/);
+  const job = await told('show', `${run.slice(-8)}/1/1`, '--json');
+  const { lines, files } = JSON.parse(job.stdout);
+  expect(new Set(lines.map((each: { job: string }) => each.job))).toEqual(new Set([`${run}/1/1`]));
+  expect(files).toHaveLength(2);
+  const under = JSON.parse((await told('show', grant.slice(-10), '--json')).stdout);
+  expect(new Set(under.lines.map((each: { grant: string }) => each.grant))).toEqual(new Set([grant]));
+  expect(await told('show', 'feedfeed')).toMatchObject({ code: 6, stderr: expect.stringContaining('NOT_FOUND') });
+
+  const month = await told('month', '--json');
+  const [rules] = JSON.parse(month.stdout).months.filter((sum: { to: string }) => sum.to === 'rules');
+  expect(rules).toMatchObject({ files: 2, runs: 1 });
+  expect((await told('month', rules.month)).stdout).toMatch(/^rules .*█.*\n[\s\S]*^FILE/m);
+  expect(await told('month', '2026-13')).toMatchObject({ code: 2 });
+
+  const csv = (await told('export', '--csv')).stdout.trimEnd().split('\n');
+  expect(csv[0]).toBe('time,run,job,path,field,kind,bytes,to,grant');
+  expect(csv.filter((row) => row.includes('"docs/=b,""c"".md"'))).not.toHaveLength(0);
+  const all = (await told('export', '--json')).stdout.trimEnd().split('\n');
+  expect(all).toHaveLength(csv.length - 1);
+  expect(await told('export', '--json', '--since', '2100-01-01')).toMatchObject({ code: 0, stdout: '' });
+  expect((await told('export', '--json', '--until', '2100-01-01T10:00')).stdout.trimEnd().split('\n')).toEqual(all);
+  expect(await told('export')).toMatchObject({ code: 2, stderr: expect.stringContaining('--csv or --json') });
 });
 
 test('a home without a journal is told as one where nothing runs', async () => {

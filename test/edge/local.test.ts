@@ -361,6 +361,8 @@ test('documents are granted before they leave, stand in the list of grants until
   expect(grant).toMatchObject({ collection: 'docs', run: '', paths: ['/docs'] });
   expect(edge.entries.map(({ record }) => record.case).slice(-2)).toEqual(['grantMinted', 'ledger']);
   expect((await api.listGrants({})).grants).toMatchObject([{ id: grant!.id, collection: 'docs' }]);
+  const { files, jobs } = await api.explainEgress({ grant: grant!.id });
+  expect([files, jobs]).toMatchObject([[{ grant: grant!.id, path: '/docs' }], []]);
   // The same again stands in its place.
   for (const patterns of [['/docs'], ['/docs/'], ['/docs', '/docs/a.md']]) {
     const again = (await api.grantDocuments({ collection: 'docs', patterns })).grant;

@@ -1,8 +1,8 @@
 // The verb `egress`: the ledger of what left the box.
 import { Command } from 'commander';
 import { SensitivitySchema } from '../../../gen/bowline/policy/v1/options_pb.ts';
-import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
-import { type GlobalOptions, homeOf, isAway, localSide, using } from '../client.ts';
+import { EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { GlobalOptions } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
 import { type EgressGroup, egressName } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
@@ -10,11 +10,13 @@ import { knownRun } from '../known-run.ts';
 import { type ListOptions, lsCommand } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
-import { groupsFromEdge, type LedgerPart, type LedgerWish, newestGroups, type OfflineLedger } from '../read-ledger.ts';
-import { wholeId } from '../short-id.ts';
+import { type LedgerPart, type OfflineLedger, wholeRun, withLedger } from '../read-ledger.ts';
 import type { Column } from '../table.ts';
 import { bytesText, countText } from '../units.ts';
 import { listed } from '../watched-list.ts';
+import { egressExportVerb } from './egress-export.ts';
+import { egressMonthVerb } from './egress-month.ts';
+import { egressShowVerb } from './egress-show.ts';
 
 interface EgressOptions extends GlobalOptions, ListOptions {
   run?: string;
@@ -23,7 +25,7 @@ interface EgressOptions extends GlobalOptions, ListOptions {
 }
 
 export function egressVerb(io: CliIo, offline: OfflineLedger): Command {
-  const egress = new Command('egress').description('List what left this box, from its own ledger');
+  const egress = new Command('egress').description('Tell what left this box, from its own ledger');
   egress.addCommand(
     lsCommand('List what left the box, newest first; also while the edge is down', 100)
       .option('--run <run>', 'only of this run')
@@ -35,6 +37,9 @@ export function egressVerb(io: CliIo, offline: OfflineLedger): Command {
       )
       .action(listed<EgressOptions>(io, (to, options) => list(to, offline, options))),
   );
+  egress.addCommand(egressShowVerb(io, offline));
+  egress.addCommand(egressMonthVerb(io, offline));
+  egress.addCommand(egressExportVerb(io, offline));
   return egress;
 }
 
@@ -74,29 +79,7 @@ async function read(io: CliIo, offline: OfflineLedger, options: EgressOptions): 
 
 async function readAnyway(io: CliIo, offline: OfflineLedger, options: EgressOptions): Promise<LedgerPart> {
   const { limit, run = '', each = false } = options;
-  try {
-    return await using(localSide(io, options), async (edge) => {
-      const newest = async () => (await groupsFromEdge(edge, { limit: MOST_RUNS, run: '', each: false })).groups;
-      const whole = await wholeId(run, 'run', async () => named((await newest()).map(({ entry }) => entry)));
-      return groupsFromEdge(edge, { limit, run: whole, each });
-    });
-  } catch (error) {
-    if (!isAway(error)) throw error;
-    const { home } = homeOf(io, options);
-    const ledger = await offline(home);
-    if (!ledger) throw error;
-    const err = new Printer(io.stderr, io.env);
-    err.line('the edge does not run; this is read from its journal', 'dim');
-    for (const problem of ledger.problems)
-      err.line(`the journal is damaged, so something is missing: ${problem}`, 'red');
-    const whole = await wholeId(run, 'run', async () => named(ledger.entries));
-    const wish: LedgerWish = { limit, run: whole, each };
-    return newestGroups(ledger.entries, wish);
-  }
+  return await withLedger(io, offline, options, async (ledger) =>
+    ledger.groups({ limit, run: await wholeRun(ledger, run), each }),
+  );
 }
-
-/** Groups among which a part of the id of a run is looked up. */
-const MOST_RUNS = 20_000;
-
-const named = (entries: readonly Egress[]) =>
-  [...new Set(entries.map(({ run }) => run))].filter((run) => run !== '').map((id) => ({ id, about: '' }));

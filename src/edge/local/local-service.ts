@@ -28,8 +28,9 @@ import { datedSources } from '../asks/dated-sources.ts';
 import { expiryOf, type MissedAsk, type OpenAsks, type UnansweredAsk } from '../asks/open-asks.ts';
 import type { FateOf } from '../grants/since-added.ts';
 import type { DayCap } from '../journal/day-cap.ts';
+import { EgressGrounds } from '../journal/egress-grounds.ts';
 import type { LedgerLine, LedgerPage, LedgerPlace } from '../journal/ledger-lines.ts';
-import type { RecordInit } from '../journal/records.ts';
+import type { Entry, RecordInit } from '../journal/records.ts';
 import type { StandingBook } from '../journal/standing-book.ts';
 import type { ArchiveVerification, LedgerVerification } from '../journal/verify-ledger.ts';
 import type { RefusalCount } from '../runner/refusal-counts.ts';
@@ -78,6 +79,7 @@ export interface LocalJournal {
   append(records: readonly RecordInit[]): Promise<number>;
   resetClock(): Promise<void>;
   verify(): Promise<LedgerVerification>;
+  entries(): AsyncIterable<Entry>;
 }
 
 const CONNECTIONS: Readonly<Record<ConnectionState, Connection>> = {
@@ -176,6 +178,11 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
     },
     listQueue: (request) => queueOf(open, request),
     listEgress: (request) => egressOf(deps.ledger, request),
+    async explainEgress(request) {
+      const grounds = new EgressGrounds(request);
+      for await (const { record } of journal.entries()) grounds.see(record);
+      return grounds.told;
+    },
     async verifyJournal() {
       verifying ??= journal.verify().finally(() => {
         verifying = undefined;
