@@ -63,8 +63,9 @@ const ROOMS = {
     runner: ['config', 'journal', 'egress', 'tools', 'approvals'],
     owners: ['journal', 'runner'],
     asks: ['journal', 'facts', 'grants', 'egress'],
+    sensitive: ['time', 'journal', 'facts', 'secrets', 'grants', 'egress', 'tools', 'runner', 'asks'],
     session: ['config', 'identity', 'journal', 'owners', 'runner', 'asks'],
-    local: ['time', 'journal', 'changes', 'facts', 'grants', 'approvals', 'owners', 'runner', 'asks', 'session'],
+    local: ['time', 'journal', 'changes', 'facts', 'grants', 'approvals', 'owners', 'runner', 'asks', 'sensitive', 'session'],
     program: ['config', 'identity'],
   },
 };
@@ -84,8 +85,9 @@ const PARTS = {
   base: [],
   contract: ['src/base', 'gen'],
   control: ['src/base', 'src/contract', 'gen'],
-  worker: ['src/base', 'src/contract', 'gen'],
-  edge: ['src/base', 'src/contract', 'gen'],
+  rules: ['src/base', 'src/contract', 'gen'],
+  worker: ['src/base', 'src/contract', 'src/rules', 'gen'],
+  edge: ['src/base', 'src/contract', 'src/rules', 'gen'],
   cli: ['src/base', 'src/contract', 'gen'],
   main: ['src/base', 'src/contract', 'src/control', 'src/worker', 'src/edge', 'src/cli', 'gen'],
 };

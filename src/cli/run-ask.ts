@@ -70,6 +70,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
       case 'accepted':
         result.run = event.value.run;
         result.conversation = event.value.conversation;
+        if (event.value.answeredBy) printer.answeredBy(event.value.answeredBy);
         if (event.value.expireTime) result.expires = timestampMs(event.value.expireTime);
         interrupts.known();
         waited.known();

@@ -83,6 +83,11 @@ export class RunPrinter {
     else this.#show(sharedText(shared));
   }
 
+  /** Who answers a sensitive ask: said before anything else. */
+  answeredBy(who: string): void {
+    this.note(`sensitive: answered by ${who}; nothing of it leaves`, 'dim');
+  }
+
   waiting({ what, sent, approval }: Waiting): void {
     const prefix = approval ? 'waiting for your approval' : sent ? 'waiting' : 'waiting, not sent yet';
     this.status(`${prefix}: ${what}`);

@@ -9,6 +9,7 @@ import { wideRoots } from '../edge/config/wide-roots.ts';
 import { ShareResolver } from '../edge/grants/share-resolver.ts';
 import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
 import { ownerKey } from '../edge/local/home-owner-key.ts';
+import { openSensitive } from '../edge/sensitive/open-sensitive.ts';
 import type { EdgeSession, SessionStatus } from '../edge/session/edge-session.ts';
 import type { StartEdge } from './edge-parts/options.ts';
 import { openOwnerSocket } from './edge-parts/owner-socket.ts';
@@ -65,9 +66,25 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
   const shareResolver = new ShareResolver(tools.allow, config.limits, tools.texts);
   let dialled: EdgeSession | undefined;
   const asks = startAsks(ground, journaled, tools, shareResolver, () => dialled?.status.model);
+  const { asks: sensitive, stop } = openSensitive({
+    ...journaled,
+    tools: tools.toolParts,
+    runner: tools.runnerParts,
+    masker: () => tools.secrets.masker,
+    clock: options.clock,
+    log,
+  });
+  life.onStop('sensitive asks', stop);
   const session = openSession(ground, journaled, tools, asks, conversations);
   dialled = session;
-  await openOwnerSocket(ground, journaled, tools, { ownerKey: key, asks, session, shareResolver, conversations });
+  await openOwnerSocket(ground, journaled, tools, {
+    ownerKey: key,
+    asks,
+    sensitive,
+    session,
+    shareResolver,
+    conversations,
+  });
   session.start();
   log.info('the edge runs', { device: identity.device, home, asks: journaled.open.size });
   return {

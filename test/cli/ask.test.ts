@@ -9,6 +9,7 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import {
+  AcceptedSchema,
   type AskRequest,
   LocalService,
   type RunEvent,
@@ -45,7 +46,7 @@ afterEach(() => box.close());
 const here = () => ({ cwd: box.cwd, home: box.home });
 const event = (e: RunEvent['event']) => ({ event: create(RunEventSchema, { event: e }) });
 const accepted = () =>
-  event({ case: 'accepted', value: { $typeName: 'bowline.local.v1.Accepted', run: 'run-1', conversation: 'conv-1' } });
+  event({ case: 'accepted', value: create(AcceptedSchema, { run: 'run-1', conversation: 'conv-1' }) });
 const text = (words: string, offset = 0, epoch = 1n, job = 'run-1/0/0') =>
   event({
     case: 'text',
@@ -404,8 +405,8 @@ test('an ask that has a time is never told as one that is sent whenever that may
   await box.edge((router) =>
     router.service(LocalService, {
       async *ask() {
-        const known = { $typeName: 'bowline.local.v1.Accepted' as const, run: 'run-1', conversation: 'conv-1' };
-        yield event({ case: 'accepted', value: { ...known, expireTime } });
+        const known = { run: 'run-1', conversation: 'conv-1', expireTime };
+        yield event({ case: 'accepted', value: create(AcceptedSchema, known) });
       },
     }),
   );

@@ -9,8 +9,9 @@ import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { GrantEndReason, GrantedFileSchema } from '../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AskResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import { RunState, SinceAdded } from '../../gen/bowline/run/v1/run_pb.ts';
+import { OutcomeSchema, RunState, SinceAdded } from '../../gen/bowline/run/v1/run_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { newId } from '../../src/base/ids.ts';
@@ -20,9 +21,11 @@ import { ApprovalList } from '../../src/edge/approvals/approval-list.ts';
 import { GrantHistory } from '../../src/edge/approvals/grant-history.ts';
 import { grantDocuments } from '../../src/edge/grants/grant-documents.ts';
 import { ApprovalBook } from '../../src/edge/journal/approval-book.ts';
+import { SensitiveBook } from '../../src/edge/journal/sensitive-book.ts';
 import { ownerKey } from '../../src/edge/local/home-owner-key.ts';
 import { LocalServer } from '../../src/edge/local/local-server.ts';
 import { localService } from '../../src/edge/local/local-service.ts';
+import { SensitiveAsks } from '../../src/edge/sensitive/sensitive-asks.ts';
 import { eventually } from '../support/control-plane.ts';
 import { roomyDay } from '../support/roomy-day.ts';
 import { startEdge, type TestEdge, tempHome } from './support/edge-parts.ts';
@@ -64,6 +67,14 @@ async function listen(clients = 64): Promise<LocalServer> {
     device: edge.identity.device,
     control: edge.identity.control,
     asks,
+    sensitive: new SensitiveAsks({
+      journal,
+      book: new SensitiveBook(),
+      answer: async () => create(OutcomeSchema, { state: RunState.ANSWERED }),
+      answeredBy: 'rules on this box',
+      clock: systemClock,
+      log: silentLogger,
+    }),
     open,
     status: () => session.status,
     grants,

@@ -189,10 +189,8 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     clock,
     log: silentLogger,
   });
-  const runner = new ToolRunner({
+  const runnerParts = {
     journal,
-    gate,
-    tools,
     desk,
     callGrants,
     blobs: await openBlobs(join(home, 'blobs')),
@@ -204,7 +202,8 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     clock,
     log: silentLogger,
     restore: restoreOrigins(config.execute),
-  });
+  };
+  const runner = new ToolRunner({ ...runnerParts, gate, tools });
   const control = new Control();
   const session = { nonce: control.nonce, tenant: 't', device: 'd', key: control.key };
   const shares = new ShareResolver(allow, config.limits, texts);
@@ -296,6 +295,8 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     allow,
     shares,
     parts,
+    runnerParts,
+    secrets,
     changes,
     keptBlobs,
     undoing,

@@ -18,7 +18,7 @@ import {
 } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { SearchResponseSchema as PassagesSchema } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { SizeClass } from '../../gen/bowline/run/v1/run_pb.ts';
-import { rulesDriver } from '../../src/worker/handlers/llm/rules/rules-driver.ts';
+import { rulesDriver } from '../../src/worker/handlers/llm/rules-driver.ts';
 import { loneContext } from '../../src/worker/kit/lone-context.ts';
 
 type Json = Record<string, unknown>;

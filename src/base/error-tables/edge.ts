@@ -153,6 +153,11 @@ export const EDGE_ERRORS = {
     'the asks that wait for an answer have reached their number ({limit}) or the fixed length of their text; wait, take some back (`bowline queue ls`, then `bowline queue rm ID`), or raise limits.asks in config.yaml, of which 256 at most count',
     { retryable: true },
   ),
+  CONVERSATION_LEAVES: row(
+    'failed_precondition',
+    'this conversation is at the control plane already, so it cannot become sensitive; nothing was asked. Begin a new one: leave -c away, or say /new in a chat',
+    { exit: EXIT.refused },
+  ),
   SOCKET_UNSAFE: row('failed_precondition', 'the socket {path} is not used: {problem}', { exit: EXIT.refused }),
   SOCKET_IN_USE: row('failed_precondition', 'the socket {path} cannot be used: {problem}'),
   // edge tools

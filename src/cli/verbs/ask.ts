@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { type AskRequest, AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { askedThere } from '../approvals/asked-approvals.ts';
 import { type AskResult, askJson, exitOfAsk, unsharedOf } from '../ask-result.ts';
@@ -33,6 +34,7 @@ interface AskOptions extends GlobalOptions {
   shareSecrets?: boolean;
   in: string[];
   docs: boolean;
+  sensitive?: boolean;
   stdin?: boolean;
   json?: boolean;
   verbose?: boolean;
@@ -54,6 +56,7 @@ Examples:
   $ bowline ask --no-wait 'Summarise the week'                      prints the run id and leaves
   $ bowline ask --wait 30s 'Summarise the week'                     waits for 30 s; then the ask goes on by itself
   $ bowline ask --timeout 2h --no-wait 'Is it Friday?'              nobody answers it after two hours
+  $ bowline ask --sensitive 'Which clinic did I write to?'          the question itself does not leave this box
   $ git log -20 | bowline ask 'Summarise this'                      shares what is piped in, for this run
   $ bowline ask - < question.txt                                    the question itself, from a file or a pipe
 
@@ -84,6 +87,10 @@ export function askVerb(io: CliIo): Command {
     )
     .addOption(inOption())
     .addOption(noDocsOption())
+    .option(
+      '--sensitive',
+      'answered on this box alone, by its rules or the model that config.yaml names; nothing of it leaves, now or later',
+    )
     .option('-c, --conversation <conversation>', 'continue this conversation')
     .addOption(
       new Option(
@@ -107,6 +114,7 @@ export function askVerb(io: CliIo): Command {
 async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
   mustBeFewShares(options.share);
   const text = await textOfAsk(words, io);
+  mustShareNothing(options);
   const piped = await pipedBeside(words, io, options.stdin);
   let shares = options.share.map((value) => parseShare(value, io));
   let conversation = options.conversation ?? '';
@@ -146,8 +154,17 @@ const requestOf = (asked: Asked, options: AskOptions): AskRequest =>
     requestId: newId(),
     collections: options.in,
     noCollections: !options.docs,
+    sensitive: options.sensitive === true,
     ...(options.timeout === undefined ? {} : { timeout: durationFromMs(options.timeout) }),
   });
+
+/** What a sensitive ask reads is on this box; there is nobody to share it with. Throws USAGE. */
+function mustShareNothing({ sensitive, share, in: collections }: AskOptions): void {
+  if (!sensitive || (share.length === 0 && collections.length === 0)) return;
+  throw new AppError('USAGE', {
+    what: 'with --sensitive nothing is shared and no collection is searched: it reads the files of this box as they are; leave --share and --in away',
+  });
+}
 
 /** With `--json` nothing is printed but the object; news of what is waited for goes to stderr all the same. */
 function printerOf(io: CliIo, { json, verbose }: AskOptions): RunPrinter {

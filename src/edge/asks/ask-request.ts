@@ -7,6 +7,7 @@ import { type AskRequest, type Shared, SharedSchema } from '../../../gen/bowline
 import { AskSchema, type CollectionUse } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
+import { isSensitiveId } from '../../base/ids.ts';
 import { isAskTooLong, maxAskBytes } from '../../contract/ask-text.ts';
 import { MOST_ASK_MS } from '../../contract/ask-time.ts';
 import { UNKNOWN_RECIPIENT } from '../../contract/unknown-recipient.ts';
@@ -35,6 +36,12 @@ export function checkAsk(request: AskRequest): void {
   if (timeout !== undefined && !(timeout > 0 && timeout <= MOST_ASK_MS)) {
     throw new AppError('INVALID_ARGUMENT', { what: 'a timeout is longer than nothing, and at most a day' });
   }
+}
+
+/** As `checkAsk`, for one that is sent. A sensitive one never comes this way. */
+export function checkAskThatLeaves(request: AskRequest): void {
+  if (request.sensitive || isSensitiveId(request.conversation)) throw new Error('a sensitive ask was about to leave');
+  checkAsk(request);
 }
 
 /** Who gets what is shared: as asked, else the model that answers now. */

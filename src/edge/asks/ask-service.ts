@@ -23,7 +23,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { FactBook, FactOwner } from '../facts/fact-book.ts';
 import { LeftOutFiles } from '../grants/left-out.ts';
 import type { ShareRules } from '../grants/share-resolver.ts';
-import { askRecord, checkAsk, recipientsOf, sharedOf } from './ask-request.ts';
+import { askRecord, checkAskThatLeaves, recipientsOf, sharedOf } from './ask-request.ts';
 import { filledEvents } from './filled-events.ts';
 import { grantFor } from './grant-for.ts';
 import type { OpenAsks, UnansweredAsk } from './open-asks.ts';
@@ -121,7 +121,7 @@ export class AskService {
    * @param caller aborts when whoever asks goes: what is not accepted by then is dropped with the reason, or withdrawn before it is sent
    */
   async prepare(request: AskRequest, caller?: AbortSignal): Promise<PreparedAsk> {
-    checkAsk(request);
+    checkAskThatLeaves(request);
     const known = await this.#repeated(request);
     if (known) return { shared: undefined, commit: async () => known, discard() {} };
     this.#checkRoom();

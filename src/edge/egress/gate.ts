@@ -36,6 +36,21 @@ export interface GatedResponse {
   readonly egress: readonly Egress[];
 }
 
+/** What judges the answers of tools. */
+export interface AnswerGate {
+  /** Whether what it passes leaves this box. */
+  readonly leaves: boolean;
+  /** Masks the secrets in a response, in place: before it is kept, and again before it is passed on. */
+  mask(method: DescMethod, message: Message): void;
+  /** Judges a response message by the descriptor of its method. Its ledger must be journaled before the bytes are sent. */
+  response(method: DescMethod, message: Message, context: ResponseContext): GatedResponse;
+  /**
+   * Counts what leaves once more, with lines of its own. Undefined when the day has no room for it: then it may not. Else what to call
+   * when it did not leave after all.
+   */
+  again(lines: readonly Egress[]): (() => void) | undefined;
+}
+
 interface Permission {
   readonly grant: string;
   readonly recipients: readonly string[];
@@ -54,7 +69,8 @@ interface Walk {
 /** What may still leave today. */
 export type GateDay = Pick<DayCap, 'take'>;
 
-export class Gate {
+export class Gate implements AnswerGate {
+  readonly leaves = true;
   readonly #grants: Pick<Grants, 'covers' | 'spend'>;
   /** Payloads that this gate made or was told to let out. Nothing else passes as the payload of a frame. */
   readonly #made = new WeakSet<Uint8Array>();
@@ -75,13 +91,11 @@ export class Gate {
     this.#masker = masker;
   }
 
-  /** Masks the secrets in a response, in place: before it is kept, and again before it leaves. */
   mask(method: DescMethod, message: Message): void {
     const masker = this.#masker();
     if (masker) maskMessage(method.output, message, masker, { bytes: true });
   }
 
-  /** Judges a response message by the descriptor of its method. Its ledger must be journaled before the bytes are sent. */
   response(method: DescMethod, message: Message, context: ResponseContext): GatedResponse {
     this.mask(method, message);
     const walk: Walk = { context, ledger: new Ledger(), withheld: new WithheldList(), empty: new Set(), full: false };
@@ -91,10 +105,6 @@ export class Gate {
     return { bytes, withheld: walk.withheld.entries, egress: walk.ledger.lines };
   }
 
-  /**
-   * Counts what leaves once more, with lines of its own. Undefined when the day has no room for it: then it may not. Else what to call
-   * when it did not leave after all.
-   */
   again(lines: readonly Egress[]): (() => void) | undefined {
     return this.#day.take(countedBytes(lines));
   }

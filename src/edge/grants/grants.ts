@@ -92,6 +92,8 @@ const MAX_GRANTS = 1024;
 const ALWAYS_LOCAL = ['rules', 'local'];
 
 export class Grants {
+  /** See FileGrants. */
+  readonly byContent = true;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #journal: GrantsOptions['journal'];

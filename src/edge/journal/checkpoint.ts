@@ -12,6 +12,8 @@ import {
   type Intent,
   type KeptApproval,
   type KeptCallGrant,
+  type KeptTurn,
+  KeptTurnSchema,
   type OpenAsk,
   OpenAskSchema,
   type OwnerAdded,
@@ -29,6 +31,7 @@ import type { DayBook } from './day-book.ts';
 import { type ChainHead, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
 import type { OwnerBook } from './owner-book.ts';
 import type { Entry } from './records.ts';
+import type { SensitiveBook } from './sensitive-book.ts';
 import type { StandingBook } from './standing-book.ts';
 
 /** Where the records and the memory of them come from. */
@@ -42,6 +45,7 @@ export interface CheckpointSource {
   readonly changes: Pick<ChangeBook, 'upTo'>;
   readonly owners: OwnerBook;
   readonly days: Pick<DayBook, 'upTo'>;
+  readonly sensitive: Pick<SensitiveBook, 'get'>;
   entries(from?: number): AsyncIterable<Entry>;
 }
 
@@ -78,17 +82,33 @@ export async function checkpointRecords(
       create(OpenAskSchema, { sequence: value.sequence, ...(value.ask ? { ask: value.ask } : {}), ...accepted }),
     );
   };
+  const turns = new Map<string, KeptTurn>();
+  const turn = (value: KeptTurn) => {
+    const run = value.ask?.run ?? value.ended?.run ?? '';
+    const known = source.sensitive.get(run);
+    if (!known) return;
+    const {
+      sequence: own,
+      ask,
+      ended,
+    } = turns.get(run) ?? create(KeptTurnSchema, { sequence: BigInt(known.sequence) });
+    const [words, end] = [value.ask ?? ask, value.ended ?? ended];
+    turns.set(run, create(KeptTurnSchema, { sequence: own, ...(words && { ask: words }), ...(end && { ended: end }) }));
+  };
   for await (const { sequence, record } of source.entries()) {
     if (sequence > cut.sequence) break;
     if (record.case === 'toolOutcome') outcome(record.value);
     else if (record.case === 'intent') intent(record.value);
     else if (record.case === 'ask') ask(create(OpenAskSchema, { sequence: BigInt(sequence), ask: record.value }));
+    else if (record.case === 'sensitiveAsk') turn(create(KeptTurnSchema, { ask: record.value }));
+    else if (record.case === 'sensitiveEnded') turn(create(KeptTurnSchema, { ended: record.value }));
     else if (record.case === 'toolRefused') {
       outcome(refusalAsOutcome(record.value, source.calls.get(record.value.idempotencyKey)?.expiresAt));
     } else if (record.case === 'checkpoint') {
       record.value.outcomes.forEach(outcome);
       record.value.intents.forEach(intent);
       record.value.asks.forEach(ask);
+      record.value.sensitive.forEach(turn);
     }
   }
   for (const key of outcomes.keys()) intents.delete(key);
@@ -102,6 +122,7 @@ export async function checkpointRecords(
     ...source.callGrants.kept(cut.sequence).map((value) => ({ list: 'callGrants' as const, value })),
     ...source.approvals.kept().map((value) => ({ list: 'approvals' as const, value })),
     ...source.changes.upTo(cut.sequence).map((value) => ({ list: 'changes' as const, value })),
+    ...[...turns.values()].map((value) => ({ list: 'sensitive' as const, value })),
     ...source.owners.list().map((value) => ({ list: 'owners' as const, value })),
   ]);
   // A few numbers, for which each has room.
@@ -124,6 +145,7 @@ type Item =
   | { readonly list: 'callGrants'; readonly value: KeptCallGrant }
   | { readonly list: 'approvals'; readonly value: KeptApproval }
   | { readonly list: 'changes'; readonly value: ChangeKept }
+  | { readonly list: 'sensitive'; readonly value: KeptTurn }
   | { readonly list: 'owners'; readonly value: OwnerAdded };
 
 function pack(
@@ -178,6 +200,7 @@ function put(checkpoint: Checkpoint, item: Item): void {
   else if (item.list === 'callGrants') checkpoint.callGrants.push(item.value);
   else if (item.list === 'standing') checkpoint.standing.push(item.value);
   else if (item.list === 'changes') checkpoint.changes.push(item.value);
+  else if (item.list === 'sensitive') checkpoint.sensitive.push(item.value);
   else if (item.list === 'approvals') checkpoint.approvals.push(item.value);
   else checkpoint.owners.push(item.value);
 }

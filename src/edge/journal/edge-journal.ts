@@ -24,6 +24,7 @@ import { DEFAULT_JOURNAL_BYTES, type OpenJournalOptions, openJournal } from './o
 import type { OwnerBook } from './owner-book.ts';
 import { decodeRecord, type Entry, encodeRecord, type Fold, type KnownRecord, type RecordInit } from './records.ts';
 import type { RefusalBook } from './refusal-book.ts';
+import type { SensitiveBook } from './sensitive-book.ts';
 import type { StandingBook } from './standing-book.ts';
 import { type LedgerVerification, verifyLedger } from './verify-ledger.ts';
 
@@ -137,6 +138,11 @@ export class EdgeJournal {
   /** How much content left on each day. */
   get days(): DayBook {
     return this.#view.days;
+  }
+
+  /** Turns of sensitive conversations. */
+  get sensitive(): SensitiveBook {
+    return this.#view.sensitive;
   }
 
   /** How many refusals are written down. */

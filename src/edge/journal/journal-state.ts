@@ -16,6 +16,7 @@ import { RecentHeads } from './recent-heads.ts';
 import { decodeRecord, type Fold, type KnownRecord } from './records.ts';
 import { RefusalBook } from './refusal-book.ts';
 import type { StoredRecord } from './scan-journal.ts';
+import { SensitiveBook } from './sensitive-book.ts';
 import { StandingBook } from './standing-book.ts';
 
 export interface JournalStateOptions {
@@ -36,6 +37,7 @@ export class JournalState {
   readonly refusals = new RefusalBook();
   readonly changes = new ChangeBook();
   readonly days = new DayBook();
+  readonly sensitive = new SensitiveBook();
   readonly folds: Fold[];
   /** Messages of records that are being appended, so that they need not be parsed again. */
   readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
@@ -62,6 +64,7 @@ export class JournalState {
       this.changes,
       this.owners,
       this.days,
+      this.sensitive,
       ...(options.folds ?? []),
     ];
   }

@@ -17,6 +17,7 @@ import {
   QueuedAskSchema,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { isSensitiveId } from '../../base/ids.ts';
 import type { LoopFigures } from '../../base/loop-watch.ts';
 import { BUILD } from '../../base/version.ts';
 import { toFailure } from '../../contract/errors.ts';
@@ -34,6 +35,7 @@ import type { Entry, RecordInit } from '../journal/records.ts';
 import type { StandingBook } from '../journal/standing-book.ts';
 import type { ArchiveVerification, LedgerVerification } from '../journal/verify-ledger.ts';
 import type { RefusalCount } from '../runner/refusal-counts.ts';
+import type { SensitiveAsks } from '../sensitive/sensitive-asks.ts';
 import type { ConnectionState, SessionStatus } from '../session/edge-session.ts';
 import type { EdgeTime } from '../time/edge-time.ts';
 import { type ApprovalMethodsDeps, approvalMethods } from './approval-methods.ts';
@@ -46,6 +48,8 @@ export interface LocalDeps extends GrantMethodsDeps, ApprovalMethodsDeps, UndoMe
   readonly device: string;
   readonly control: string;
   readonly asks: AskService;
+  /** Those that are answered on this box. */
+  readonly sensitive: SensitiveAsks;
   readonly open: OpenAsks;
   readonly status: () => SessionStatus;
   /** What became of the file of a document since it was added. */
@@ -138,18 +142,27 @@ async function egressOf(ledger: LocalDeps['ledger'], { run, pageSize, pageToken 
 }
 
 export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> {
-  const { asks, open, journal } = deps;
+  const { asks, sensitive, open, journal } = deps;
   let verifying: ReturnType<LocalJournal['verify']> | undefined;
 
   /** The events of a run until its end, the caller's leave, or ours. */
   async function* follow(run: string, caller: AbortSignal) {
-    const events = asks.follow(run, AbortSignal.any([caller, deps.closing]));
+    const either = AbortSignal.any([caller, deps.closing]);
+    const events = isSensitiveId(run) ? sensitive.follow(run, either) : asks.follow(run, either);
     for await (const event of datedSources(events, deps.fateOf)) yield { event };
     if (deps.closing.aborted) throw new AppError('CLOSED', { what: 'this edge (the run goes on)' });
   }
 
   return {
     async *ask(request, { signal }) {
+      if (sensitive.takes(request)) {
+        const { expiresAt, ...asked } = await sensitive.ask(request);
+        const expireTime = expiresAt === undefined ? {} : { expireTime: timestampFromMs(expiresAt) };
+        const accepted = create(AcceptedSchema, { ...asked, ...expireTime, answeredBy: sensitive.answeredBy });
+        yield { event: create(LocalRunEventSchema, { event: { case: 'accepted', value: accepted } }) };
+        yield* follow(asked.run, signal);
+        return;
+      }
       const prepared = await asks.prepare(request, signal).catch(orCancelled(signal));
       try {
         const { shared } = prepared;
@@ -173,7 +186,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       yield* follow(run, signal);
     },
     async cancel({ run }) {
-      await asks.cancel(run);
+      await (isSensitiveId(run) ? sensitive : asks).cancel(run);
       return {};
     },
     listQueue: (request) => queueOf(open, request),

@@ -66,13 +66,14 @@ export function failedResult(
   });
 }
 
-/** Joins what the gate said of each message, and counts the names in the answer's own lists. */
+/** Joins what the gate said of each message, and counts the names in the answer's own lists, where they leave. */
 export function joinAnswer(
   gated: readonly GatedResponse[],
   notes: readonly Withheld[],
   failure: Failure | undefined,
   call: Pick<ToolCall, 'run' | 'job' | 'recipient'>,
   at: number,
+  leaves = true,
 ): GatedAnswer {
   const withheld = [...merge(gated.flatMap((one) => one.withheld)), ...notes].slice(0, 1024);
   const egress = mergeLines(gated.flatMap((one) => one.egress));
@@ -95,7 +96,7 @@ export function joinAnswer(
       'result.egress',
       egress.flatMap(({ path, recipients }) => [path, ...recipients]),
     ),
-  ].filter(({ bytes }) => bytes > 0n);
+  ].filter(({ bytes }) => leaves && bytes > 0n);
   return {
     responses: gated.map(({ bytes }) => bytes),
     failure,

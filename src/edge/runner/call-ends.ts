@@ -10,7 +10,7 @@ import type { Logger } from '../../base/logger.ts';
 import { mayPass, toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
-import type { Gate } from '../egress/gate.ts';
+import type { AnswerGate } from '../egress/gate.ts';
 import type { Origins } from '../egress/origins.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
@@ -29,7 +29,7 @@ export interface CallEndsParts {
   /** Attempts that were refused and whose keys are free. */
   readonly refused: RefusedAttempts;
   readonly settled: SettledResults;
-  readonly gate: Pick<Gate, 'again'>;
+  readonly gate: Pick<AnswerGate, 'leaves' | 'again'>;
   readonly log: Logger;
 }
 
@@ -50,7 +50,8 @@ export class CallEnds {
     room: Reservation | undefined,
   ): Promise<void> {
     const { call } = execution;
-    const answer = joinAnswer(execution.gated, notesOf(origins), failure, call, this.#parts.journal.now());
+    const { leaves } = this.#parts.gate;
+    const answer = joinAnswer(execution.gated, notesOf(origins), failure, call, this.#parts.journal.now(), leaves);
     const harmless = isHarmless(method.effect);
     const { blobs, log } = this.#parts;
     if (harmless && answer.failure && answer.egress.length === 0) {
@@ -68,7 +69,8 @@ export class CallEnds {
         return freedResult(to, why, at);
       });
     }
-    const record = await outcomeRecord(execution, answer, { harmless, facts: origins.facts, blobs, log });
+    const { facts } = origins;
+    const record = await outcomeRecord(execution, answer, { harmless, settles: leaves, facts, blobs, log });
     this.#parts.settled.flush();
     let sequence: number;
     try {

@@ -43,6 +43,8 @@ export async function outcomeRecord(
   answer: GatedAnswer,
   kept: {
     readonly harmless: boolean;
+    /** Whether somebody will say that the answer has come; else nothing is known of the key any more. */
+    readonly settles: boolean;
     /** What marks in the answer stand for. */
     readonly facts: readonly MarkedFact[];
     readonly blobs: Pick<Blobs, 'put'>;
@@ -62,9 +64,10 @@ export async function outcomeRecord(
   };
   if (kept.harmless) {
     const packed = packRaw(answer.responses);
+    const resultSha256 = paramsDigest({ method: call.method, params: packed });
     return {
       case: 'toolOutcome',
-      value: { ...base, resultSha256: paramsDigest({ method: call.method, params: packed }) },
+      value: { ...base, resultSha256, ...(!kept.settles && { result: { job: call.job, keyFree: true } }) },
     };
   }
   const bare = { responses: [], failure, withheld: [], egress: [] };

@@ -6,7 +6,7 @@ import { ToolDoneSchema, type ToolResult } from '../../../gen/bowline/record/v1/
 import { AppError } from '../../base/errors.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
-import type { Gate } from '../egress/gate.ts';
+import type { AnswerGate } from '../egress/gate.ts';
 import { Origins } from '../egress/origins.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
@@ -29,7 +29,7 @@ export type RestoreOrigins = (
 
 export interface RepeatParts {
   readonly journal: Pick<EdgeJournal, 'append' | 'calls' | 'outcome' | 'entry' | 'now'>;
-  readonly gate: Gate;
+  readonly gate: AnswerGate;
   readonly blobs: Pick<Blobs, 'get'>;
   readonly method: (name: string) => CapabilityMethod | undefined;
   readonly restore: RestoreOrigins;

@@ -4,7 +4,7 @@ import { ToolProgressSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { causeText } from '../../base/cause-text.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
-import type { Gate, GatedResponse } from '../egress/gate.ts';
+import type { AnswerGate, GatedResponse } from '../egress/gate.ts';
 import type { Origins } from '../egress/origins.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Emit } from '../tools/tool.ts';
@@ -15,7 +15,7 @@ const FRAME_ROOM = 256 << 10;
 
 export interface ResponseOutParts {
   readonly journal: Pick<EdgeJournal, 'append' | 'now'>;
-  readonly gate: Gate;
+  readonly gate: AnswerGate;
   readonly limits: { readonly frame_bytes: number };
   readonly log: Logger;
 }

@@ -20,7 +20,7 @@ import type { CapabilityMethod } from '../../contract/registry.ts';
 import type { GrantUse } from '../approvals/call-grants.ts';
 import { changedRecord } from '../approvals/held-call.ts';
 import type { EdgeLimits } from '../config/edge-settings.ts';
-import type { Gate } from '../egress/gate.ts';
+import type { AnswerGate } from '../egress/gate.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
@@ -48,7 +48,7 @@ export interface RunnerParts {
     EdgeJournal,
     'append' | 'reserve' | 'calls' | 'refusals' | 'outcome' | 'entry' | 'now' | 'time' | 'signedTime' | 'acknowledged'
   >;
-  readonly gate: Gate;
+  readonly gate: AnswerGate;
   /** The served methods with their tools. */
   readonly tools: readonly { readonly method: CapabilityMethod; readonly tool: EdgeTool }[];
   readonly blobs: Pick<Blobs, 'put' | 'get' | 'remove' | 'keep'>;
@@ -106,6 +106,11 @@ export class ToolRunner {
     await this.#answer(call, sink);
   }
 
+  /** Answers a call of this box's own, which nobody signed; else as `handle`. */
+  own(call: ToolCall, sink: ToolSink): Promise<void> {
+    return this.#answer(call, sink);
+  }
+
   /** Stops a call, whether it waits or runs, up to this attempt. */
   cancel(job: string, epoch: bigint): void {
     for (const { execution } of this.#active.values()) execution.cancel(job, epoch);
@@ -137,11 +142,11 @@ export class ToolRunner {
   }
 
   /**
-   * The control plane has the result of this key for this job. Written down with the next record, or within a second. A key that
-   * was free belongs to a later job by now, whose result it may not have.
+   * The control plane has the result of this key for this job. Written down with the next record, or within a second. A key that was
+   * free belongs to a later job by now, whose result it may not have.
    */
-  async settled(idempotencyKey: string, job: string): Promise<void> {
-    this.#settled.add(idempotencyKey, job);
+  async settled(key: string, job: string): Promise<void> {
+    this.#settled.add(key, job);
   }
 
   /** Starts nothing new, waits for what runs, stops the rest; what waits for the owner stays in the journal. Resolves true when all ended by itself. */
@@ -152,8 +157,7 @@ export class ToolRunner {
       for (const { execution } of this.#working()) execution.abort(new AppError('EDGE_STOPPING'));
       await this.#idleWithin(5000);
     }
-    // What came meanwhile was refused, and is told so.
-    if (clean) await this.#idleWithin(1000);
+    if (clean) await this.#idleWithin(1000); // What came meanwhile was refused, and is told so.
     this.#settled.flush();
     this.#ends.flushRefusals();
     return clean;
@@ -361,9 +365,7 @@ export class ToolRunner {
     return this.#parts.limits.call_hours * 3_600_000;
   }
 
-  #working() {
-    return [...this.#active.values()].filter(({ execution }) => !execution.held);
-  }
+  #working = () => [...this.#active.values()].filter(({ execution }) => !execution.held);
 
   async #idleWithin(ms: number): Promise<boolean> {
     const all = Promise.allSettled(

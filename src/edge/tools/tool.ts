@@ -8,8 +8,7 @@ import type { EdgeLimits } from '../config/edge-settings.ts';
 import type { Origins } from '../egress/origins.ts';
 import type { FactBook } from '../facts/fact-book.ts';
 import type { FileTexts } from '../files/file-text.ts';
-import type { Grants } from '../grants/grants.ts';
-import type { OwnRuns } from '../grants/own-runs.ts';
+import type { FileGrants, SearchTerms } from '../grants/file-grants.ts';
 import type { PipedInput } from '../grants/piped-input.ts';
 import type { SecretBook } from '../secrets/secret-book.ts';
 import type { KeptContent } from './kept-content.ts';
@@ -106,8 +105,8 @@ export interface EdgeTool {
 /** What the tools are made from. */
 export interface ToolParts {
   readonly allow: Allowlist;
-  readonly grants: Grants;
-  readonly ownRuns: OwnRuns;
+  readonly grants: FileGrants;
+  readonly ownRuns: SearchTerms;
   /** What was piped into asks. */
   readonly piped: Pick<PipedInput, 'of' | 'named' | 'holds' | 'open'>;
   readonly facts: Pick<FactBook, 'newMark'>;

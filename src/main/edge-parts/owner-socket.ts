@@ -16,6 +16,7 @@ import { wholeLedger } from '../../edge/index/whole-ledger.ts';
 import { LocalServer } from '../../edge/local/local-server.ts';
 import { localService } from '../../edge/local/local-service.ts';
 import { ownerService } from '../../edge/local/owner-service.ts';
+import type { SensitiveAsks } from '../../edge/sensitive/sensitive-asks.ts';
 import type { EdgeSession } from '../../edge/session/edge-session.ts';
 import type { EdgeGround } from './options.ts';
 import type { Journaled } from './start-journal.ts';
@@ -27,6 +28,7 @@ const WATCH_MS = 1_000;
 export interface OwnerSocketParts {
   readonly ownerKey: string;
   readonly asks: AskService;
+  readonly sensitive: SensitiveAsks;
   readonly session: EdgeSession;
   readonly shareResolver: ShareResolver;
   readonly conversations: ConversationSummaries;
@@ -37,7 +39,7 @@ export async function openOwnerSocket(
   { home, identity, config, clock, life, log }: EdgeGround,
   { journal, open, index }: Journaled,
   { grants, day, allow, runner, desk, callGrants, undoing, owners }: Tools,
-  { ownerKey, asks, session, shareResolver, conversations }: OwnerSocketParts,
+  { ownerKey, asks, sensitive, session, shareResolver, conversations }: OwnerSocketParts,
 ): Promise<void> {
   const paths = homePaths(home);
   const closing = new AbortController();
@@ -49,6 +51,7 @@ export async function openOwnerSocket(
     device: identity.device,
     control: identity.control,
     asks,
+    sensitive,
     open,
     status: () => session.status,
     grants,

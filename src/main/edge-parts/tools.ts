@@ -61,7 +61,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   ground.life.onStop('reader of documents', () => reader.close());
   const texts = new FileTexts(reader);
   const { changes, undoing } = await openChanges(ground, journaled, allow);
-  const tools = toolset({
+  const toolParts = {
     allow,
     grants,
     ownRuns,
@@ -75,7 +75,8 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     isolation,
     secrets,
     preview,
-  });
+  };
+  const tools = toolset(toolParts);
   const blobs = await openBlobs(paths.blobs);
   const titleOf = (run: string) => journaled.open.get(run)?.record.ask?.text;
   const callGrants = new CallGrants({ journal, clock, log });
@@ -86,7 +87,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   });
   if (config.notify) giveNotices(ground, journaled, config.notify);
   const inHand = openInHand(ground);
-  const runner = new ToolRunner({
+  const runnerParts = {
     journal,
     gate,
     tools,
@@ -101,11 +102,28 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     clock,
     log,
     restore: restoreOrigins(config.execute),
-  });
+  };
+  const runner = new ToolRunner(runnerParts);
   await recoverCalls(runner, log);
   desk.start();
   const owners = openOwnerDesk(ground, journal, gate, desk);
-  return { grants, piped, gate, day, allow, texts, tools, runner, desk, callGrants, undoing, owners };
+  return {
+    grants,
+    piped,
+    gate,
+    day,
+    allow,
+    texts,
+    tools,
+    runner,
+    desk,
+    callGrants,
+    undoing,
+    owners,
+    secrets,
+    toolParts,
+    runnerParts,
+  };
 }
 
 /** What changes replaced, so that they can be taken back. */

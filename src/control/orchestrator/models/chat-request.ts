@@ -18,6 +18,7 @@ import { jobId } from '../../../base/ids.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../../contract/registry.ts';
 import { methodDescription, requestSchema } from '../../../contract/tool-schema.ts';
+import { clipped, errorMessage } from '../../../contract/tool-text.ts';
 import { MAX_WORKER_RESULT_CHARS } from '../run/limits.ts';
 import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { searchArguments, searchOf } from './retrieval.ts';
@@ -25,7 +26,7 @@ import { chatOf } from './steps.ts';
 import { summaryRequest } from './summary.ts';
 import { systemText } from './system-text.ts';
 import { type JudgedCall, judgeToolCalls } from './tool-calls.ts';
-import { clipped, errorMessage, toolMessageOf } from './tool-message.ts';
+import { toolMessageOf } from './tool-message.ts';
 import { metLimit, offeredTools } from './tool-offer.ts';
 
 /** The ChatRequest of a model turn, or of the summary, of this run. Throws NOT_FOUND when the run has no such model turn. */
@@ -57,13 +58,13 @@ function addSearch(messages: Message[], run: FoldedRun, methods: MethodRegistry,
   const job = searchOf(run);
   if (!job) return room;
   const call = create(ChatToolCallSchema, { id: 'search', name: job.toolName, argumentsJson: searchArguments(job) });
-  const content = toolText(job, methods, room);
+  const content = jobText(job, methods, room);
   messages.push(said(Role.ASSISTANT, '', [call]), answer(call, content));
   return room - content.length;
 }
 
 /** What a model is told of the result of a job, within the room that is left. */
-const toolText = (job: FoldedJob, methods: MethodRegistry, room: number): string => {
+const jobText = (job: FoldedJob, methods: MethodRegistry, room: number): string => {
   const most = job.target === 'worker' ? Math.min(room, MAX_WORKER_RESULT_CHARS) : room;
   return clipped(toolMessageOf(job, methods), Math.max(most, 200));
 };
@@ -89,7 +90,7 @@ function addStep(messages: Message[], run: FoldedRun, step: number, methods: Met
   );
   for (const { index, call, verdict } of judged) {
     const job = run.jobs.get(jobId(run.id, step, index));
-    const content = job ? toolText(job, methods, room) : clipped(notRun(verdict), Math.max(room, 200));
+    const content = job ? jobText(job, methods, room) : clipped(notRun(verdict), Math.max(room, 200));
     room -= content.length;
     messages.push(answer(call, content));
   }

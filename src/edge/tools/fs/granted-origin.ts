@@ -11,7 +11,7 @@ export async function grantedOrigin(
   judged: JudgedPath,
   call: { readonly run: string; readonly signal: AbortSignal },
 ): Promise<FileOrigin | undefined> {
-  if (!parts.grants.names(call.run, judged.name)) return undefined;
+  if (!parts.grants.byContent || !parts.grants.names(call.run, judged.name)) return undefined;
   const file = await openJudged(parts, judged);
   try {
     // Of one that large only lines can be shared.

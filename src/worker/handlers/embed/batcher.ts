@@ -3,7 +3,7 @@
 import type { Purpose } from '../../../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
-import { estimateTokens } from '../../kit/providers/estimate-tokens.ts';
+import { estimateTokens } from '../../../base/estimate-tokens.ts';
 import { BatchQueue, type QueuedText } from './batch-queue.ts';
 import type { BatchLimits, Embedder } from './embedder.ts';
 import { mayBeOneText } from './may-be-one-text.ts';

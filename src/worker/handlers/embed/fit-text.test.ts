@@ -1,7 +1,7 @@
 // A text that is too long is cut between two code points, never inside one, and a short one is left alone.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { estimateTokens } from '../../kit/providers/estimate-tokens.ts';
+import { estimateTokens } from '../../../base/estimate-tokens.ts';
 import { fitText } from './fit-text.ts';
 
 test('what is left is a beginning of the text, whole in its code points, and within the limit', () => {

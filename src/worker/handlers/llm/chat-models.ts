@@ -14,7 +14,7 @@ import { ggufDriver, ggufSpace } from './gguf/gguf-driver.ts';
 import type { ChatModels } from './llm-handler.ts';
 import { providerDriver } from './providers/provider-driver.ts';
 import type { ProviderSettings } from './providers/provider-settings.ts';
-import { rulesDriver } from './rules/rules-driver.ts';
+import { rulesDriver } from './rules-driver.ts';
 import type { TokenPrice } from './token-usage.ts';
 
 /**

@@ -10,10 +10,10 @@ import {
   FinishReason,
   Role,
 } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { RULES_INFO } from '../../../rules/rules-chat.ts';
+import { textOf } from '../../../rules/transcript.ts';
 import { loneContext } from '../../kit/lone-context.ts';
 import { checkedDriver } from './checked-driver.ts';
-import { RULES_INFO } from './rules/rules-driver.ts';
-import { textOf } from './rules/transcript.ts';
 
 const SCHEMA = JSON.stringify({
   type: 'object',

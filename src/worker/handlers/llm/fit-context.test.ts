@@ -10,12 +10,12 @@ import {
   Role,
 } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { estimateTokens } from '../../../base/estimate-tokens.ts';
+import { RULES_INFO } from '../../../rules/rules-chat.ts';
+import { textOf } from '../../../rules/transcript.ts';
 import { loneContext } from '../../kit/lone-context.ts';
-import { estimateTokens } from '../../kit/providers/estimate-tokens.ts';
 import { fitContext } from './fit-context.ts';
 import { fittingDriver } from './fitting-driver.ts';
-import { RULES_INFO } from './rules/rules-driver.ts';
-import { textOf } from './rules/transcript.ts';
 
 type Said = MessageInitShape<typeof MessageSchema>;
 const say = (role: Role, value: string, more: object = {}): Said => ({

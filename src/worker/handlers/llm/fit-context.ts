@@ -12,8 +12,8 @@ import {
   Role,
   type ToolDefinition,
 } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
-import { sumUp } from './rules/sum-up.ts';
-import { textOf } from './rules/transcript.ts';
+import { sumUp } from '../../../rules/sum-up.ts';
+import { textOf } from '../../../rules/transcript.ts';
 
 /** Tokens that a message or a tool costs beside its texts. */
 const FRAME_TOKENS = 6;

@@ -2,8 +2,8 @@
 // finds it too long. What was left out is told in the finish.
 import type { ChatRequest, ChatResponse } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { estimateTokens } from '../../../base/estimate-tokens.ts';
 import type { HandlerContext } from '../../kit/handler.ts';
-import { estimateTokens } from '../../kit/providers/estimate-tokens.ts';
 import type { ChatDriver } from './chat-driver.ts';
 import { fitContext, textsOf } from './fit-context.ts';
 

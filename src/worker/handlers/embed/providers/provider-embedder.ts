@@ -5,8 +5,8 @@ import { Purpose } from '../../../../../gen/bowline/capability/embed/v1/embed_pb
 import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
 import type { Clock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
+import { estimateTokens } from '../../../../base/estimate-tokens.ts';
 import { boundedFetch } from '../../../kit/providers/bounded-fetch.ts';
-import { estimateTokens } from '../../../kit/providers/estimate-tokens.ts';
 import { isLocal } from '../../../kit/providers/local-address.ts';
 import { Patience } from '../../../kit/providers/patience.ts';
 import { providerError } from '../../../kit/providers/provider-error.ts';

@@ -9,8 +9,8 @@ import {
 } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
+import { estimateTokens } from '../../../../base/estimate-tokens.ts';
 import type { HandlerContext } from '../../../kit/handler.ts';
-import { estimateTokens } from '../../../kit/providers/estimate-tokens.ts';
 import type { Llama } from '../../../llama/llama.ts';
 import type { LlamaEvent, LlamaFile } from '../../../llama/llama-messages.ts';
 import type { ChatDriver } from '../chat-driver.ts';

@@ -1,7 +1,7 @@
 // Turns a ChatRequest into what chat templates of local models take: each tool call stands with its result, in the model's turn.
 import { type ChatRequest, type Message, Role } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { textOf } from '../../../../rules/transcript.ts';
 import type { LlamaFunctionCall, LlamaMessage, LlamaTool } from '../../../llama/llama-messages.ts';
-import { textOf } from '../rules/transcript.ts';
 
 /** The conversation, which ends with the turn of the model that is to be written. */
 export function ggufMessages(request: ChatRequest): LlamaMessage[] {

@@ -1,6 +1,6 @@
 // Reads a chat request: the question, what was shared, what the tools of this turn answered, what earlier turns named.
 import type { JsonValue } from '@bufbuild/protobuf';
-import { type ChatRequest, type Message, Role } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { type ChatRequest, type Message, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { parseCutJson } from './cut-json.ts';
 import { namesIn } from './names.ts';
 

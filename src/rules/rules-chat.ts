@@ -6,10 +6,9 @@ import {
   ChatResponseSchema,
   ConfidenceOrigin,
   FinishReason,
-} from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
-import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
-import { estimateTokens } from '../../../kit/providers/estimate-tokens.ts';
-import type { ChatDriver } from '../chat-driver.ts';
+} from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { type ModelInfo, ModelInfoSchema } from '../../gen/bowline/common/v1/common_pb.ts';
+import { estimateTokens } from '../base/estimate-tokens.ts';
 import { aimOf } from './aim.ts';
 import { aimAtShared } from './aim-at-shared.ts';
 import { compose } from './answer.ts';
@@ -27,34 +26,26 @@ export const RULES_INFO: ModelInfo = create(ModelInfoSchema, {
   note: 'finds and quotes lines of your files, understands nothing',
 });
 
-/** The rules model. It needs no key, no network and no memory. */
-export const rulesDriver: ChatDriver = {
-  info: RULES_INFO,
-  async *chat(request, { signal }) {
-    const transcript = transcriptOf(request);
-    if (SUMMARY_REQUEST.test(transcript.system)) {
-      const text = sumUp(transcript.question);
-      yield* spoken(text, signal);
-      yield finish(request, text, FinishReason.STOP);
-      return;
-    }
-    const aim = aimAtShared(aimOf(transcript.question), transcript.shared);
-    const evidence = evidenceOf(transcript.steps);
-    const calls = nextCalls(aim, transcript, evidence);
-    if (calls.length > 0) {
-      for (const response of toolCalls(calls, transcript, request)) yield response;
-      return;
-    }
-    const answer = compose(
-      aim,
-      transcript,
-      evidence,
-      await cutFiles([...evidence.reads, ...evidence.passages], signal),
-    );
-    yield* spoken(answer.text, signal);
-    yield finish(request, answer.text, FinishReason.STOP, answer);
-  },
-};
+/** The next calls or the answer of the rules, as a model gives them. It needs no key, no network and no memory. */
+export async function* rulesChat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatResponse> {
+  const transcript = transcriptOf(request);
+  if (SUMMARY_REQUEST.test(transcript.system)) {
+    const text = sumUp(transcript.question);
+    yield* spoken(text, signal);
+    yield finish(request, text, FinishReason.STOP);
+    return;
+  }
+  const aim = aimAtShared(aimOf(transcript.question), transcript.shared);
+  const evidence = evidenceOf(transcript.steps);
+  const calls = nextCalls(aim, transcript, evidence);
+  if (calls.length > 0) {
+    for (const response of toolCalls(calls, transcript, request)) yield response;
+    return;
+  }
+  const answer = compose(aim, transcript, evidence, await cutFiles([...evidence.reads, ...evidence.passages], signal));
+  yield* spoken(answer.text, signal);
+  yield finish(request, answer.text, FinishReason.STOP, answer);
+}
 
 function* spoken(answer: string, signal: AbortSignal): Generator<ChatResponse> {
   for (const text of pieces(answer)) {

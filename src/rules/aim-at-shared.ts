@@ -1,5 +1,5 @@
 // What is shared with a question tells more of what it means than its words alone.
-import { PIPED_NAME } from '../../../../contract/piped-name.ts';
+import { PIPED_NAME } from '../contract/piped-name.ts';
 import type { Aim } from './aim.ts';
 import type { SharedPath } from './transcript.ts';
 

@@ -7,10 +7,10 @@ import {
   type ReadPages,
   ReadResponseSchema,
   type SearchMatch,
-} from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { SearchResponseSchema as PassagesSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
-import { OutputStream, RunResponseSchema } from '../../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
-import { type Withheld, WithheldSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
+} from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { SearchResponseSchema as PassagesSchema } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { OutputStream, RunResponseSchema } from '../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { type Withheld, WithheldSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { lookedAt, type SeenFiles } from './looked.ts';
 import { isObject, type Step } from './transcript.ts';
 

@@ -1,7 +1,7 @@
 // Understands a question that asks for a fact about files (how many, the largest, what changed last week, a sum): what the device is
 // to compute, and the words that were not understood. Guesses nothing: a word that is left over is told.
 import type { JsonValue } from '@bufbuild/protobuf';
-import { trimEndSigns } from '../../../../../base/trim-signs.ts';
+import { trimEndSigns } from '../../base/trim-signs.ts';
 import type { AnswerLanguage } from '../language.ts';
 import { globFor } from '../name-glob.ts';
 import type { Named } from '../names.ts';

@@ -1,6 +1,6 @@
 // Files that a question tells by their names alone: "named launch", "with plan in their name", "名为发布的". Their text is not meant.
-import { anyCase } from '../../../../../base/any-case.ts';
-import { literalGlob } from '../../../../../base/glob.ts';
+import { anyCase } from '../../base/any-case.ts';
+import { literalGlob } from '../../base/glob.ts';
 import type { Reading } from './reading.ts';
 
 export interface Called {

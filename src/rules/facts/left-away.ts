@@ -1,5 +1,5 @@
 // What an exception of a question means for `fs.Query`: kinds of files, places, names, words in their text. What is none of these is not understood.
-import { anyCase } from '../../../../../base/any-case.ts';
+import { anyCase } from '../../base/any-case.ts';
 import { globFor } from '../name-glob.ts';
 import { namesIn } from '../names.ts';
 import type { Exception } from './exceptions.ts';

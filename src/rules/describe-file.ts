@@ -1,7 +1,7 @@
 // What may be said of a file without its content: size class, type, time.
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import type { FileInfo } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { timeMark } from '../../../../contract/text/fact-marks.ts';
+import type { FileInfo } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { timeMark } from '../contract/text/fact-marks.ts';
 import type { AnswerLanguage } from './language.ts';
 import { phrasesIn, sizeIn } from './phrases.ts';
 

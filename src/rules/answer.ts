@@ -1,10 +1,10 @@
 // Composes the answer of a turn from what its tools found: quotes with their places, never a word that stands nowhere.
 
 import { create, equals } from '@bufbuild/protobuf';
-import { FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { type Source, SourceSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
-import { asWritten } from '../../../../base/any-case.ts';
-import { trimEndSigns } from '../../../../base/trim-signs.ts';
+import { FileKind } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { type Source, SourceSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import { asWritten } from '../base/any-case.ts';
+import { trimEndSigns } from '../base/trim-signs.ts';
 import { addWithheld } from './add-withheld.ts';
 import type { Aim } from './aim.ts';
 import type { AnswerDraft } from './answer-draft.ts';

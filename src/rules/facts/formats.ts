@@ -1,5 +1,5 @@
 // The formats of files that people name ("CSV files", ".xlsx", "Python 文件"): each means the endings of its files, never a whole kind.
-import { anyCase } from '../../../../../base/any-case.ts';
+import { anyCase } from '../../base/any-case.ts';
 import type { Reading } from './reading.ts';
 
 /** Words for a format, without and with what follows, its endings, and the kind that all its files are of. */

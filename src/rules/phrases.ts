@@ -1,5 +1,5 @@
 // Every sentence that the rules model says of itself, in English and Chinese. Quotes of files are never made here.
-import { SizeClass } from '../../../../../gen/bowline/run/v1/run_pb.ts';
+import { SizeClass } from '../../gen/bowline/run/v1/run_pb.ts';
 import type { AnswerLanguage } from './language.ts';
 
 interface Phrases {

@@ -1,6 +1,6 @@
 // What a search or list of this turn looked at, and what it passed over, so that a part is never taken for the whole.
 import type { JsonValue } from '@bufbuild/protobuf';
-import { UnseenReason } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { UnseenReason } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import type { AnswerLanguage } from './language.ts';
 import { isObject, type Step } from './transcript.ts';
 

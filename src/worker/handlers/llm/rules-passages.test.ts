@@ -1,12 +1,12 @@
 // What the rules model makes of passages that a search in collections gave before its turn, and of a request to sum up.
 import { create, type MessageInitShape, toJsonString } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { ChatRequestSchema, type Finish, Role } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
-import { SearchResponseSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
-import { RulesConversation } from '../../../../../test/support/rules-conversation.ts';
-import { loneContext } from '../../../kit/lone-context.ts';
+import { ChatRequestSchema, type Finish, Role } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { SearchResponseSchema } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { RulesConversation } from '../../../../test/support/rules-conversation.ts';
+import { MAX_SUMMARY } from '../../../rules/sum-up.ts';
+import { loneContext } from '../../kit/lone-context.ts';
 import { rulesDriver } from './rules-driver.ts';
-import { MAX_SUMMARY } from './sum-up.ts';
 
 const text = (value: string) => [{ part: { case: 'text' as const, value } }];
 

@@ -1,5 +1,5 @@
 // What a question wants, by its words: one of a few kinds, with what it names. Guesses, and is honest about the default.
-import { trimEndSigns } from '../../../../base/trim-signs.ts';
+import { trimEndSigns } from '../base/trim-signs.ts';
 import { withoutExceptions } from './facts/exceptions.ts';
 import { type AskedFact, factsIn, listFact, MENTION } from './facts/fact-aim.ts';
 import { leftAwayBy } from './facts/left-away.ts';

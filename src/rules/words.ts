@@ -1,5 +1,5 @@
 // Cuts text into what can be compared: Latin words with their endings off, Chinese by pairs of characters.
-import { normalForm } from '../../../../base/normal-form.ts';
+import { normalForm } from '../base/normal-form.ts';
 
 const ENGLISH_STOP = new Set(
   `a about above after again all also am an and any are as asks at be because been before being below between both but by

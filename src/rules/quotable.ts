@@ -1,5 +1,5 @@
 // Cuts a text file into what can be quoted: sentences, list items, headings, lines of code; each knows its lines.
-import { trimEndSigns } from '../../../../base/trim-signs.ts';
+import { trimEndSigns } from '../base/trim-signs.ts';
 import { hasChinese } from './language.ts';
 
 export interface Unit {

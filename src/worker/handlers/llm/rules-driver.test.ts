@@ -1,12 +1,12 @@
 // The rules model in whole conversations over files in memory, answered as the contract says.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { ConfidenceOrigin, FinishReason } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
-import { RulesConversation } from '../../../../../test/support/rules-conversation.ts';
-import { timeMark } from '../../../../contract/text/fact-marks.ts';
-import { aimOf } from './aim.ts';
-import { compose } from './answer.ts';
-import { evidenceOf } from './evidence.ts';
+import { ConfidenceOrigin, FinishReason } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { RulesConversation } from '../../../../test/support/rules-conversation.ts';
+import { timeMark } from '../../../contract/text/fact-marks.ts';
+import { aimOf } from '../../../rules/aim.ts';
+import { compose } from '../../../rules/answer.ts';
+import { evidenceOf } from '../../../rules/evidence.ts';
 
 const NOTES = `# Notes
 
@@ -147,7 +147,7 @@ test('what something is, is answered by the line that defines it', async () => {
 });
 
 test('every quote stands in the file as it is given', async () => {
-  const path = new URL('../../../../../package.json', import.meta.url);
+  const path = new URL('../../../../package.json', import.meta.url);
   const text = readFileSync(path, 'utf8');
   const told = await new RulesConversation({ files: { 'd/package.json': text }, shared: ['d/package.json'] }).ask(
     'What does package.json say about the license?',

@@ -1,7 +1,7 @@
 // Decides the next tool calls of a turn, or that it is time to answer. Pure: the same transcript gives the same calls.
 import type { JsonValue } from '@bufbuild/protobuf';
-import { type FileInfo, FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { anyCase } from '../../../../base/any-case.ts';
+import { type FileInfo, FileKind } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { anyCase } from '../base/any-case.ts';
 import type { Aim } from './aim.ts';
 import type { Evidence } from './evidence.ts';
 import { factCalls } from './facts/fact-calls.ts';

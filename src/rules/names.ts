@@ -1,6 +1,6 @@
 // Finds what a question names: files, folders, patterns, line ranges. Works on the words alone; what exists is found out
 // with tools.
-import { trimEndSigns } from '../../../../base/trim-signs.ts';
+import { trimEndSigns } from '../base/trim-signs.ts';
 
 /** What a question names. */
 export interface Named {

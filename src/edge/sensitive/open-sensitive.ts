@@ -1,0 +1,64 @@
+// Sensitive conversations put together: a runner of their own with the same allowlist, journal and limits, whose answers stay here, the
+// tools that read, and who answers. Nothing of it is handed to a session.
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import { isHarmless } from '../../contract/policy.ts';
+import { BoxGate } from '../egress/box-gate.ts';
+import type { FactBook } from '../facts/fact-book.ts';
+import { BOX_GRANTS } from '../grants/file-grants.ts';
+import type { EdgeJournal } from '../journal/edge-journal.ts';
+import { type RunnerParts, ToolRunner } from '../runner/runner.ts';
+import type { Masker } from '../secrets/masker.ts';
+import type { ToolParts } from '../tools/tool.ts';
+import { toolset } from '../tools/toolset.ts';
+import { type Answerer, RULES_CALLED, rulesAnswerer } from './answerer.ts';
+import { BoxTools } from './box-tools.ts';
+import { SensitiveAsks } from './sensitive-asks.ts';
+
+export interface SensitiveParts {
+  readonly journal: EdgeJournal;
+  readonly facts: Pick<FactBook, 'lookUp'>;
+  /** Of the tools for the control plane: all but what may be told of content. */
+  readonly tools: ToolParts;
+  /** Of the runner for the control plane: all but its gate and tools. */
+  readonly runner: Omit<RunnerParts, 'gate' | 'tools'>;
+  readonly masker: () => Masker | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Sensitive {
+  readonly asks: SensitiveAsks;
+  stop(): Promise<void>;
+}
+
+/** Takes up what earlier starts left without an answer. */
+export function openSensitive({ journal, facts, tools, runner: parts, masker, clock, log }: SensitiveParts): Sensitive {
+  const served = toolset({ ...tools, grants: BOX_GRANTS, ownRuns: BOX_GRANTS });
+  const reading = served.filter(({ method }) => isHarmless(method.effect));
+  const runner = new ToolRunner({ ...parts, gate: new BoxGate(masker), tools: reading });
+  const box = new BoxTools({ runner, methods: reading.map(({ method }) => method), time: journal.time });
+  const answerer: () => Promise<Answerer> = rulesAnswerer;
+  const asks = new SensitiveAsks({
+    journal,
+    book: journal.sensitive,
+    answer: async (asked, how) => {
+      // Loaded when the first is asked: an idle box has no need of them.
+      const [{ answerTurn }, who] = await Promise.all([import('./answer-turn.ts'), answerer()]);
+      const known = { run: asked.run, conversation: '' };
+      const lookUp = (marks: readonly string[]) => facts.lookUp(known, marks, (sequence) => journal.entry(sequence));
+      return answerTurn(asked, { ...how, answerer: who, tools: box, facts: lookUp, clock });
+    },
+    answeredBy: RULES_CALLED,
+    clock,
+    log,
+  });
+  asks.start();
+  return {
+    asks,
+    stop: async () => {
+      await asks.stop();
+      await runner.drain(1_000);
+    },
+  };
+}
