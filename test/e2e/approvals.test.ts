@@ -1,8 +1,11 @@
 // A model asks to change files, and the owner is asked: real programs, killed at both ends while they wait and while the owner answers.
 // What was allowed happens once, what was denied or withdrawn does not, and nobody is asked twice.
-import { existsSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { findBubblewrapIsolation } from '../../src/edge/tools/shell/isolation.ts';
+import { OwnUsers } from '../../src/edge/tools/shell/own-users.ts';
+import { findPreviewProblem } from '../../src/edge/tools/shell/preview/find-preview.ts';
 import { eventually } from '../support/control-plane.ts';
 import { chunk, events, FakeProvider } from '../support/fake-provider.ts';
 import { Stack } from '../support/stack.ts';
@@ -17,11 +20,27 @@ interface Told {
   readonly content: unknown;
 }
 
+/** Calls of one step each, by the end of the tool's name, for a question that says `Tidy`. */
+let tidying: readonly (readonly [RegExp, object])[][] = [];
+
 /** Asks to write each file that the question names; then answers with what it was told of each call. */
 provider.reply = (response, { body }) => {
   const last: Told = body.messages.at(-1);
   const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
-  if (last.role === 'user') {
+  const asked = body.messages.findLastIndex(({ role }: Told) => role === 'user');
+  const isTidying = JSON.stringify(body.messages[asked]).includes('Tidy');
+  const step = isTidying
+    ? tidying[body.messages.slice(asked).filter(({ role }: Told) => role === 'assistant').length]
+    : undefined;
+  if (step) {
+    const calls = step.map(([tool, args], index) => {
+      const { name } = body.tools.find((each: { function: { name: string } }) =>
+        tool.test(each.function.name),
+      ).function;
+      return { index, id: `call_${index}`, type: 'function', function: { name, arguments: JSON.stringify(args) } };
+    });
+    events(response, [chunk({ role: 'assistant', tool_calls: calls }), chunk({}, 'tool_calls', usage), '[DONE]']);
+  } else if (last.role === 'user') {
     const { name } = body.tools.find((tool: { function: { name: string } }) =>
       /write$/i.test(tool.function.name),
     ).function;
@@ -111,4 +130,90 @@ test('a run that is cancelled withdraws what it asked for', async () => {
   await pending(0);
   expect(onDisk('d.md')).toBeUndefined();
   expect((await json('runs', 'ls', '--approvals')) as unknown[]).toEqual([]);
+});
+
+/** Everything below a folder: names, permissions, and what they hold. */
+function tree(dir: string): string[] {
+  const names = readdirSync(dir, { recursive: true }).map(String).sort();
+  return names.map((name) => {
+    const stat = statSync(join(dir, name));
+    return `${name} ${(stat.mode & 0o777).toString(8)} ${stat.isFile() ? readFileSync(join(dir, name), 'utf8') : ''}`;
+  });
+}
+
+/** Says yes to whatever waits, until the run has its answer. */
+async function allowAll(run: string): Promise<string[]> {
+  const asked = new Set<string>();
+  await eventually(async () => {
+    for (const each of await json('approvals', 'ls')) {
+      if (!asked.has(each.id)) await stack.cli(['approvals', 'allow', each.id, '--yes']);
+      asked.add(each.id);
+    }
+    const found = await json('runs', 'show', run);
+    return found.state === 'answered';
+  }, 90_000);
+  return [...asked];
+}
+
+test('ten mixed writes, one of them a tried command, are undone; after an outside change of one, nine are, and it says why', async (context) => {
+  const root = process.getuid?.() === 0;
+  const problem = await findPreviewProblem(await findBubblewrapIsolation(root ? new OwnUsers(60_800) : undefined));
+  if (problem !== '') context.skip(problem);
+  const { uid, gid } = { uid: 61_236, gid: 61_236 };
+  const own = (path: string) => root && chownSync(path, uid, gid);
+  const work = join(stack.dir, 'work');
+  mkdirSync(work);
+  for (const name of ['replaced', 'also', 'longer', 'edited', 'deleted', 'moved', 'sorted'])
+    own(stack.write(`work/${name}.md`, `${name} 旧\nb\na\n`));
+  for (const path of [stack.dir, work]) chmodSync(path, 0o755);
+  own(work);
+  const script = stack.write(
+    'tidy.sh',
+    `cd ${work}; sort sorted.md > new.txt; mv new.txt sorted.md; chmod 600 sorted.md`,
+  );
+  const command = `{argv: [sh, ${script}], cwd: ${stack.docs}, writes: [${work}], preview: true, confirm: always}`;
+  stack.write(
+    'home/config.yaml',
+    `allow:\n  write: [{path: ${work}, confirm: always}]\n  read: [${work}]\n  execute:\n    - ${command}\n`,
+    0o600,
+  );
+  await stack.running('edge').kill();
+  await stack.edge();
+  const at = (name: string) => `work/${name}.md`;
+  tidying = [
+    [
+      [/write$/i, { path: at('new'), text: 'neu\n' }],
+      [/write$/i, { path: at('replaced'), text: 'anders\n', mode: 'WRITE_MODE_REPLACE' }],
+      [/write$/i, { path: at('also'), text: '', mode: 'WRITE_MODE_REPLACE' }],
+      [/write$/i, { path: at('longer'), text: 'mehr\n', mode: 'WRITE_MODE_APPEND' }],
+      [/edit$/i, { path: at('edited'), edits: [{ oldText: '旧', newText: '新' }] }],
+    ],
+    [
+      [/delete$/i, { path: at('deleted') }],
+      [/move$/i, { path: at('moved'), toPath: at('elsewhere') }],
+      [/folder$/i, { path: 'work/sub' }],
+      [/run$/i, { argv: ['sh', script] }],
+    ],
+    [[/write$/i, { path: 'work/sub/in.md', text: 'in\n' }]],
+  ];
+  const before = tree(work);
+  for (const outside of [false, true]) {
+    const { id: run } = await json('ask', '--no-wait', '--share', join(work, 'edited.md'), 'Tidy');
+    const asked = await allowAll(run);
+    expect(asked).toHaveLength(10);
+    const after = tree(work);
+    expect(after).not.toEqual(before);
+    if (outside) stack.write('work/longer.md', 'someone wrote this');
+    const { code, stdout } = await stack.cli(['undo', run, '--yes', '--json']);
+    const { steps } = JSON.parse(stdout);
+    expect(code).toBe(outside ? 5 : 0);
+    const stayed = steps.filter(({ state }: { state: string }) => state !== 'done');
+    expect(
+      stayed.map(({ state, effect }: { state: string; effect: { path: string } }) => `${state} ${effect.path}`),
+    ).toEqual(outside ? ['changed_since work/longer.md'] : []);
+    const expected = outside
+      ? before.map((line) => (line.startsWith('longer') ? `longer.md 644 someone wrote this` : line))
+      : before;
+    expect(tree(work)).toEqual(expected);
+  }
 });
