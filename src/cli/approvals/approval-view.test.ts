@@ -222,7 +222,9 @@ test('a command: its words one by one, program, folder, environment, files, limi
   expect(text).toContain('  program     /usr/bin/git, sha256 abababababab\n');
   expect(text).toContain('  environment A=1 "B=x y"\n');
   expect(text).toContain('  files       /home/ana/run.sh (abababababab)\n');
-  expect(text).toContain('  preview     none: bubblewrap is not there\n');
+  expect(text).toContain(
+    '  preview     none: bubblewrap is not there\n  undo        cannot take back what it changes\n',
+  );
   const tried = { exitCode: 1, changes: [{ action: FileAction.DELETE, path: 'a.md', diff: '-x\n' }], output: 'gone\n' };
   const shown = linesOf(command(['make'], { preview: tried })).join('\n');
   expect(shown).toContain('on a copy: exit code 1, 1 change; a yes makes');

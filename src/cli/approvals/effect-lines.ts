@@ -306,8 +306,10 @@ function commandRows(rows: RowMaker, command: CommandEffect, most: number | unde
       rows.part('it reads more than this, or secrets that stand here by their handles: the box tells the first 4 KiB');
   }
   if (preview) previewRows(rows, preview, most);
-  else if (noPreview)
-    rows.words('preview', `none: ${seenSentence(noPreview)}. Undo cannot take back what it changes`, 'yellow');
+  else if (noPreview) {
+    rows.row('preview', `none: ${seenSentence(noPreview)}`, 'yellow');
+    rows.row('undo', 'cannot take back what it changes', 'yellow');
+  }
 }
 
 const isWholeInput = ({ stdin, stdinSha256 }: CommandEffect): boolean =>
