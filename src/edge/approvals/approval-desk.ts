@@ -172,10 +172,9 @@ export class ApprovalDesk {
     const minted = this.#parts.grants.minted(asked, wish, by);
     const answered = allow && scope === ApprovalScope.RUN ? [...ids, ...this.#coveredBy(ids)] : ids;
     const state = allow ? ApprovalState.ALLOWED : ApprovalState.DENIED;
-    const endings: Ending[] = answered.map((id) =>
+    const endings = answered.map((id) =>
       allow ? { id, state } : { id, state, why: new AppError('APPROVAL_DENIED') },
     );
-    if (!allow) endings.push(...this.#overBy(ids));
     const record = (id: string): RecordInit => ({
       case: 'approvalAnswered',
       value: { id, allowed: allow, scope: allow ? scope : 0, by },
@@ -195,20 +194,6 @@ export class ApprovalDesk {
       const cover = this.#waiting.get(id)?.call.cover ?? 'none';
       const same = asked.some((one) => one?.run === run && one.entry === entry);
       return same && cover !== 'none' && !ids.includes(id) && !this.#ending.has(id) ? [id] : [];
-    });
-  }
-
-  /** The rest of a run that the owner has said no to often enough. */
-  #overBy(ids: readonly string[]): Ending[] {
-    const book = this.#parts.journal.approvals;
-    const denied = new Map<string, number>();
-    for (const id of ids) {
-      const run = book.get(id)?.approval.run ?? '';
-      denied.set(run, (denied.get(run) ?? book.denials(run)) + 1);
-    }
-    return this.#pending().flatMap(({ approval: { id, run } }) => {
-      const over = (denied.get(run) ?? 0) >= MOST_DENIALS && !ids.includes(id) && !this.#ending.has(id);
-      return over ? [{ id, state: ApprovalState.WITHDRAWN, why: new AppError('APPROVALS_OVER') }] : [];
     });
   }
 
@@ -290,8 +275,13 @@ export class ApprovalDesk {
   }
 
   #changed(approval: Approval): void {
-    if (approval.state === ApprovalState.PENDING) queueMicrotask(() => this.#endWithRun(approval));
-    else this.#line.move();
+    const { state, run } = approval;
+    if (state !== ApprovalState.PENDING) this.#line.move();
+    // An answer may be the end of its run, and whoever begins to wait may come too late for it.
+    if (state === ApprovalState.PENDING || state === ApprovalState.DENIED)
+      queueMicrotask(() => {
+        for (const { approval: one } of this.#pending()) if (one.run === run) this.#endWithRun(one);
+      });
   }
 
   #endWithRun({ id, run }: Approval): void {

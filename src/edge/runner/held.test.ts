@@ -225,8 +225,15 @@ test('three of a run are asked at once, the others wait in line; after two denia
     'APPROVAL_DENIED',
   ]);
   await rig.close();
-  // Nor after a restart; another run is another thing.
+  // Nor after a restart; another run is another thing. Nor where both answers come in the same turn.
   const again = await start(dir, config);
+  const both = sessionOf(again);
+  for (const name of ['a', 'b', 'c'])
+    await both.write(`docs/${name}.txt`, name, { run: 'r3', job: `r3/0/${name}`, key: `r3${name}` });
+  const [one, two] = pendingOf(again);
+  await Promise.all([answer(again, false, [one!]), answer(again, false, [two!])]);
+  await vi.waitFor(() => expect(both.results.map(reasonOf)).toContain('APPROVALS_OVER'));
+  expect(pendingOf(again)).toEqual([]);
   const later = sessionOf(again);
   await later.write('docs/f.txt', 'f', { run: 'r', job: 'r/1/f', key: 'f' });
   expect(later.results.map(reasonOf)).toEqual(['APPROVALS_OVER']);
