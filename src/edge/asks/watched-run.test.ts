@@ -124,3 +124,23 @@ test('approvals that wait when it is begun to be followed are told, then each ch
   view.end(ended);
   expect((await next())?.case).toBe('ended');
 });
+
+test('a run waits for the owner of another box until that job goes on, whatever its other jobs do', async () => {
+  const view = new WatchedRun(RUN, 'c');
+  const waits = async () => {
+    const stop = new AbortController();
+    for await (const { event } of view.follow(stop.signal)) {
+      if (event.case === 'waiting') return event.value.approval;
+      if (event.case === 'text') break;
+    }
+    return false;
+  };
+  view.updateJob(job('r/0/1', JobState.APPROVAL));
+  view.updateJob(job('r/0/2', JobState.DONE));
+  view.setWaiting(undefined);
+  view.addText(chunk('text', 0));
+  expect(await waits()).toBe(true);
+  view.updateJob(job('r/0/1', JobState.RUNNING));
+  view.addText(chunk('!', 4));
+  expect(await waits()).toBe(false);
+});

@@ -9,7 +9,7 @@ import {
   type Waiting,
   WaitingSchema,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { type Job, type TextChunk, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { type Job, JobState, type TextChunk, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { LatestText, type TextPosition } from '../../contract/text/latest-text.ts';
 import type { Received } from '../../contract/text/offset-text.ts';
@@ -31,6 +31,8 @@ export class WatchedRun {
   readonly conversation: string;
   readonly #limits: ViewLimits;
   readonly #jobs = new Map<string, { job: Job; revision: number }>();
+  /** Jobs that wait for an owner: of this box, or of another one. */
+  readonly #held = new Map<string, Job>();
   readonly #approvals = new Map<string, { approval: Approval; revision: number }>();
   readonly #wakers = new Set<() => void>();
   #revision = 0;
@@ -83,9 +85,10 @@ export class WatchedRun {
   }
 
   #wait(): void {
-    const asked = [...this.#approvals.values()].find(({ approval }) => isPending(approval));
-    const owner = asked && create(WaitingSchema, { what: waitsForOwner(asked.approval), sent: true, approval: true });
-    const value = this.#told ?? owner;
+    const here = [...this.#approvals.values()].find(({ approval }) => isPending(approval))?.approval;
+    const asked = here ?? this.#held.values().next().value;
+    const what = `the owner's answer to ${asked?.method}`;
+    const value = this.#told ?? (asked && create(WaitingSchema, { what, sent: true, approval: true }));
     const old = this.#waiting?.value;
     if (old?.what === value?.what && old?.sent === value?.sent && old?.approval === value?.approval) return;
     this.#waiting = value && { value, revision: ++this.#revision };
@@ -96,6 +99,9 @@ export class WatchedRun {
   updateJob(job: Job): void {
     if (!this.#jobs.has(job.id) && this.#jobs.size >= this.#limits.jobs) return;
     this.#jobs.set(job.id, { job, revision: ++this.#revision });
+    if (job.state === JobState.APPROVAL) this.#held.set(job.id, job);
+    else this.#held.delete(job.id);
+    this.#wait();
     this.#wake();
   }
 
@@ -202,6 +208,3 @@ export class WatchedRun {
 }
 
 const isPending = ({ state }: Approval): boolean => state === ApprovalState.PENDING;
-
-/** What a run waits for that waits for its owner. */
-export const waitsForOwner = ({ method }: { readonly method: string }): string => `the owner's answer to ${method}`;

@@ -4,10 +4,9 @@ import { create } from '@bufbuild/protobuf';
 import type { Approval } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { type FollowRun, FollowRunSchema, type RunText, type RunUpdate } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type Ended, WaitingSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { JobState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ApprovalBook } from '../journal/approval-book.ts';
-import { WatchedRun, waitsForOwner } from './watched-run.ts';
+import { WatchedRun } from './watched-run.ts';
 
 /** Texts of all open runs together; beyond it those that nobody follows are dropped. */
 const MAX_TEXT_BYTES = 8 << 20;
@@ -94,9 +93,7 @@ export class WatchedRuns {
     const view = this.#views.get(run);
     if (!view || view.ended) return;
     if (job) view.updateJob(job);
-    const approval = job?.state === JobState.APPROVAL;
-    const what = waitsFor || (approval ? waitsForOwner(job) : '');
-    view.setWaiting(what === '' ? undefined : create(WaitingSchema, { what, sent: true, approval }));
+    view.setWaiting(waitsFor === '' ? undefined : create(WaitingSchema, { what: waitsFor, sent: true }));
   }
 
   /** Shows approvals of open runs: those that wait now, then each change. Call once, after the views of earlier asks were opened. */
