@@ -172,9 +172,7 @@ export class ApprovalDesk {
     const minted = this.#parts.grants.minted(asked, wish, by);
     const answered = allow && scope === ApprovalScope.RUN ? [...ids, ...this.#coveredBy(ids)] : ids;
     const state = allow ? ApprovalState.ALLOWED : ApprovalState.DENIED;
-    const endings = answered.map((id) =>
-      allow ? { id, state } : { id, state, why: new AppError('APPROVAL_DENIED') },
-    );
+    const endings = answered.map((id) => (allow ? { id, state } : { id, state, why: new AppError('APPROVAL_DENIED') }));
     const record = (id: string): RecordInit => ({
       case: 'approvalAnswered',
       value: { id, allowed: allow, scope: allow ? scope : 0, by },
