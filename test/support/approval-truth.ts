@@ -290,10 +290,14 @@ export class ApprovalTruth {
       if (effect.value.stdin !== call.text) this.#complain(`${call.key} read something else than was shown`);
       return;
     }
-    const was = effect.value?.before && hex(effect.value.before.sha256);
+    if (effect.case !== 'file') {
+      this.#complain(`${call.key} did what was never shown`);
+      return;
+    }
+    const was = effect.value.before && hex(effect.value.before.sha256);
     if (was !== (before === undefined ? undefined : sha256(before)))
       this.#complain(`${call.key} changed something else than was shown`);
-    if (!effect.value?.after || hex(effect.value.after.sha256) !== sha256(after))
+    if (!effect.value.after || hex(effect.value.after.sha256) !== sha256(after))
       this.#complain(`${call.key} wrote something else than was shown`);
   }
 

@@ -53,6 +53,7 @@ import { ToolRunner } from '../../src/edge/runner/runner.ts';
 import { Suspects } from '../../src/edge/runner/suspects.ts';
 import type { ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import { SecretBook } from '../../src/edge/secrets/secret-book.ts';
+import { type LookUp, systemLookUp } from '../../src/edge/tools/lan/find-address.ts';
 import { restoreOrigins } from '../../src/edge/tools/restore-origins.ts';
 import type { CommandIsolation } from '../../src/edge/tools/shell/isolation.ts';
 import { findPreviewProblem } from '../../src/edge/tools/shell/preview/find-preview.ts';
@@ -75,6 +76,8 @@ export interface RigOptions {
   readonly machineBoot?: string;
   /** How commands are kept from the home; default: not at all. */
   readonly isolation?: (home: string) => Promise<CommandIsolation | undefined>;
+  /** Looks up hosts; default: the system. */
+  readonly lookUp?: LookUp;
   /** Puts other tools in. */
   readonly tools?: (parts: ToolParts) => readonly ServedTool[];
 }
@@ -175,6 +178,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     clock,
     now: () => journal.now(),
     secrets,
+    lookUp: options.lookUp ?? systemLookUp,
     isolation,
     preview: { store: previews, problem },
   };
@@ -201,7 +205,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     limits: config.limits,
     clock,
     log: silentLogger,
-    restore: restoreOrigins(config.execute),
+    restore: restoreOrigins(config),
   };
   const runner = new ToolRunner({ ...runnerParts, gate, tools });
   const control = new Control();

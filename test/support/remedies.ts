@@ -48,6 +48,8 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
     'test/security/attacker.test.ts: lines outside a shared range stay on the box: not by reading, searching or counting',
   COMMAND_NOT_ALLOWED:
     'src/edge/tools/shell/run.test.ts: a command streams its output and ends with its exit; every piece is in the ledger',
+  REQUEST_NOT_ALLOWED:
+    'src/edge/tools/lan/lan.test.ts: what a shared entry answers leaves with its line in the ledger, its text in its own encoding',
   COMMAND_VIEW_TOO_LARGE: 'no: its number is in config.yaml; src/edge/allowlist/denied-below.test.ts meets it',
   COMMAND_TIMED_OUT: `${LIMITS}: a command that is stopped for its time goes on to its end with the setting that the error names`,
   GRANTS_FULL: 'no: it takes 64 lasting grants; src/edge/approvals/call-grants.test.ts revokes one',

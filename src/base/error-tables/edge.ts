@@ -277,6 +277,29 @@ export const EDGE_ERRORS = {
     'deadline_exceeded',
     'the command was stopped, because it ran longer than its call or limits.command_seconds in config.yaml allows',
   ),
+  REQUEST_NOT_ALLOWED: row(
+    'permission_denied',
+    'this request is not allowed on the device; to allow it, list its server under allow.lan in config.yaml, with the method and a URL that it lies below. A URL begins with the name of an entry (heating/api) or with its URL as it is written there, and its path is plain: no `..`, no `//`, no encoded slash',
+  ),
+  HOST_NOT_LOCAL: row(
+    'permission_denied',
+    'the entry {entry} was not asked, because its host is no address of the local network; an address of the box itself must stand in its `url` as it is',
+    { bare: 'the server was not asked, because its host is no address of the local network of the device' },
+  ),
+  HOST_UNREACHABLE: row('unavailable', 'the server of the entry {entry} could not be asked: {problem}', {
+    retryable: false,
+    bare: 'the server could not be reached, or did not answer in its time',
+  }),
+  HOST_UNPROVEN: row(
+    'failed_precondition',
+    'the server of the entry {entry} was not asked, because it did not prove who it is: {problem}; give its certificate by `ca` or `pin` of the entry',
+    {
+      bare: 'the server was not asked, because it did not prove who it is; its entry needs a certificate (`ca` or `pin`)',
+    },
+  ),
+  HOST_ANSWER_INVALID: row('failed_precondition', 'the server of the entry {entry} gave no answer: {problem}', {
+    bare: 'what the server answered is no answer that can be read',
+  }),
   CONFIRMATION_NEEDED: row(
     'permission_denied',
     'this call changes nothing, so there is nothing that the owner could be asked about; send it without a confirmation',

@@ -3,8 +3,9 @@ import { type Approval, ApprovalScope, ApprovalState } from '../../../gen/bowlin
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { isWhole } from '../short-id.ts';
 import { agoText, countText, timeText } from '../units.ts';
-import { effectRows, effectTitle, hashText, isShowable, RowMaker, type ViewRows } from './effect-lines.ts';
+import { effectRows, effectTitle, isShowable } from './effect-lines.ts';
 import { hasUnseen, seenSentence, seenWord, UNSEEN_NOTE } from './seen-text.ts';
+import { hashText, RowMaker, type ViewRows } from './view-rows.ts';
 
 export interface ViewOptions {
   readonly columns: number;

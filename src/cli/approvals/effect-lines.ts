@@ -8,39 +8,11 @@ import type {
   FileState,
 } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { FileAction } from '../../../gen/bowline/approval/v1/approval_pb.ts';
-import { widthOf } from '../../base/text-columns.ts';
 import type { Style } from '../output.ts';
 import { bytesText, countText } from '../units.ts';
-import { cutMiddle, hasUnseen, seenLine, seenSentence, seenWord, wrapped } from './seen-text.ts';
-
-/** A line for a terminal; its text is safe to draw. */
-export interface ViewLine {
-  readonly text: string;
-  readonly style?: Style | undefined;
-}
-
-/** How much of it is shown. */
-export interface ViewSize {
-  readonly columns: number;
-  /** Most lines of diffs and outputs; undefined: everything that the box told, in as many lines as it needs. */
-  readonly lines: number | undefined;
-}
-
-/** Lines, and whether something is missing in them. */
-export interface ViewRows {
-  readonly lines: readonly ViewLine[];
-  readonly isCut: boolean;
-  /** Whether there is more than the box told, so that nothing shows all of it. */
-  readonly isPart: boolean;
-  readonly hasUnseen: boolean;
-}
-
-const LABEL = 11;
-const INDENT = '    ';
-/** Before the rest of a long line. No row of ours and no line of a text begins like it. */
-const REST = '      ↪ ';
-/** Lines of a list of values, and of the files of a command. */
-const MOST_VALUE_LINES = 6;
+import { httpRows, httpTitle } from './http-lines.ts';
+import { seenLine, seenSentence, seenWord } from './seen-text.ts';
+import { hashText, INDENT, type RowMaker, textRows, type ViewLine } from './view-rows.ts';
 
 const ACTIONS: Readonly<Record<FileAction, string>> = {
   [FileAction.UNSPECIFIED]: 'do something unknown to',
@@ -58,6 +30,8 @@ export function effectTitle(effect: ApprovalEffect | undefined): string {
       return fileTitle(effect.effect.value);
     case 'command':
       return `run ${effect.effect.value.argv.map(seenWord).join(' ')}`;
+    case 'http':
+      return httpTitle(effect.effect.value);
     default:
       return 'do something that this version of Bowline cannot show';
   }
@@ -70,6 +44,8 @@ export const isShowable = (effect: ApprovalEffect | undefined): boolean => {
       return effect.effect.value.action in ACTIONS && effect.effect.value.action !== FileAction.UNSPECIFIED;
     case 'command':
       return effect.effect.value.argv.length > 0;
+    case 'http':
+      return effect.effect.value.method !== '' && effect.effect.value.address !== '';
     default:
       return false;
   }
@@ -103,94 +79,6 @@ function countOf(file: FileEffect): { readonly added: number; readonly removed: 
   return { added: begin('+'), removed: begin('-') };
 }
 
-/** Collects lines, cut to the columns, and remembers what is missing. */
-export class RowMaker {
-  readonly #size: ViewSize;
-  readonly #lines: ViewLine[] = [];
-  #isCut = false;
-  #isPart = false;
-  #hasUnseen = false;
-
-  constructor(size: ViewSize) {
-    this.#size = size;
-  }
-
-  get shown(): ViewRows {
-    return { lines: this.#lines, isCut: this.#isCut, isPart: this.#isPart, hasUnseen: this.#hasUnseen };
-  }
-
-  get count(): number {
-    return this.#lines.length;
-  }
-
-  /** A line whose text was made safe. */
-  put(text: string, style?: Style): void {
-    const { columns, lines } = this.#size;
-    const fit = lines === undefined ? wrapped(text, Math.max(columns, 20), REST) : [cutMiddle(text, columns)];
-    this.#isCut ||= lines !== undefined && fit[0] !== text;
-    for (const each of fit) this.#lines.push({ text: each, style });
-  }
-
-  row(label: string, text: string, style?: Style): void {
-    this.put(`  ${label.padEnd(LABEL)} ${text}`.trimEnd(), style);
-  }
-
-  /** Values one after the other, in as many lines as they need; of very many the first ones, and their number. */
-  values(label: string, values: readonly string[], style?: Style): void {
-    const whole = this.#size.lines === undefined;
-    const room = Math.max(this.#size.columns - LABEL - 3, 20);
-    const lines: string[] = [];
-    let shown = 0;
-    for (const value of values) {
-      const word = whole ? value : cutMiddle(value, room);
-      const last = lines.at(-1);
-      const fits = last !== undefined && widthOf(last) + 1 + widthOf(word) <= room;
-      if (!fits && !whole && lines.length === MOST_VALUE_LINES) break;
-      if (fits) lines[lines.length - 1] = `${last} ${word}`;
-      else lines.push(word);
-      this.#isCut ||= word !== value;
-      shown += 1;
-    }
-    for (const [at, line] of lines.entries()) this.row(at === 0 ? label : '', line, style);
-    if (shown === values.length) return;
-    this.#isCut = true;
-    this.row('', `… ${values.length - shown} more of ${values.length} …`, 'yellow');
-  }
-
-  /** Words of ours in as many lines as they need. */
-  words(label: string, text: string, style?: Style): void {
-    this.values(label, text.split(' '), style);
-  }
-
-  note(texts: readonly string[]): void {
-    this.#hasUnseen ||= texts.some(hasUnseen);
-  }
-
-  /** Lines of a text, at most `most`; in the middle of more of them their number stands. */
-  text(lines: readonly ViewLine[], most: number | undefined): void {
-    if (most === undefined || lines.length <= most) {
-      for (const { text, style } of lines) this.put(text, style);
-      return;
-    }
-    this.#isCut = true;
-    const head = Math.ceil(((most - 1) * 2) / 3);
-    const tail = most - 1 - head;
-    for (const { text, style } of lines.slice(0, head)) this.put(text, style);
-    this.put(`${INDENT}… ${countText(lines.length - head - tail, 'line')} more …`, 'yellow');
-    for (const { text, style } of tail > 0 ? lines.slice(-tail) : []) this.put(text, style);
-  }
-
-  cut(): void {
-    this.#isCut = true;
-  }
-
-  /** Says what the box did not tell. */
-  part(text: string): void {
-    this.#isPart = true;
-    this.words('NOT SHOWN', text, 'yellow');
-  }
-}
-
 /** What it will do, without its title. @param most lines of its diffs and outputs */
 export function effectRows(rows: RowMaker, effect: ApprovalEffect | undefined, most: number | undefined): void {
   switch (effect?.effect.case) {
@@ -199,6 +87,9 @@ export function effectRows(rows: RowMaker, effect: ApprovalEffect | undefined, m
       break;
     case 'command':
       commandRows(rows, effect.effect.value, most);
+      break;
+    case 'http':
+      httpRows(rows, effect.effect.value, most);
   }
 }
 
@@ -285,9 +176,6 @@ function stateRows(rows: RowMaker, { before, after }: FileEffect): void {
   rows.put(`${INDENT}${was} -> ${is}`);
 }
 
-/** Enough of a hash to compare by eye. */
-export const hashText = (hash: Uint8Array): string => Buffer.from(hash).toString('hex').slice(0, 12);
-
 function commandRows(rows: RowMaker, command: CommandEffect, most: number | undefined): void {
   const { argv, program, programSha256, cwd, env, stdin, stdinSha256, limits, files, preview, noPreview } = command;
   rows.note([...argv, program, cwd, ...env, stdin, ...files.map(({ path }) => path)]);
@@ -314,15 +202,6 @@ function commandRows(rows: RowMaker, command: CommandEffect, most: number | unde
 
 const isWholeInput = ({ stdin, stdinSha256 }: CommandEffect): boolean =>
   Buffer.compare(createHash('sha256').update(stdin).digest(), stdinSha256) === 0;
-
-function textRows(rows: RowMaker, text: string, most: number | undefined): void {
-  if (text === '') return;
-  const lines = text.replace(/\n$/, '').split('\n');
-  rows.text(
-    lines.map((line) => ({ text: `${INDENT}| ${seenLine(line)}` })),
-    most,
-  );
-}
 
 const linksOf = (...states: (FileState | undefined)[]): string =>
   states.map((state) => state?.linkTarget ?? '').join('');

@@ -4,6 +4,7 @@ import { AppError } from '../../base/errors.ts';
 import { formOf, sameName } from '../../base/same-name.ts';
 import { contains, type Root } from '../config/config-places.ts';
 import type { EdgeConfig, ExecuteEntry, WriteEntry } from '../config/edge-config.ts';
+import type { LanEntry } from '../config/lan-entry.ts';
 import { isNeverWritten } from '../config/never-written.ts';
 import { commandPathsOf, conflictOf, writableFor } from '../config/write-or-run.ts';
 import { matchArgv } from './argv-template.ts';
@@ -11,6 +12,7 @@ import { denials, type PathDenials } from './denied.ts';
 import { type DeniedPath, deniedBelow } from './denied-below.ts';
 import { followed } from './followed.ts';
 import { HomeInodes } from './home-inodes.ts';
+import { type AllowedUrl, type AskedUrl, judgeLanUrl } from './judge-lan-url.ts';
 import { inRoot, type JudgedPath, judgePath, refused } from './judge-path.ts';
 import { type Denials, type Opened, openBeneath } from './open-beneath.ts';
 import { type OpenCommand, openCommand, type PlacedCommand } from './open-command.ts';
@@ -32,14 +34,16 @@ export class Allowlist {
   readonly roots: readonly Root[];
   readonly #write: readonly WriteEntry[];
   readonly #execute: readonly ExecuteEntry[];
+  readonly #lan: readonly LanEntry[];
   readonly #denied: PathDenials;
   readonly #denials: Denials;
 
   /** @param denied real paths that no configuration opens: the home in use, the folder of its socket, the program */
-  constructor(config: Pick<EdgeConfig, 'roots' | 'write' | 'execute' | 'hidden'>, denied: readonly string[]) {
+  constructor(config: Pick<EdgeConfig, 'roots' | 'write' | 'execute' | 'lan' | 'hidden'>, denied: readonly string[]) {
     this.roots = config.roots;
     this.#write = config.write;
     this.#execute = config.execute;
+    this.#lan = config.lan;
     this.#denied = denials(denied, config.hidden);
     const inodes = new HomeInodes(denied);
     this.#denials = { path: this.#denied.below, identity: (stat) => inodes.holds(stat) };
@@ -83,6 +87,13 @@ export class Allowlist {
       return { ...matched, entry, cwd: folder, asked };
     }
     throw new AppError('COMMAND_NOT_ALLOWED');
+  }
+
+  /** Lexical: nothing is looked up. @throws REQUEST_NOT_ALLOWED, always the same */
+  judgeUrl(asked: AskedUrl): AllowedUrl {
+    const allowed = judgeLanUrl(asked, this.#lan);
+    if (!allowed) throw new AppError('REQUEST_NOT_ALLOWED');
+    return allowed;
   }
 
   /**

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { SECRET_NAME, SECRET_SCHEME, secretNamed } from '../../base/secret-files.ts';
 import { EDGE_TABLE, LIMITS } from './edge-settings.ts';
+import { lanEntries } from './lan-entry.ts';
 import { noticeEntry } from './notice-entry.ts';
 
 /** A word of a program or of its environment: the system ends it at the first NUL. */
@@ -92,6 +93,8 @@ export const configSchema = v.strictObject({
           }),
         ),
       ),
+      /** Servers of the local network, and what may be asked of them. */
+      lan: v.optional(lanEntries),
     }),
     {},
   ),

@@ -18,6 +18,7 @@ import {
 } from './config-places.ts';
 import { type ConfigTexts, type Confirm, configSchema } from './config-schema.ts';
 import { EDGE_TABLE, type EdgeLimits } from './edge-settings.ts';
+import { isPlaceOf, type LanEntry } from './lan-entry.ts';
 import type { NoticeEntry } from './notice-entry.ts';
 import { conflictAmong, problemOfWrites } from './write-or-run.ts';
 
@@ -57,6 +58,7 @@ export interface EdgeConfig {
   readonly hidden: readonly string[];
   readonly write: readonly WriteEntry[];
   readonly execute: readonly ExecuteEntry[];
+  readonly lan: readonly LanEntry[];
   /** Files of secrets that do not lie in the home, by name. */
   readonly secrets: Readonly<Record<string, string>>;
   /** What is run when a call begins to wait for the owner. */
@@ -132,6 +134,12 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     if (wrong) config.fail(at, wrong);
     return { ...entry, argv, cwd, read, writes };
   });
+  const lan = (allow.lan ?? []).map((entry, i): LanEntry => {
+    const at: ConfigPath = ['allow', 'lan', i];
+    if (control !== undefined && isPlaceOf(entry, control))
+      config.fail([...at, 'url'], '`url` is that of the control plane, which no tool may ask');
+    return entry.ca === undefined ? entry : { ...entry, ca: absolute(config, entry.ca, [...at, 'ca']) };
+  });
   const { notify } = config.value;
   const conflict = conflictAmong({ write, execute, notify });
   if (conflict) config.fail(conflict.at, conflict.problem);
@@ -149,6 +157,7 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     hidden: allow.hidden ?? [],
     write: write.map(({ realPath, folder, confirm }) => ({ realPath, folder, confirm })),
     execute,
+    lan,
     secrets: Object.fromEntries(
       Object.entries(secrets).map(([key, { file: path }]) => [key, absolute(config, path, ['secrets', key, 'file'])]),
     ),

@@ -16,7 +16,7 @@ import { type FieldPlan, fits, planOf } from './field-plan.ts';
 import { frameNames, gateFrame } from './frame-gate.ts';
 import { Ledger, WithheldList } from './ledger.ts';
 import { maskMessage } from './mask-message.ts';
-import { COMMAND_HINT, DAY_CAP_HINT, type Origin, type Origins, shareHint } from './origins.ts';
+import { DAY_CAP_HINT, hintFor, type Origin, type Origins } from './origins.ts';
 
 /** For which call a response leaves. */
 export interface ResponseContext {
@@ -224,7 +224,8 @@ export class Gate implements AnswerGate {
   /** The grant that covers a field, or why none does. */
   #permit(field: string, message: Message, origin: Origin | undefined, walk: Walk): Permission | WithheldWord {
     if (!origin) return 'NO_GRANT';
-    if (origin.kind === 'command') return origin.grant ? { grant: origin.grant, recipients: [] } : 'NO_GRANT';
+    if (origin.kind === 'command' || origin.kind === 'host')
+      return origin.grant ? { grant: origin.grant, recipients: [] } : 'NO_GRANT';
     if (origin.kind === 'many') {
       if (origin.more || origin.files.length === 0) return 'NO_GRANT';
       const all = origin.files.map((file) => this.#permitFile(field, file, walk));
@@ -273,13 +274,6 @@ function namesFile(message: Message, origin: FileOrigin): boolean {
 function withhold(walk: Walk, plan: FieldPlan, field: string, origin: Origin | undefined, why: WithheldWord): void {
   const name = origin?.name ?? '';
   const size = plan.wordy && origin?.kind === 'file' ? origin.sizeClass : SizeClass.UNSPECIFIED;
-  const hint =
-    why === 'DAY_CAP'
-      ? DAY_CAP_HINT
-      : !origin || name === '' || origin.kind === 'many'
-        ? ''
-        : origin.kind === 'file'
-          ? shareHint(name)
-          : COMMAND_HINT;
+  const hint = why === 'DAY_CAP' ? DAY_CAP_HINT : hintFor(origin);
   walk.withheld.add({ field, size, why, name, hint }, plan.wordy);
 }

@@ -14,6 +14,15 @@ export interface CommandOrigin {
   readonly grant: string | undefined;
 }
 
+/** A server of the local network that the owner allowed. */
+export interface HostOrigin {
+  readonly kind: 'host';
+  /** Of its entry. */
+  readonly name: string;
+  /** Standing permission of its entry in config.yaml; undefined: nothing may leave. */
+  readonly grant: string | undefined;
+}
+
 /** Several files: fields computed over all of them need a grant for each. */
 export interface ManyOrigin {
   readonly kind: 'many';
@@ -23,7 +32,7 @@ export interface ManyOrigin {
   readonly more: boolean;
 }
 
-export type Origin = FileOrigin | CommandOrigin | ManyOrigin;
+export type Origin = FileOrigin | CommandOrigin | HostOrigin | ManyOrigin;
 
 /** Something that was left out on purpose, to be listed as withheld. */
 export interface Note {
@@ -81,3 +90,21 @@ export const DAY_CAP_HINT = 'wait for midnight, or raise limits.egress_day_bytes
 
 /** What to change so that the output of a command may leave. */
 export const COMMAND_HINT = 'set `output: share` for this command under allow.execute in config.yaml';
+
+/** What to change so that the answers of a server may leave. */
+const HOST_HINT = 'set `share: true` for this entry under allow.lan in config.yaml';
+
+/** How to grant what comes from there; empty where no words would. */
+export function hintFor(origin: Origin | undefined): string {
+  if (!origin || origin.name === '') return '';
+  switch (origin.kind) {
+    case 'file':
+      return shareHint(origin.name);
+    case 'command':
+      return COMMAND_HINT;
+    case 'host':
+      return HOST_HINT;
+    case 'many':
+      return '';
+  }
+}

@@ -12,7 +12,7 @@ const STEPS: readonly (readonly [number, SizeClass])[] = [
   [64 << 20, SizeClass.UNDER_64M],
 ];
 
-function sizeClassOf(bytes: number | bigint): SizeClass {
+export function sizeClassOf(bytes: number | bigint): SizeClass {
   return STEPS.find(([limit]) => bytes < limit)?.[1] ?? SizeClass.LARGER;
 }
 

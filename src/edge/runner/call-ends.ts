@@ -18,7 +18,14 @@ import type { Reservation } from '../journal/journal-types.ts';
 import { addressOf, type CallAddress, doneResult, failedResult, freedResult, joinAnswer } from './answers.ts';
 import type { Execution } from './execution.ts';
 import { isUndone, type RefusedAttempts } from './free-keys.ts';
-import { type KeyOfRefusal, outcomeRecord, refusalRecord, refusalSumRecord, undoneRecord } from './outcome-records.ts';
+import {
+  type KeyOfRefusal,
+  outcomeRecord,
+  refusalRecord,
+  refusalSumRecord,
+  undoneRecord,
+  unknownOutcome,
+} from './outcome-records.ts';
 import { RefusalCounts } from './refusal-counts.ts';
 import type { SettledResults } from './settled-results.ts';
 import type { ToolSink } from './tool-sink.ts';
@@ -68,6 +75,10 @@ export class CallEnds {
         refused.add(to, why);
         return freedResult(to, why, at);
       });
+    }
+    if (room && execution.raw.length === 0 && failure?.reason === 'OUTCOME_UNKNOWN') {
+      const at = await this.#parts.journal.append([unknownOutcome(execution, failure)], { use: room });
+      return execution.tell((to) => failedResult(to, 'unknown', failure, at));
     }
     const { facts } = origins;
     const record = await outcomeRecord(execution, answer, { harmless, settles: leaves, facts, blobs, log });

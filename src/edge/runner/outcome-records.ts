@@ -143,6 +143,12 @@ export function unknownRecord(entry: CallEntry): RecordInit {
   };
 }
 
+/** The same of one whose tool cannot tell what became of it. */
+export function unknownOutcome(execution: Execution, failure: Failure): RecordInit {
+  const result = failedResult(addressOf(execution.call), 'unknown', failure, 0);
+  return { case: 'toolOutcome', value: { ...callFields(execution), failure, result } };
+}
+
 /** A call without an intent that was in hand when the process ended: nothing was changed, so its key is free; the end is counted. */
 export function notBegunRecord({ $typeName: _, bootId: __, grants: ___, approval: ____, ...call }: Intent): RecordInit {
   const failure = toFailure(new AppError('CALL_ENDED_PROCESS'));

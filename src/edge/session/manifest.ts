@@ -50,5 +50,14 @@ function permissions(config: EdgeConfig) {
       name: argv[0] ?? '',
       confirm: confirm !== 'never',
     })),
+    ...config.lan.flatMap(({ name, methods, get, confirm }) => {
+      const reads = methods.includes('GET') && get === 'read';
+      const sends = methods.some((method) => method !== 'GET') || get === 'act';
+      const one = { resource: Resource.HOST, name };
+      return [
+        ...(reads ? [{ ...one, effect: Effect.READ, confirm: false }] : []),
+        ...(sends ? [{ ...one, effect: Effect.ACTUATE, confirm: confirm !== 'never' }] : []),
+      ];
+    }),
   ];
 }

@@ -12,6 +12,7 @@ import type { FileGrants, SearchTerms } from '../grants/file-grants.ts';
 import type { PipedInput } from '../grants/piped-input.ts';
 import type { SecretBook } from '../secrets/secret-book.ts';
 import type { KeptContent } from './kept-content.ts';
+import type { LookUp } from './lan/find-address.ts';
 import type { CommandIsolation } from './shell/isolation.ts';
 import type { Previews } from './shell/preview/previews.ts';
 
@@ -119,6 +120,8 @@ export interface ToolParts {
   readonly now: () => number;
   /** How commands are kept away from the home; undefined: not at all on this machine. */
   readonly isolation: CommandIsolation | undefined;
+  /** Looks up the addresses of a host. */
+  readonly lookUp: LookUp;
   readonly secrets: Pick<SecretBook, 'given' | 'reveal' | 'masker'>;
   /** Where what commands changed on a copy is kept, and why there is no copy here; empty when there can be. */
   readonly preview: { readonly store: Previews; readonly problem: string };

@@ -20,6 +20,7 @@ import { DayCap } from '../../edge/journal/day-cap.ts';
 import { InHand, machineBoot } from '../../edge/runner/in-hand.ts';
 import { ToolRunner } from '../../edge/runner/runner.ts';
 import { SecretBook } from '../../edge/secrets/secret-book.ts';
+import { systemLookUp } from '../../edge/tools/lan/find-address.ts';
 import { restoreOrigins } from '../../edge/tools/restore-origins.ts';
 import { type CommandIsolation, findIsolation } from '../../edge/tools/shell/isolation.ts';
 import { findPreviewProblem } from '../../edge/tools/shell/preview/find-preview.ts';
@@ -73,6 +74,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     clock,
     now: () => journal.now(),
     isolation,
+    lookUp: systemLookUp,
     secrets,
     preview,
   };
@@ -101,7 +103,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     limits,
     clock,
     log,
-    restore: restoreOrigins(config.execute),
+    restore: restoreOrigins(config),
   };
   const runner = new ToolRunner(runnerParts);
   await recoverCalls(runner, log);

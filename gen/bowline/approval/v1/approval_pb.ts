@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/approval/v1/approval.proto.
  */
 export const file_bowline_approval_v1_approval: GenFile = /*@__PURE__*/
-  fileDesc("CiJib3dsaW5lL2FwcHJvdmFsL3YxL2FwcHJvdmFsLnByb3RvEhNib3dsaW5lLmFwcHJvdmFsLnYxInEKCUdyYW50V2lzaBIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAgEhYKBHVzZXMYAiABKA1CCLpIBSoDGOgHEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCAgoJQ2FsbEdyYW50EgoKAmlkGAEgASgJEg4KBm1ldGhvZBgCIAEoCRINCgVlbnRyeRgDIAEoCRIPCgdwYXR0ZXJuGAQgASgJEisKBmVmZmVjdBgFIAEoCzIbLmJvd2xpbmUuYXBwcm92YWwudjEuRWZmZWN0EgwKBHVzZXMYBiABKA0SLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhcHByb3ZhbBgJIAEoCRIKCgJieRgKIAEoCSLgAwoIQXBwcm92YWwSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEgsKA2pvYhgDIAEoCRIOCgZtZXRob2QYBCABKAkSDQoFdGl0bGUYBSABKAkSMQoFc3RhdGUYBiABKA4yIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdGUSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGZWZmZWN0GAogASgLMhsuYm93bGluZS5hcHByb3ZhbC52MS5FZmZlY3QSKAoGdGFpbnRzGAsgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSDgoGcmVhc29uGAwgASgJEg4KBmRpZ2VzdBgNIAEoDBIxCgVzY29wZRgOIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTY29wZRITCgthbnN3ZXJlZF9ieRgPIAEoCRINCgVlbnRyeRgQIAEoCSJ6CgZFZmZlY3QSLwoEZmlsZRgBIAEoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZUVmZmVjdEgAEjUKB2NvbW1hbmQYAiABKAsyIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRFZmZlY3RIAEIICgZlZmZlY3Qi6gIKCkZpbGVFZmZlY3QSLwoGYWN0aW9uGAEgASgOMh8uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlQWN0aW9uEgwKBHBhdGgYAiABKAkSEQoJcmVhbF9wYXRoGAMgASgJEi4KBmJlZm9yZRgEIAEoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZVN0YXRlEi0KBWFmdGVyGAUgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlU3RhdGUSDwoHdG9fcGF0aBgGIAEoCRIUCgx0b19yZWFsX3BhdGgYByABKAkSDAoEZGlmZhgIIAEoCRIWCg5kaWZmX2xpbmVzX2N1dBgJIAEoBBIVCg1mb2xkZXJfZGV2aWNlGAogASgEEhQKDGZvbGRlcl9pbm9kZRgLIAEoBBIYChB0b19mb2xkZXJfZGV2aWNlGAwgASgEEhcKD3RvX2ZvbGRlcl9pbm9kZRgNIAEoBCKWAQoJRmlsZVN0YXRlEg4KBmRldmljZRgBIAEoBBINCgVpbm9kZRgCIAEoBBIOCgZzaGEyNTYYAyABKAwSDQoFYnl0ZXMYBCABKAQSDAoEbW9kZRgFIAEoDRIOCgZmb2xkZXIYBiABKAgSEwoLbGlua190YXJnZXQYByABKAkSCwoDdWlkGAggASgNEgsKA2dpZBgJIAEoDSKQAgoNQ29tbWFuZEVmZmVjdBIMCgRhcmd2GAEgAygJEg8KB3Byb2dyYW0YAiABKAkSFgoOcHJvZ3JhbV9zaGEyNTYYAyABKAwSCwoDY3dkGAQgASgJEgsKA2VudhgFIAMoCRINCgVzdGRpbhgGIAEoCRIUCgxzdGRpbl9zaGEyNTYYByABKAwSDgoGbGltaXRzGAggAygJEi8KBWZpbGVzGAkgAygLMiAuYm93bGluZS5hcHByb3ZhbC52MS5Db21tYW5kRmlsZRI0CgdwcmV2aWV3GAogASgLMiMuYm93bGluZS5hcHByb3ZhbC52MS5Db21tYW5kUHJldmlldxISCgpub19wcmV2aWV3GAsgASgJIkoKC0NvbW1hbmRGaWxlEgwKBHBhdGgYASABKAkSDgoGZGV2aWNlGAIgASgEEg0KBWlub2RlGAMgASgEEg4KBnNoYTI1NhgEIAEoDCKJAQoOQ29tbWFuZFByZXZpZXcSEQoJZXhpdF9jb2RlGAEgASgFEg4KBnNpZ25hbBgCIAEoCRIwCgdjaGFuZ2VzGAMgAygLMh8uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlRWZmZWN0Eg4KBm91dHB1dBgEIAEoCRISCgpub3RfdW5kb25lGAUgASgJKtgBCg1BcHByb3ZhbFN0YXRlEh4KGkFQUFJPVkFMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWQVBQUk9WQUxfU1RBVEVfUEVORElORxABEhoKFkFQUFJPVkFMX1NUQVRFX0FMTE9XRUQQAhIZChVBUFBST1ZBTF9TVEFURV9ERU5JRUQQAxIaChZBUFBST1ZBTF9TVEFURV9FWFBJUkVEEAQSHAoYQVBQUk9WQUxfU1RBVEVfV0lUSERSQVdOEAUSGgoWQVBQUk9WQUxfU1RBVEVfQ0hBTkdFRBAGKnwKDUFwcHJvdmFsU2NvcGUSHgoaQVBQUk9WQUxfU0NPUEVfVU5TUEVDSUZJRUQQABIXChNBUFBST1ZBTF9TQ09QRV9PTkNFEAESFgoSQVBQUk9WQUxfU0NPUEVfUlVOEAISGgoWQVBQUk9WQUxfU0NPUEVfUEFUVEVSThADKqQBCgpGaWxlQWN0aW9uEhsKF0ZJTEVfQUNUSU9OX1VOU1BFQ0lGSUVEEAASFgoSRklMRV9BQ1RJT05fQ1JFQVRFEAESFgoSRklMRV9BQ1RJT05fQ0hBTkdFEAISFgoSRklMRV9BQ1RJT05fREVMRVRFEAMSFAoQRklMRV9BQ1RJT05fTU9WRRAEEhsKF0ZJTEVfQUNUSU9OX01BS0VfRk9MREVSEAViBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiJib3dsaW5lL2FwcHJvdmFsL3YxL2FwcHJvdmFsLnByb3RvEhNib3dsaW5lLmFwcHJvdmFsLnYxInEKCUdyYW50V2lzaBIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAgEhYKBHVzZXMYAiABKA1CCLpIBSoDGOgHEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCAgoJQ2FsbEdyYW50EgoKAmlkGAEgASgJEg4KBm1ldGhvZBgCIAEoCRINCgVlbnRyeRgDIAEoCRIPCgdwYXR0ZXJuGAQgASgJEisKBmVmZmVjdBgFIAEoCzIbLmJvd2xpbmUuYXBwcm92YWwudjEuRWZmZWN0EgwKBHVzZXMYBiABKA0SLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhcHByb3ZhbBgJIAEoCRIKCgJieRgKIAEoCSLgAwoIQXBwcm92YWwSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEgsKA2pvYhgDIAEoCRIOCgZtZXRob2QYBCABKAkSDQoFdGl0bGUYBSABKAkSMQoFc3RhdGUYBiABKA4yIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdGUSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGZWZmZWN0GAogASgLMhsuYm93bGluZS5hcHByb3ZhbC52MS5FZmZlY3QSKAoGdGFpbnRzGAsgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSDgoGcmVhc29uGAwgASgJEg4KBmRpZ2VzdBgNIAEoDBIxCgVzY29wZRgOIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTY29wZRITCgthbnN3ZXJlZF9ieRgPIAEoCRINCgVlbnRyeRgQIAEoCSKrAQoGRWZmZWN0Ei8KBGZpbGUYASABKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3RIABI1Cgdjb21tYW5kGAIgASgLMiIuYm93bGluZS5hcHByb3ZhbC52MS5Db21tYW5kRWZmZWN0SAASLwoEaHR0cBgEIAEoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuSHR0cEVmZmVjdEgAQggKBmVmZmVjdCLqAgoKRmlsZUVmZmVjdBIvCgZhY3Rpb24YASABKA4yHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVBY3Rpb24SDAoEcGF0aBgCIAEoCRIRCglyZWFsX3BhdGgYAyABKAkSLgoGYmVmb3JlGAQgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlU3RhdGUSLQoFYWZ0ZXIYBSABKAsyHi5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVTdGF0ZRIPCgd0b19wYXRoGAYgASgJEhQKDHRvX3JlYWxfcGF0aBgHIAEoCRIMCgRkaWZmGAggASgJEhYKDmRpZmZfbGluZXNfY3V0GAkgASgEEhUKDWZvbGRlcl9kZXZpY2UYCiABKAQSFAoMZm9sZGVyX2lub2RlGAsgASgEEhgKEHRvX2ZvbGRlcl9kZXZpY2UYDCABKAQSFwoPdG9fZm9sZGVyX2lub2RlGA0gASgEIpYBCglGaWxlU3RhdGUSDgoGZGV2aWNlGAEgASgEEg0KBWlub2RlGAIgASgEEg4KBnNoYTI1NhgDIAEoDBINCgVieXRlcxgEIAEoBBIMCgRtb2RlGAUgASgNEg4KBmZvbGRlchgGIAEoCBITCgtsaW5rX3RhcmdldBgHIAEoCRILCgN1aWQYCCABKA0SCwoDZ2lkGAkgASgNIpACCg1Db21tYW5kRWZmZWN0EgwKBGFyZ3YYASADKAkSDwoHcHJvZ3JhbRgCIAEoCRIWCg5wcm9ncmFtX3NoYTI1NhgDIAEoDBILCgNjd2QYBCABKAkSCwoDZW52GAUgAygJEg0KBXN0ZGluGAYgASgJEhQKDHN0ZGluX3NoYTI1NhgHIAEoDBIOCgZsaW1pdHMYCCADKAkSLwoFZmlsZXMYCSADKAsyIC5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRGaWxlEjQKB3ByZXZpZXcYCiABKAsyIy5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRQcmV2aWV3EhIKCm5vX3ByZXZpZXcYCyABKAkiSgoLQ29tbWFuZEZpbGUSDAoEcGF0aBgBIAEoCRIOCgZkZXZpY2UYAiABKAQSDQoFaW5vZGUYAyABKAQSDgoGc2hhMjU2GAQgASgMIokBCg5Db21tYW5kUHJldmlldxIRCglleGl0X2NvZGUYASABKAUSDgoGc2lnbmFsGAIgASgJEjAKB2NoYW5nZXMYAyADKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3QSDgoGb3V0cHV0GAQgASgJEhIKCm5vdF91bmRvbmUYBSABKAki7AEKCkh0dHBFZmZlY3QSDgoGbWV0aG9kGAEgASgJEg0KBWVudHJ5GAIgASgJEg4KBnNjaGVtZRgDIAEoCRIMCgRob3N0GAQgASgJEg8KB2FkZHJlc3MYBSABKAkSDAoEcG9ydBgGIAEoDRIMCgRwYXRoGAcgASgJEg0KBXF1ZXJ5GAggAygJEg4KBnRhcmdldBgJIAEoCRIPCgdoZWFkZXJzGAogAygJEgwKBGJvZHkYCyABKAkSEgoKYm9keV9ieXRlcxgMIAEoBBITCgtib2R5X3NoYTI1NhgNIAEoDBINCgVwcm9vZhgOIAEoCSrYAQoNQXBwcm92YWxTdGF0ZRIeChpBUFBST1ZBTF9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkFQUFJPVkFMX1NUQVRFX1BFTkRJTkcQARIaChZBUFBST1ZBTF9TVEFURV9BTExPV0VEEAISGQoVQVBQUk9WQUxfU1RBVEVfREVOSUVEEAMSGgoWQVBQUk9WQUxfU1RBVEVfRVhQSVJFRBAEEhwKGEFQUFJPVkFMX1NUQVRFX1dJVEhEUkFXThAFEhoKFkFQUFJPVkFMX1NUQVRFX0NIQU5HRUQQBip8Cg1BcHByb3ZhbFNjb3BlEh4KGkFQUFJPVkFMX1NDT1BFX1VOU1BFQ0lGSUVEEAASFwoTQVBQUk9WQUxfU0NPUEVfT05DRRABEhYKEkFQUFJPVkFMX1NDT1BFX1JVThACEhoKFkFQUFJPVkFMX1NDT1BFX1BBVFRFUk4QAyqkAQoKRmlsZUFjdGlvbhIbChdGSUxFX0FDVElPTl9VTlNQRUNJRklFRBAAEhYKEkZJTEVfQUNUSU9OX0NSRUFURRABEhYKEkZJTEVfQUNUSU9OX0NIQU5HRRACEhYKEkZJTEVfQUNUSU9OX0RFTEVURRADEhQKEEZJTEVfQUNUSU9OX01PVkUQBBIbChdGSUxFX0FDVElPTl9NQUtFX0ZPTERFUhAFYgZwcm90bzM", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * What a lasting grant is to cover beyond the call that is answered.
@@ -274,7 +274,7 @@ export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
  */
 export type Effect = Message<"bowline.approval.v1.Effect"> & {
   /**
-   * Either a change of a file, or a program that runs.
+   * Either a change of a file, or a program that runs, or a request to a server.
    *
    * @generated from oneof bowline.approval.v1.Effect.effect
    */
@@ -294,6 +294,14 @@ export type Effect = Message<"bowline.approval.v1.Effect"> & {
      */
     value: CommandEffect;
     case: "command";
+  } | {
+    /**
+     * It sends a request to a server of the local network.
+     *
+     * @generated from field: bowline.approval.v1.HttpEffect http = 4;
+     */
+    value: HttpEffect;
+    case: "http";
   } | { case: undefined; value?: undefined };
 };
 
@@ -667,6 +675,118 @@ export type CommandPreview = Message<"bowline.approval.v1.CommandPreview"> & {
  */
 export const CommandPreviewSchema: GenMessage<CommandPreview> = /*@__PURE__*/
   messageDesc(file_bowline_approval_v1_approval, 8);
+
+/**
+ * A request that is sent to a server.
+ *
+ * @generated from message bowline.approval.v1.HttpEffect
+ */
+export type HttpEffect = Message<"bowline.approval.v1.HttpEffect"> & {
+  /**
+   * As it stands in the request, e.g. `POST`.
+   *
+   * @generated from field: string method = 1;
+   */
+  method: string;
+
+  /**
+   * Name of the entry of the configuration that permits it.
+   *
+   * @generated from field: string entry = 2;
+   */
+  entry: string;
+
+  /**
+   * Either `http` or `https`.
+   *
+   * @generated from field: string scheme = 3;
+   */
+  scheme: string;
+
+  /**
+   * Name or address of the server, as the entry says.
+   *
+   * @generated from field: string host = 4;
+   */
+  host: string;
+
+  /**
+   * The address that is connected to, and no other.
+   *
+   * @generated from field: string address = 5;
+   */
+  address: string;
+
+  /**
+   * The port that is connected to.
+   *
+   * @generated from field: uint32 port = 6;
+   */
+  port: number;
+
+  /**
+   * Where on the server, decoded.
+   *
+   * @generated from field: string path = 7;
+   */
+  path: string;
+
+  /**
+   * Parameters of its query, decoded, as `name=value`.
+   *
+   * @generated from field: repeated string query = 8;
+   */
+  query: string[];
+
+  /**
+   * Path and query exactly as they are sent.
+   *
+   * @generated from field: string target = 9;
+   */
+  target: string;
+
+  /**
+   * Its headers, `name: value`; secrets by their handles.
+   *
+   * @generated from field: repeated string headers = 10;
+   */
+  headers: string[];
+
+  /**
+   * The beginning of its body, at most 1 KiB.
+   *
+   * @generated from field: string body = 11;
+   */
+  body: string;
+
+  /**
+   * Size of its body in bytes.
+   *
+   * @generated from field: uint64 body_bytes = 12;
+   */
+  bodyBytes: bigint;
+
+  /**
+   * SHA-256 of its body; empty for none.
+   *
+   * @generated from field: bytes body_sha256 = 13;
+   */
+  bodySha256: Uint8Array;
+
+  /**
+   * By what the server proves who it is, for people, e.g. `a certificate for this host`; empty where it does not.
+   *
+   * @generated from field: string proof = 14;
+   */
+  proof: string;
+};
+
+/**
+ * Describes the message bowline.approval.v1.HttpEffect.
+ * Use `create(HttpEffectSchema)` to create a new message.
+ */
+export const HttpEffectSchema: GenMessage<HttpEffect> = /*@__PURE__*/
+  messageDesc(file_bowline_approval_v1_approval, 9);
 
 /**
  * Where an approval stands.

@@ -12,6 +12,7 @@ import { AppError } from '../../../base/errors.ts';
 import type { Allowlist } from '../../allowlist/allowlist.ts';
 import type { OpenCommand } from '../../allowlist/open-command.ts';
 import type { ExecuteEntry } from '../../config/edge-config.ts';
+import { textBeginning } from '../text-beginning.ts';
 import type { ContentHashes, HashedContent } from './content-hashes.ts';
 import type { Program } from './find-program.ts';
 import { openWordFiles } from './word-files.ts';
@@ -95,20 +96,13 @@ function effectOf(
     programSha256: first.sha256,
     cwd: opened.cwd.realPath,
     env: Object.entries(entry.env).map(([name, value]) => `${name}=${value}`),
-    stdin: beginning(input, STDIN_BYTES),
+    stdin: textBeginning(input, STDIN_BYTES),
     stdinSha256: input.length === 0 ? new Uint8Array() : createHash('sha256').update(input).digest(),
     limits: [...limits],
     files: words.map(({ realPath, stat, sha256 }) =>
       create(CommandFileSchema, { path: realPath, device: stat.dev, inode: stat.ino, sha256 }),
     ),
   });
-}
-
-/** Whole characters. */
-function beginning(text: Buffer, bytes: number): string {
-  let end = Math.min(text.length, bytes);
-  while (end < text.length && end > 0 && (text[end]! & 0xc0) === 0x80) end--;
-  return text.toString('utf8', 0, end);
 }
 
 /** Whether a command is what was shown. What it did on a copy is no part of that. */
