@@ -7,6 +7,7 @@ import { type HomeRole, rolesOf } from '../../cli/home-health.ts';
 import type { CliIo } from '../../cli/io.ts';
 import { Printer } from '../../cli/output.ts';
 import { toAppError } from '../../contract/errors.ts';
+import { commands } from './commands.ts';
 import { type DoctorFinding, fault } from './finding.ts';
 import { config, modes } from './home.ts';
 import { disk, keptIn, memory, node, packages, port, sandbox } from './machine.ts';
@@ -44,7 +45,9 @@ async function examine(io: CliIo, options: GlobalOptions): Promise<DoctorFinding
     looked('bubblewrap', sandbox),
     looked('home', () => modes(home)),
     // The folders are the edge's, the port is the control plane's.
-    ...(isFor('edge') ? [looked('config', () => config(home, where.usual))] : []),
+    ...(isFor('edge')
+      ? [looked('config', () => config(home, where.usual)), looked('commands', () => commands(home))]
+      : []),
     looked('programs', () => running(io, options, where)),
     looked('model', () => model(io.env, where)),
     looked('postgres', () => postgres(io.env.DATABASE_URL)),

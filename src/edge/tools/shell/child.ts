@@ -3,12 +3,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { type Stdio, withOnly } from '../../../base/open-descriptors.ts';
 import { PROGRAM_PATH } from './find-program.ts';
-import { CHANGED, FIRST_DESCRIPTOR, READY, STATUS_FD } from './launcher.ts';
+import { CHANGED, FIRST_DESCRIPTOR, GO, READY, STATUS_FD } from './launcher.ts';
 import { HELD, type Launch } from './plan-launch.ts';
 import { ENDED } from './preview/overlay-script.ts';
 
@@ -151,7 +151,7 @@ function askToEnd(child: ChildProcess, depth: Launch['depth']): void {
 /** All of it; a namespace ends with its first process, and that with the one that was started. */
 function end(child: ChildProcess): void {
   if (child.pid === undefined) return;
-  for (let depth = 3; depth > 0; depth--) for (const pid of childrenAt(child.pid, depth)) send(pid, 'SIGKILL');
+  for (let depth = 4; depth > 0; depth--) for (const pid of childrenAt(child.pid, depth)) send(pid, 'SIGKILL');
   send(-child.pid, 'SIGKILL');
 }
 
@@ -194,7 +194,8 @@ class Output {
   readonly #spec: ChildSpec;
   readonly #early: { readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }[] = [];
   #left: number;
-  #status = '';
+  #told = '';
+  readonly #status: Duplex | null;
 
   constructor(child: ChildProcess, spec: ChildSpec) {
     this.#child = child;
@@ -204,9 +205,9 @@ class Output {
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream]?.on('data', (data: Buffer) => this.#receive(stream, data));
     }
-    const status = spec.launch.launcher ? (child.stdio[STATUS_FD] as Readable | null) : null;
-    status?.on('error', () => {});
-    status?.on('data', (data: Buffer) => this.#hear(data.toString('latin1')));
+    this.#status = spec.launch.launcher ? (child.stdio[STATUS_FD] as Duplex | null) : null;
+    this.#status?.on('error', () => {});
+    this.#status?.on('data', (data: Buffer) => this.#hear(data.toString('latin1')));
   }
 
   /** What was said instead of the command. */
@@ -230,13 +231,14 @@ class Output {
   }
 
   #hear(words: string): void {
-    this.#status = (this.#status + words).slice(0, 64);
-    this.changed = this.#status === `${CHANGED}\n`;
-    if (!this.begun && this.#status.startsWith(`${READY}\n`)) {
+    this.#told = (this.#told + words).slice(0, 64);
+    this.changed = this.#told === `${CHANGED}\n`;
+    if (!this.begun && this.#told.startsWith(`${READY}\n`)) {
       this.begun = true;
+      this.#status?.write(GO);
       for (const { stream, data } of this.#early.splice(0)) this.#spec.onOutput(stream, data);
     }
     // A launcher that holds a command which never began has nothing to show either.
-    if (this.#status.endsWith('\n') && this.#status.includes(ENDED)) this.onEnded();
+    if (this.#told.endsWith('\n') && this.#told.includes(ENDED)) this.onEnded();
   }
 }

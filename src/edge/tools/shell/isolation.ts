@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { type BubblewrapWay, bubblewrapsIn, firstWay } from '../../../base/bubblewrap.ts';
 import { commandFilter } from '../../../base/seccomp-filter.ts';
-import { FIRST_DESCRIPTOR, LAUNCH } from './launcher.ts';
+import { FIRST_DESCRIPTOR, GO, LAUNCH, STATUS_FD } from './launcher.ts';
 import { OwnUsers } from './own-users.ts';
 import { scratch, systemView } from './system-view.ts';
 
@@ -13,6 +13,8 @@ import { scratch, systemView } from './system-view.ts';
 export interface BubblewrapIsolation {
   readonly kind: 'bubblewrap';
   readonly program: string;
+  /** Words that stand before the program: what ends all of it with the edge; none where this machine does not allow that. */
+  readonly guard: readonly string[];
   /** Options that stand before those of the command. */
   readonly options: readonly string[];
   /** Filter of system calls, read by bubblewrap from the first descriptor; undefined on processors for which there is none. */
@@ -51,11 +53,13 @@ export async function findBubblewrapIsolation(users?: OwnUsers): Promise<Bubblew
       ...[...BUBBLEWRAP, ...(usersOff ? ['--disable-userns'] : []), ...filtered, ...system],
       ...[proc ? '--proc' : '--dir', '/proc'],
     ];
-    const way = await firstWay(filter !== undefined, (one) => {
-      const tried = [...optionsOf(one), ...scratch(65_536), '--remount-ro', '/', '--', ...TRIAL];
-      return works(program, tried, users?.first, filter);
-    });
-    if (way) return { kind: 'bubblewrap', program, options: optionsOf(way), filter, users };
+    for (const guard of [GUARD, []]) {
+      const way = await firstWay(filter !== undefined, (one) => {
+        const tried = [...optionsOf(one), ...scratch(65_536), '--remount-ro', '/', '--', ...TRIAL];
+        return works([...guard, program, ...tried], users?.first, filter);
+      });
+      if (way) return { kind: 'bubblewrap', program, guard, options: optionsOf(way), filter, users };
+    }
   }
   return undefined;
 }
@@ -64,7 +68,7 @@ export async function findBubblewrapIsolation(users?: OwnUsers): Promise<Bubblew
 export async function findUsers(users: OwnUsers): Promise<UserIsolation | undefined> {
   for (const namespaces of [true, false]) {
     const words = [...userWords(users.first, { namespaces, network: false }), ...TRIAL];
-    if (await works(words[0]!, words.slice(1))) return { kind: 'user', users, namespaces };
+    if (await works(words)) return { kind: 'user', users, namespaces };
   }
   return undefined;
 }
@@ -81,6 +85,15 @@ export function userWords(uid: number, how: { readonly namespaces: boolean; read
   ];
 }
 
+/**
+ * A namespace of processes whose first one ends with the edge, and with it all, wherever it is by then: bubblewrap that is ended while it
+ * begins leaves a child behind that waits for it for ever.
+ */
+const GUARD = [
+  ...['setpriv', '--pdeathsig', 'KILL', 'unshare', '--user', '--map-current-user'],
+  ...['--pid', '--fork', '--kill-child=KILL'],
+];
+
 const BUBBLEWRAP = ['--die-with-parent', '--new-session', '--unshare-all', '--unshare-user', '--cap-drop', 'ALL'];
 
 /** Starts a process beside the first one, within the limits of a command. */
@@ -92,7 +105,7 @@ async function isClosed(folder: string): Promise<boolean> {
   return found !== undefined && found.uid === 0 && (found.mode & 0o077) === 0;
 }
 
-function works(program: string, args: readonly string[], uid?: number, filter?: Uint8Array): Promise<boolean> {
+function works([program = '', ...args]: readonly string[], uid?: number, filter?: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
     const user = uid === undefined ? {} : { uid, gid: uid };
     // The fourth is where the launcher tells how far it came.
@@ -100,6 +113,7 @@ function works(program: string, args: readonly string[], uid?: number, filter?: 
     const child = spawn(program, args, { stdio, timeout: 5000, env: { PATH: SYSTEM_PATH }, cwd: '/', ...user });
     for (const stream of child.stdio) stream?.on('error', () => {});
     (child.stdio[FIRST_DESCRIPTOR] as Writable | null)?.end(filter ?? '');
+    (child.stdio[STATUS_FD] as Writable | null)?.write(GO);
     child.once('error', () => resolve(false));
     child.once('exit', (code) => resolve(code === 0));
   });

@@ -1,5 +1,5 @@
 // The first program of an isolated command: a fixed script that sets the limits of a process, looks whether what the command sees is still
-// what was opened, says so, and becomes the command.
+// what was opened, says so, waits for the word of the edge, and becomes the command.
 
 /** Where it tells how far it came: one line. */
 export const STATUS_FD = 3;
@@ -10,6 +10,9 @@ export const FIRST_DESCRIPTOR = 4;
 /** Its lines. */
 export const READY = 'ready';
 export const CHANGED = 'changed';
+
+/** What it waits for there: where the edge has ended meanwhile nothing begins, and all that ends it later is in place by then. */
+export const GO = 'go\n';
 
 /** Open files of one process. */
 const FILES = 1024;
@@ -30,7 +33,7 @@ export const LAUNCH = [
   '  esac',
   '  shift 2',
   'done',
-  `shift; echo ${READY} >&${STATUS_FD}; exec ${STATUS_FD}>&-`,
+  `shift; echo ${READY} >&${STATUS_FD}; read -r go <&${STATUS_FD} || exit 1; exec ${STATUS_FD}>&-`,
   'exec "$@"',
 ].join('\n');
 

@@ -22,7 +22,7 @@ export interface Launch {
   /** Whether a launcher tells how far it came. */
   readonly launcher: boolean;
   /** Processes between the one that is started and the command. */
-  readonly depth: 0 | 2 | 3;
+  readonly depth: 0 | 2 | 3 | 4;
   readonly home: string;
 }
 
@@ -89,7 +89,10 @@ function inBubblewrap(isolation: CommandIsolation & { kind: 'bubblewrap' }, part
   ];
   const filter = isolation.filter ? [isolation.filter] : [];
   const common = { cwd: '/', uid, gid, launcher: true, home: EMPTY_HOME };
-  if (!overlay) return { ...common, file: isolation.program, words, descriptors: filter, depth: 2 };
+  if (!overlay) {
+    const [first = '', ...all] = [...isolation.guard, isolation.program, ...words];
+    return { ...common, file: first, words: all, descriptors: filter, depth: isolation.guard.length > 0 ? 3 : 2 };
+  }
   const [file = '', ...before] = IN_NAMESPACES;
   const folders = overlay.folders.flatMap(({ check, path }) => [check, path]);
   const made = ['/bin/sh', '-c', OVERLAY, 'sh', overlay.scratch, `${diskBytes}`, ...folders, '--'];
@@ -100,7 +103,7 @@ function inBubblewrap(isolation: CommandIsolation & { kind: 'bubblewrap' }, part
     words: [...before, ...made, isolation.program, ...whose, ...words],
     // The one that is held has a fixed number.
     descriptors: [isolation.filter ?? new Uint8Array(), HELD],
-    depth: 3,
+    depth: 4,
   };
 }
 

@@ -8,8 +8,11 @@ export const ENDED = 'ended';
 /** It ends when this descriptor is closed at the other end. */
 export const HOLD_FD = 5;
 
-/** Makes namespaces in which mounts can be made. The wish to end with the parent would be lost in between. */
-export const IN_NAMESPACES = ['unshare', '--user', '--map-root-user', '--mount', 'setpriv', '--pdeathsig', 'KILL'];
+/** Makes namespaces in which mounts can be made, and of which all processes end with the edge. */
+export const IN_NAMESPACES = [
+  ...['setpriv', '--pdeathsig', 'KILL', 'unshare', '--user', '--map-root-user', '--mount'],
+  ...['--pid', '--fork', '--kill-child=KILL'],
+];
 
 /**
  * Arguments: an empty folder, bytes, then pairs of `device:inode` and path of each folder, `--`, and the command. All that is written lies
