@@ -9,6 +9,7 @@ import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { type Ended, LocalService, type RunEvent } from '../../gen/bowline/local/v1/local_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { newId } from '../../src/base/ids.ts';
+import { answerByProgram } from '../support/answer-by-program.ts';
 import { reasonOf, type Transport } from './clients.ts';
 import { type AskRecord, type CallRecord, type Model, PASSING } from './model.ts';
 import type { Deed } from './plan.ts';
@@ -120,11 +121,18 @@ export class Load {
     }
     if (owned.asked.has(id) || state !== ApprovalState.PENDING) return;
     owned.asked.add(id);
-    const { allow, afterMs, brokenMs, kills } = owner;
+    const { allow, afterMs, brokenMs, byProgram, kills } = owner;
     if (kills.asked) this.#kill(kills.asked);
-    const answer = async () => {
-      await wait(afterMs);
-      await again(`${name} (answer)`, async (round) => {
+    const typed = async () => {
+      owned.sent = true;
+      const isOver = () => ask.ended !== undefined;
+      const how = { id, allow, killAfterMs: brokenMs, withinMs: PATIENCE_MS, isOver };
+      const came = await answerByProgram(this.#site.edgeStack(edge), how);
+      if (came === 'taken') owned.taken = true;
+      else if (!ask.cancelWanted && !isOver()) throw new Error('what was asked was over, and nobody wanted that');
+    };
+    const called = () =>
+      again(`${name} (answer)`, async (round) => {
         if (ask.ended) return true;
         owned.sent = true;
         const timeoutMs = round === 0 && brokenMs ? brokenMs : CALL_MS;
@@ -142,6 +150,9 @@ export class Load {
         }
         return true;
       });
+    const answer = async () => {
+      await wait(afterMs);
+      await (byProgram ? typed() : called());
       if (kills.answered) this.#kill(kills.answered);
     };
     besides(answer());

@@ -84,8 +84,10 @@ export interface OwnerDeed {
   readonly allow: boolean;
   /** So long the question is looked at. */
   readonly afterMs: number;
-  /** The first try is broken off after so many milliseconds, as by a program that is killed. */
+  /** The first try is broken off after so many milliseconds, as by a program that is killed; a program is killed then. */
   readonly brokenMs: number | undefined;
+  /** Answered by a program of the command line, not by a call. */
+  readonly byProgram: boolean;
   /** What is killed when the question is seen, and when the answer was taken. */
   readonly kills: { readonly asked: string | undefined; readonly answered: string | undefined };
 }
@@ -208,10 +210,15 @@ function ownerOf(random: () => number, shape: Shape): OwnerDeed {
     const [strikes, at] = [random() < 0.6, random()];
     return strikes ? programs[Math.floor(at * programs.length)] : undefined;
   };
+  const [allow, afterMs] = [random() < 0.75, Math.floor(random() * 1_200)];
+  const [byProgram, breaks, at] = [random() < 0.4, random(), random()];
+  // A program begins for a third of a second or longer before it sends anything.
+  const [share, most] = byProgram ? [0.7, 900] : [0.3, 30];
   return {
-    allow: random() < 0.75,
-    afterMs: Math.floor(random() * 1_200),
-    brokenMs: random() < 0.3 ? 1 + Math.floor(random() * 30) : undefined,
+    allow,
+    afterMs,
+    brokenMs: breaks < share ? 1 + Math.floor(at * most) : undefined,
+    byProgram,
     kills: { asked: victim(), answered: victim() },
   };
 }
