@@ -6,9 +6,11 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { findBubblewrapIsolation } from '../../src/edge/tools/shell/isolation.ts';
 import { OwnUsers } from '../../src/edge/tools/shell/own-users.ts';
 import { findPreviewProblem } from '../../src/edge/tools/shell/preview/find-preview.ts';
+import { answerByProgram } from '../support/answer-by-program.ts';
 import { eventually } from '../support/control-plane.ts';
 import { chunk, events, FakeProvider } from '../support/fake-provider.ts';
-import { Stack } from '../support/stack.ts';
+import { ROOT, Stack } from '../support/stack.ts';
+import { TerminalProgram } from '../support/terminal-program.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -130,6 +132,66 @@ test('a run that is cancelled withdraws what it asked for', async () => {
   await pending(0);
   expect(onDisk('d.md')).toBeUndefined();
   expect((await json('runs', 'ls', '--approvals')) as unknown[]).toEqual([]);
+});
+
+/** A command of the command line in a terminal, until it asks; then what it runs in may be killed. */
+async function askedInTerminal(...words: string[]): Promise<TerminalProgram> {
+  const { PATH = '', HOME = '' } = process.env;
+  const command = [process.execPath, join(ROOT, 'dist/client.cjs'), ...words];
+  const env = { PATH, HOME, BOWLINE_HOME: stack.home };
+  const terminal = new TerminalProgram(command, { columns: 80, rows: 40 }, { cwd: stack.docs, env });
+  await terminal.until(/allow .*\? \[y\/N/, 60_000);
+  return terminal;
+}
+
+test('the command line is killed at its question and while it answers: the call waits, is asked about once and done once', async () => {
+  const requests = provider.requests.length;
+  const terminal = await askedInTerminal('ask', 'Write e.md');
+  const [asked] = await pending(1);
+  process.kill(terminal.pid, 'SIGKILL');
+  await terminal.program.ended;
+  expect(await pending(1)).toEqual([asked]);
+  expect(onDisk('e.md')).toBeUndefined();
+
+  // Killed in its start, beside its answer, and in the moment of the key: what it had sent counts, and the next try changes nothing of that.
+  const again = await askedInTerminal('approvals', 'allow', asked!.id);
+  again.type('y');
+  process.kill(again.pid, 'SIGKILL');
+  await again.program.ended;
+  for (const killAfterMs of [100, 400, 700])
+    expect(await answerByProgram(stack, { id: asked!.id, allow: true, killAfterMs, withinMs: 60_000 })).toBe('taken');
+  await eventually(() => onDisk('e.md') !== undefined, 30_000);
+  const [run] = await eventually(async () => {
+    const found: { id: string; state: string }[] = await json('runs', 'ls', '--limit', '1');
+    return found[0]?.state === 'answered' && found;
+  }, 60_000);
+  expect((await json('runs', 'show', run!.id)).answer).toMatch(/^TOLD (?!.*APPROVAL_)/s);
+  const all: { job: string; state: string }[] = await json('approvals', 'ls', '--all', '--run', run!.id);
+  expect(all).toMatchObject([{ id: asked!.id, state: 'allowed' }]);
+  expect(provider.requests.length - requests).toBe(2);
+});
+
+test('what nobody answered in its time is a result: the model is told, and the run goes on, also where the box was away meanwhile', async () => {
+  const { id: run } = await json('ask', '--no-wait', 'Write f.md');
+  const [asked] = await pending(1);
+  await stack.running('edge').kill();
+  // A day later, by the clock of the box.
+  const preload = join(ROOT, 'test/chaos/wrong-clock.mjs');
+  stack.write('clock-wrong-by', String(25 * 3_600_000));
+  const { env } = stack;
+  env.NODE_OPTIONS = `--import=${preload}`;
+  env.BOWLINE_TEST_CLOCK = join(stack.dir, 'clock-wrong-by');
+  await stack.edge('--allow-write', stack.docs);
+  delete env.NODE_OPTIONS;
+  await pending(0);
+  const shown = await eventually(async () => {
+    const found = await json('runs', 'show', run);
+    return found.state === 'answered' && found;
+  }, 60_000);
+  expect(shown.answer).toMatch(/^TOLD .*APPROVAL_EXPIRED/s);
+  expect(await json('approvals', 'ls', '--all', '--run', run)).toMatchObject([{ id: asked!.id, state: 'expired' }]);
+  expect(onDisk('f.md')).toBeUndefined();
+  expect(await stack.cli(['approvals', 'allow', asked!.id, '--yes'])).toMatchObject({ code: 6 });
 });
 
 /** Everything below a folder: names, permissions, and what they hold. */
