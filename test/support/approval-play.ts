@@ -2,7 +2,14 @@
 // owner sees and what its tools do is told to an independent truth.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Approval, ApprovalScope } from '../../gen/bowline/approval/v1/approval_pb.ts';
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  type Approval,
+  ApprovalScope,
+  type GrantWish,
+  GrantWishSchema,
+} from '../../gen/bowline/approval/v1/approval_pb.ts';
 import { FsService, type WriteMode } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { ShellService } from '../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { Confirmation, type ToolHeld } from '../../gen/bowline/edge/v1/edge_pb.ts';
@@ -10,7 +17,7 @@ import { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
 import type { EdgeTool, PreparedCall } from '../../src/edge/tools/tool.ts';
 import { toolset } from '../../src/edge/tools/toolset.ts';
-import { ApprovalTruth, type Confirm, type OwnerAnswer, type SentCall } from './approval-truth.ts';
+import { ApprovalTruth, type Confirm, type LastingGrant, type OwnerAnswer, type SentCall } from './approval-truth.ts';
 import { type EdgeRig, edgeRig } from './edge-rig.ts';
 import { reasonOf } from './held-calls.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -35,6 +42,9 @@ export type Op =
       readonly run: boolean;
       readonly wrong: 'no' | 'digest' | 'id' | 'other';
     }
+  /** A yes to one, with a lasting grant for calls like it. */
+  | { readonly op: 'grant'; readonly pick: number; readonly uses: number; readonly hours: number }
+  | { readonly op: 'revoke'; readonly pick: number }
   | { readonly op: 'repeat'; readonly pick: number; readonly allow: boolean }
   | { readonly op: 'cancel'; readonly pick: number }
   | { readonly op: 'cancelRun'; readonly run: number }
@@ -48,6 +58,8 @@ export type Op =
 /** For one step, on a machine that is busy. */
 const STEP_MS = 60_000;
 const HOUR = 3_600_000;
+/** An answer that is refused with one of these was not given. */
+const REFUSALS = new Set(['NOT_FOUND', 'APPROVAL_CHANGED', 'APPROVAL_ENDED', 'GRANT_TOO_WIDE', 'GRANTS_FULL']);
 const COMMAND = ['tee', '-a', 'DIR/docs/ran.txt'];
 /** Ways of config.yaml between starts. */
 const CONFIGS: readonly ReadonlyMap<string, Confirm>[] = [
@@ -140,6 +152,10 @@ export class ApprovalPlay {
         return this.#again(op);
       case 'answer':
         return this.#answer(op);
+      case 'grant':
+        return this.#grant(op);
+      case 'revoke':
+        return this.#revoke(op.pick);
       case 'repeat': {
         const before = pick(this.#answered, op.pick);
         return before && this.#give(before.approvals, op.allow, before.answer.scope);
@@ -276,13 +292,42 @@ export class ApprovalPlay {
     await this.#give(given, allow, run ? ApprovalScope.RUN : ApprovalScope.ONCE, wrong !== 'no');
   }
 
-  async #give(approvals: readonly Approval[], allow: boolean, scope: ApprovalScope, mustFail = false): Promise<void> {
+  async #grant({ pick: at, uses, hours }: Extract<Op, { op: 'grant' }>): Promise<void> {
+    const one = pick(this.#pending(), at);
+    if (one?.effect?.effect.case !== 'file') return;
+    const until = this.#clock.now() + hours * HOUR;
+    const wish = create(GrantWishSchema, {
+      pattern: one.effect.effect.value.path,
+      uses,
+      expireTime: timestampFromMs(until),
+    });
+    const grant = { uses, until, used: 0, revoked: false };
+    await this.#give([one], true, ApprovalScope.PATTERN, false, { wish, grant });
+  }
+
+  async #revoke(at: number): Promise<void> {
+    const grant = pick(this.#rig.callGrants.list(), at);
+    if (!grant) return;
+    const revoked = this.#rig.callGrants.revoke(grant.id);
+    this.truth.revoked(grant.approval, true);
+    // What was not written down holds again after a restart.
+    await revoked.catch(() => this.truth.revoked(grant.approval, false));
+  }
+
+  async #give(
+    approvals: readonly Approval[],
+    allow: boolean,
+    scope: ApprovalScope,
+    mustFail = false,
+    lasting?: { readonly wish: GrantWish; readonly grant: LastingGrant },
+  ): Promise<void> {
     const answer: OwnerAnswer = {
       ids: approvals.map(({ id }) => id),
       allow,
       scope,
       at: this.#clock.now(),
       state: 'sent',
+      ...(lasting && { grant: lasting.grant }),
     };
     this.truth.answers.push(answer);
     const named = approvals.map(({ id, digest }) => ({
@@ -292,13 +337,12 @@ export class ApprovalPlay {
     }));
     for (const one of this.#pending()) if (!allow || scope === ApprovalScope.RUN) this.#excuse(one);
     try {
-      await this.#rig.desk.answer(named, allow, scope, 'box');
+      await this.#rig.desk.answer(named, allow, scope, 'box', lasting?.wish);
       if (mustFail) this.truth.wrong.push('a wrong answer was taken');
       this.truth.acked(answer);
       this.#answered.push({ answer, approvals: [...approvals] });
     } catch (error) {
-      const sure =
-        error instanceof AppError && ['NOT_FOUND', 'APPROVAL_CHANGED', 'APPROVAL_ENDED'].includes(error.reason);
+      const sure = error instanceof AppError && REFUSALS.has(error.reason);
       if (sure) this.truth.refused(answer);
       else answer.state = 'maybe';
     }

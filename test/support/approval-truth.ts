@@ -38,6 +38,15 @@ export interface OwnerAnswer {
   readonly at: number;
   /** `maybe`: the process ended before it told. */
   state: 'sent' | 'acked' | 'refused' | 'maybe';
+  /** With a lasting grant for calls like the one that was shown. */
+  readonly grant?: LastingGrant;
+}
+
+export interface LastingGrant {
+  readonly uses: number;
+  readonly until: number;
+  used: number;
+  revoked: boolean;
 }
 
 export type Disk = ReadonlyMap<string, string>;
@@ -47,6 +56,9 @@ const COMMAND_FILE = 'ran.txt';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const effectHex = (effect: Effect): string => hex(toBinary(EffectSchema, effect));
+/** What sort of change it is, of which file. */
+const kindOf = ({ effect }: Effect): string =>
+  effect.case === 'file' ? `${effect.value.action} ${effect.value.path}` : String(effect.case);
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 export class ApprovalTruth {
@@ -57,7 +69,7 @@ export class ApprovalTruth {
   entries: Entries = new Map();
   now = 0;
   /** What came to pass, to see that a test is about something. */
-  readonly seen = { asked: 0, done: 0, changed: 0, covered: 0 };
+  readonly seen = { asked: 0, done: 0, changed: 0, covered: 0, granted: 0 };
   readonly #calls = new Map<string, SentCall>();
   readonly #shows = new Map<string, SentCall>();
   readonly #asked = new Map<string, { readonly call: SentCall; readonly first: Approval; state: ApprovalState }>();
@@ -246,11 +258,31 @@ export class ApprovalTruth {
     );
     const [first] = own;
     if (!first) {
-      this.#complain(`${call.key} works by what its owner did not allow`);
+      if (!this.#granted(call, shown)) this.#complain(`${call.key} works by what its owner did not allow`);
       return;
     }
     this.#used.add(first[0]);
     if (first[1].state === ApprovalState.CHANGED) this.#complain(`${call.key} works by an answer that is over`);
+  }
+
+  /** A grant that was made with a yes to a call like this one, that nobody revoked, in its time, and not used up. */
+  #granted(call: SentCall, shown: Effect): boolean {
+    if (call.strict) return false;
+    const grant = this.answers.find(({ ids: [id = ''], grant, state }) => {
+      const asked = this.#asked.get(id);
+      if (!grant || !asked || state === 'refused' || asked.call.target !== call.target) return false;
+      const same = kindOf(asked.first.effect!) === kindOf(shown);
+      return same && !grant.revoked && this.now < grant.until && grant.used < grant.uses;
+    })?.grant;
+    if (!grant) return false;
+    grant.used++;
+    this.seen.granted++;
+    return true;
+  }
+
+  /** The owner ends the grant that was made with the yes to this question; or that did not come to pass. */
+  revoked(id: string, revoked: boolean): void {
+    for (const { ids, grant } of this.answers) if (grant && ids.includes(id)) grant.revoked = revoked;
   }
 
   /** A call of the run and the entry was allowed: for the whole run, or once where that is enough and it was as was shown. */

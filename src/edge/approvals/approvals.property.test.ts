@@ -20,7 +20,7 @@ const of = <K extends Op['op']>(
 const write = of('write', {
   run,
   target,
-  mode: fc.constantFrom(WriteMode.REPLACE, WriteMode.APPEND, WriteMode.CREATE),
+  mode: fc.constantFrom(WriteMode.REPLACE, WriteMode.APPEND, WriteMode.APPEND, WriteMode.CREATE),
   strict: fc.constantFrom('no', 'no', 'no', 'taint', 'always', 'unknown'),
 });
 const answer = of('answer', {
@@ -35,6 +35,11 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 1, arbitrary: of('command', { run, strict: fc.constant('no') }) },
   { weight: 3, arbitrary: of('again', { pick, how: fc.constantFrom('same', 'same', 'text', 'run') }) },
   { weight: 8, arbitrary: answer },
+  {
+    weight: 5,
+    arbitrary: of('grant', { pick, uses: fc.constantFrom(1, 2, 20), hours: fc.constantFrom(1, 48, 48) }),
+  },
+  { weight: 1, arbitrary: of('revoke', { pick }) },
   { weight: 1, arbitrary: of('repeat', { pick, allow: fc.boolean() }) },
   { weight: 2, arbitrary: of('cancel', { pick }) },
   { weight: 1, arbitrary: of('cancelRun', { run }) },
@@ -60,7 +65,7 @@ const steps = fc.array(
 );
 
 test(`nothing runs without a yes that holds, whatever comes in which order (seed ${SEED})`, async () => {
-  const seen = { asked: 0, done: 0, changed: 0, covered: 0 };
+  const seen = { asked: 0, done: 0, changed: 0, covered: 0, granted: 0 };
   await fc.assert(
     fc.asyncProperty(steps, async (all) => {
       const play = new ApprovalPlay(edgeFolder());
@@ -70,6 +75,8 @@ test(`nothing runs without a yes that holds, whatever comes in which order (seed
     }),
     { numRuns: RUNS, seed: SEED, endOnFailure: process.env.APPROVAL_SHRINK === undefined },
   );
+  if (process.env.APPROVAL_SEEN) console.log(JSON.stringify(seen));
   expect(seen.asked).toBeGreaterThan(RUNS);
   expect(seen.done).toBeGreaterThan(RUNS / 2);
+  expect(seen.granted).toBeGreaterThan(0);
 }, 600_000);
