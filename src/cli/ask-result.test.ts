@@ -12,6 +12,7 @@ const result = (paths: string[], withheld: { name: string; why: WithheldReason }
   ended: create(EndedSchema, {
     outcome: { state: RunState.ANSWERED, withheld: withheld.map((each) => ({ ...each, field: 'text' })) },
   }),
+  answeredBy: '',
   sent: true,
   approval: false,
   approvals: new Map(),

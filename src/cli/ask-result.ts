@@ -27,6 +27,8 @@ export interface AskResult {
   shared: Shared | undefined;
   readonly jobs: Map<string, Job>;
   ended: Ended | undefined;
+  /** Who answers a sensitive ask; empty for any other. */
+  answeredBy: string;
   /** Whether the control plane has it. */
   sent: boolean;
   /** Whether it waits for the owner's answer to an approval. */
@@ -48,6 +50,7 @@ export const newAskResult = (conversation: string): AskResult => ({
   shared: undefined,
   jobs: new Map(),
   ended: undefined,
+  answeredBy: '',
   sent: false,
   approval: false,
   approvals: new Map(),
@@ -94,6 +97,7 @@ export function askJson(result: AskResult): PlainObject {
     id: result.run,
     conversation: result.conversation,
     state: stateOf(result),
+    answeredBy: result.answeredBy,
     waitsFor: result.ended?.outcome ? '' : result.waitsFor,
     expireTime: result.expires === undefined ? null : new Date(result.expires).toISOString(),
     ...outcomeJson(outcome, jobs),

@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { AskRequestSchema, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import { newId } from '../base/ids.ts';
+import { isSensitiveId, newId } from '../base/ids.ts';
 import { inertLine } from '../base/inert.ts';
 import { toAppError } from '../contract/errors.ts';
 import { askedThere } from './approvals/asked-approvals.ts';
@@ -29,7 +29,8 @@ const HELP = `  /share GLOB  share matching files for this and the following ask
   /unshare     share nothing any more
   /jobs        the jobs of the last answer
   /egress      what left the box for it
-  /new         begin a new conversation
+  /new         begin a new conversation; after a sensitive one it is sensitive, too
+  /sensitive   begin one that is answered on this box alone
   /quit        end; so do /exit, and exit, quit or 退出 alone`;
 
 /** Lines that end a chat. A word counts alone only: a question that begins with it is asked. */
@@ -49,6 +50,8 @@ export interface ChatOptions {
   /** Collections that every ask searches; empty: all that the model may see. */
   readonly collections: readonly string[];
   readonly noCollections: boolean;
+  /** Whether it begins as one that is answered on the box alone. */
+  readonly sensitive: boolean;
   /** How long an ask may live, and how long it is waited for. */
   readonly timeoutMs: number | undefined;
   readonly waitMs: number | undefined;
@@ -59,6 +62,8 @@ export interface ChatOptions {
 export class ChatSession {
   readonly #options: ChatOptions;
   #conversation: string;
+  /** Once it is, it stays so: what was meant for the box alone never goes on elsewhere. */
+  #sensitive: boolean;
   /** `--share` values for all following asks. */
   #shares: string[];
   #last: AskResult | undefined;
@@ -68,6 +73,7 @@ export class ChatSession {
   constructor(options: ChatOptions) {
     this.#options = options;
     this.#conversation = options.conversation;
+    this.#sensitive = options.sensitive || isSensitiveId(options.conversation);
     this.#shares = [...options.shares];
     this.#model = options.model;
   }
@@ -123,9 +129,10 @@ export class ChatSession {
       request: create(AskRequestSchema, {
         text,
         conversation: this.#conversation,
-        shares: shares.map((share) => parseShare(share, io)),
+        sensitive: this.#sensitive,
+        shares: this.#sensitive ? [] : shares.map((share) => parseShare(share, io)),
         requestId: newId(),
-        collections: [...collections],
+        collections: this.#sensitive ? [] : [...collections],
         noCollections,
         ...(timeoutMs === undefined ? {} : { timeout: durationFromMs(timeoutMs) }),
       }),
@@ -189,6 +196,8 @@ export class ChatSession {
     const [name, rest] = [text.slice(1, space), text.slice(space).trim()];
     switch (name) {
       case 'share':
+        if (this.#sensitive)
+          return 'nothing is shared in a sensitive conversation: it reads the files of this box as they are';
         if (rest !== '') return this.#shareFromNowOn(rest);
         return this.#shares.length > 0 ? `sharing from now on: ${this.#shares.join(', ')}` : 'sharing nothing';
       case 'unshare':
@@ -200,7 +209,10 @@ export class ChatSession {
         return listed('nothing left the box', egressLines(this.#last?.ended?.egress ?? []));
       case 'new':
         this.#conversation = '';
-        return 'a new conversation';
+        return this.#sensitive ? 'a new conversation, sensitive as the last one' : 'a new conversation';
+      case 'sensitive':
+        [this.#conversation, this.#sensitive] = ['', true];
+        return 'a new conversation, sensitive: it is answered on this box alone, and nothing of it leaves. To talk as before begin another chat';
       case 'help':
         return HELP;
       default:

@@ -19,6 +19,7 @@ import { brokenText, fromConnectError } from '../contract/errors.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
 import { measuredTransport } from '../contract/measured-transport.ts';
 import type { CliIo } from './io.ts';
+import { keepingSensitive } from './stays-here.ts';
 import { toldCalls } from './told-calls.ts';
 
 /** Largest message that is taken: an answer of 4 MiB and what belongs to it. */
@@ -68,7 +69,7 @@ export function controlSide(io: CliIo, options: GlobalOptions): Side {
   const pins = pin ? [pin] : knownPins(paths);
   const remedy = `If its owner gave it a new key on purpose, copy control.pin from the home of the control plane to ${paths.controlPin}`;
   const sessionManager = new H2Sessions(url, { dial: (signal) => dialProven(url, { pins, remedy }, signal) });
-  return side({
+  const open = side({
     io,
     baseUrl: url,
     sessionManager,
@@ -79,6 +80,8 @@ export function controlSide(io: CliIo, options: GlobalOptions): Side {
     conditions: (raw, timeoutMs) => createClient(StatusService, raw).getStatus({}, { timeoutMs }),
     blockers: ['CONTROL_DISK_FULL', 'DATABASE_AWAY'],
   });
+  const transport = keepingSensitive(open.transport);
+  return { ...open, transport, client: (service) => createClient(service, transport) };
 }
 
 /** Whether nobody was there to answer, or not to the end: it is no word of the other side. */

@@ -2,10 +2,10 @@
 // id would begin another one.
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { AppError } from '../base/errors.ts';
-import { isSensitiveId } from '../base/ids.ts';
 import { controlSide, type GlobalOptions, type Side, using } from './client.ts';
 import { conversationId } from './find-id.ts';
 import type { CliIo } from './io.ts';
+import { sensitiveConversation } from './sensitive-turns.ts';
 import { wholeId } from './short-id.ts';
 import { listQueue } from './verbs/queue.ts';
 
@@ -15,7 +15,8 @@ const LIMIT_MS = 3_000;
 /** Its whole id. Throws NOT_FOUND when the control plane does not know the conversation and no ask of it waits on the box. */
 export async function knownConversation(io: CliIo, options: GlobalOptions, edge: Side, typed: string): Promise<string> {
   // The control plane is never asked about one that it must not know.
-  if (isSensitiveId(typed)) return typed;
+  const sensitive = await sensitiveConversation(edge, typed);
+  if (sensitive !== undefined) return sensitive;
   const { id, unknown } = await askedThere(io, options, typed);
   if (id !== typed || !unknown) return id;
   const asks = await listQueue(edge);

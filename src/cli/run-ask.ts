@@ -70,7 +70,12 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
       case 'accepted':
         result.run = event.value.run;
         result.conversation = event.value.conversation;
-        if (event.value.answeredBy) printer.answeredBy(event.value.answeredBy);
+        if (event.value.answeredBy) {
+          // It goes nowhere, so it is where it is answered already.
+          [result.answeredBy, result.sent] = [event.value.answeredBy, true];
+          clearTimeout(quiet);
+          printer.answeredBy(event.value.answeredBy);
+        }
         if (event.value.expireTime) result.expires = timestampMs(event.value.expireTime);
         interrupts.known();
         waited.known();

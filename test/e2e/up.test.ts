@@ -292,6 +292,43 @@ test('the worker of `up` may be killed in the middle of an answer: all else goes
   expect((await json('status')).health).toMatchObject({ ok: true });
 });
 
+test('a sensitive conversation is answered here, also after the edge was killed, and nothing of it is at the control plane', async () => {
+  const [canary, question] = ['Quittenkompott', 'What does notes.md say about the launch date of Quittenkompott?'];
+  const asked = await json('ask', '--sensitive', question);
+  expect(asked).toMatchObject({ state: 'answered', answeredBy: 'rules on this box', egress: [], withheld: [] });
+  expect(asked.answer).toContain(SENTENCE);
+  // Once it is sensitive it stays so.
+  const again = await json('ask', '-c', asked.conversation.slice(-12), '笔记.md 里 Quittenkompott 的下水日期是什么？');
+  expect(again).toMatchObject({ conversation: asked.conversation, answeredBy: 'rules on this box' });
+  expect(again.answer).toContain('五月九日');
+  const open = await json('ask', 'Which notes are there?');
+  const late = await stack.cli(['ask', '--sensitive', '-c', open.conversation, canary]);
+  expect(late).toMatchObject({ code: 5, stderr: expect.stringContaining('CONVERSATION_LEAVES') });
+
+  const begun = await stack.cli(['ask', '--sensitive', '--no-wait', question]);
+  const run = begun.stdout.trim();
+  process.kill(Number(readFileSync(join(stack.home, 'edge.pid'), 'utf8')), 'SIGKILL');
+  await vi.waitFor(async () => expect((await stack.cli(['runs', 'watch', run])).stdout).toContain(SENTENCE), {
+    timeout: 30_000,
+  });
+  const listed = await json('conversations', 'ls');
+  expect(listed.find(({ id }: { id: string }) => id === asked.conversation)).toMatchObject({
+    sensitive: true,
+    turns: 2,
+  });
+  expect((await stack.cli(['conversations', 'show', asked.conversation])).stdout).toContain(question);
+  expect(await json('runs', 'show', run)).toMatchObject({ sensitive: true, state: 'answered' });
+  expect((await stack.cli(['runs', 'cancel', run])).stderr).toContain('has ended already: answered');
+
+  for (const word of [canary, asked.id, asked.conversation, run])
+    for (const folder of ['control', 'logs'])
+      expect(filesWith(join(stack.home, folder), word), `${word} in ${folder}`).toEqual([]);
+  // The search is able to find: it is on the box.
+  expect(filesWith(join(stack.home, 'journal'), canary)).not.toEqual([]);
+  const runs = JSON.stringify([await json('runs', 'ls', '--all'), await json('egress', 'ls')]);
+  for (const word of [canary, asked.id, run]) expect(runs).not.toContain(word);
+});
+
 test('no secret of `up` is in the command line or the environment of its children', async () => {
   for (const pid of [...processes('worker'), ...processes('edge')]) {
     const seen = `${commandOf(String(pid)).join(' ')} ${readFileSync(`/proc/${pid}/environ`, 'utf8')}`;

@@ -21,7 +21,7 @@ import { offeredShares } from '../offered-shares.ts';
 import { Printer } from '../output.ts';
 import { canPick, Keys, MAX_SHARES, mustBeFewShares, pickShares } from '../pick-shares.ts';
 import { runAsk } from '../run-ask.ts';
-import { RunPrinter } from '../run-printer.ts';
+import { RunPrinter, type StayedLine } from '../run-printer.ts';
 import { parseShare } from '../shares.ts';
 import { pipedBeside, textOfAsk } from '../text-of-ask.ts';
 import { parseAskTime, parseDuration } from '../units.ts';
@@ -172,6 +172,9 @@ function printerOf(io: CliIo, { json, verbose }: AskOptions): RunPrinter {
   return new RunPrinter(out, new Printer(io.stderr, io.env), { verbose, live: liveLine(io) });
 }
 
+/** Said at the end of a sensitive ask. */
+const NOTHING_LEFT: StayedLine = { text: 'nothing left this box', style: 'dim' };
+
 interface Shown {
   readonly edge: Side;
   readonly printer: RunPrinter;
@@ -204,7 +207,8 @@ async function show(io: CliIo, { edge, printer, result, text, options }: Shown):
   const about = { program, outcome, offered, conversation, text, verbose, pick };
   const stayed = stayedHome({ ...about, unshared: unsharedOf(result) });
   const link = await linksOf(io.stdout, io.env);
-  const close = () => printer.closing(outcome, { stayed: stayed.lines, link, pathOf: pathOfSource(status) });
+  const lines = [...stayed.lines, ...(verbose && result.answeredBy ? [NOTHING_LEFT] : [])];
+  const close = () => printer.closing(outcome, { stayed: lines, link, pathOf: pathOfSource(status) });
   if (!pick || stayed.shares.length === 0) {
     close();
     return [];

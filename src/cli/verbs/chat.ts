@@ -18,6 +18,7 @@ interface ChatVerbOptions extends GlobalOptions {
   share: string[];
   in: string[];
   docs: boolean;
+  sensitive?: boolean;
   conversation?: string;
   timeout?: number;
   wait?: number;
@@ -33,6 +34,7 @@ export function chatVerb(io: CliIo): Command {
     )
     .addOption(inOption())
     .addOption(noDocsOption())
+    .option('--sensitive', 'answered on this box alone; nothing of the conversation leaves, now or later')
     .option('-c, --conversation <conversation>', 'continue this conversation')
     .addOption(
       new Option('--wait <time>', 'most time to wait for an answer; after it the ask goes on by itself').argParser(
@@ -74,6 +76,7 @@ async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
         shares: options.share,
         collections: options.in,
         noCollections: !options.docs,
+        sensitive: options.sensitive === true,
         timeoutMs: options.timeout,
         waitMs: options.wait,
         model: model ? modelText(model) : '',

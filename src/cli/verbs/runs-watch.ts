@@ -1,18 +1,20 @@
 // The verb `runs watch`: streams a run until it ends. Ctrl-C only stops watching.
 import { Command } from 'commander';
 import { RunService, type WatchRunResponse } from '../../../gen/bowline/control/v1/run_service_pb.ts';
-import { RunState, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { RunEvent as LocalRunEvent } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { RunState, RunStateSchema, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { EXIT } from '../../base/status-codes.ts';
-import { jobJson } from '../ask-result.ts';
+import { jobJson, outcomeJson } from '../ask-result.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import { exitOfRun } from '../exit-codes.ts';
 import { runId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
 import { factsOfBox, filledRunEvents } from '../known-facts.ts';
 import { Printer } from '../output.ts';
-import { type PlainObject, plain } from '../plain.ts';
+import { enumText, type PlainObject, plain } from '../plain.ts';
 import { runJson } from '../run-json.ts';
 import { RunPrinter } from '../run-printer.ts';
+import { sensitiveEvents, sensitiveRun } from '../sensitive-turns.ts';
 
 type Told = Pick<WatchRunResponse, 'event'>;
 
@@ -32,23 +34,52 @@ async function watch(io: CliIo, typed: string, options: GlobalOptions & { json?:
   const stop = io.onInterrupt(() => leave.abort());
   let state: RunState = RunState.UNSPECIFIED;
   try {
-    await using(controlSide(io, options), async (control) => {
-      const id = await runId(control, typed);
-      const responses = control.client(RunService).watchRun({ id }, { signal: leave.signal });
-      for await (const response of filledRunEvents(factsOfBox(io, options), responses)) {
-        if (response.event.case === 'run') state = response.event.value.state;
-        if (options.json) out.json(eventJson(id, response));
-        else show(printer, response);
-        // A run that had ended before is told at once; it would come again.
-        if (response.event.case === 'run' && response.event.value.outcome) break;
-      }
-    });
+    const here = await sensitiveRun(io, options, typed);
+    if (here !== undefined) state = await watchHere(io, options, here, { out, printer, signal: leave.signal });
+    else
+      await using(controlSide(io, options), async (control) => {
+        const id = await runId(control, typed);
+        const responses = control.client(RunService).watchRun({ id }, { signal: leave.signal });
+        for await (const response of filledRunEvents(factsOfBox(io, options), responses)) {
+          if (response.event.case === 'run') state = response.event.value.state;
+          if (options.json) out.json(eventJson(id, response));
+          else show(printer, response);
+          // A run that had ended before is told at once; it would come again.
+          if (response.event.case === 'run' && response.event.value.outcome) break;
+        }
+      });
   } catch (error) {
     if (!leave.signal.aborted) throw error;
   } finally {
     stop();
   }
   io.exit(leave.signal.aborted ? EXIT.queued : exitOfRun(state));
+}
+
+interface Watching {
+  readonly out: Printer;
+  readonly printer: RunPrinter;
+  readonly signal: AbortSignal;
+}
+
+/** A sensitive run, from the box. Returns the state that it ended in. */
+async function watchHere(
+  io: CliIo,
+  options: GlobalOptions & { json?: boolean },
+  run: string,
+  { out, printer, signal }: Watching,
+): Promise<RunState> {
+  for await (const event of sensitiveEvents(io, options, run, signal)) {
+    if (options.json) {
+      const told = eventJsonHere(run, event);
+      if (told) out.json(told);
+    } else if (event.case === 'job') printer.job(event.value);
+    else if (event.case === 'text') printer.text(event.value);
+    else if (event.case === 'waiting') printer.waiting(event.value);
+    else if (event.case === 'ended' && event.value.outcome) printer.outcome(event.value.outcome);
+    if (event.case === 'ended') return event.value.outcome?.state ?? RunState.UNSPECIFIED;
+  }
+  return RunState.UNSPECIFIED;
 }
 
 function show(printer: RunPrinter, { event }: Told): void {
@@ -58,6 +89,21 @@ function show(printer: RunPrinter, { event }: Told): void {
     for (const job of event.value.jobs) printer.job(job);
     if (event.value.outcome) printer.outcome(event.value.outcome);
   }
+}
+
+function eventJsonHere(run: string, event: LocalRunEvent['event']): PlainObject | undefined {
+  if (event.case === 'job') return { what: 'job', run, ...jobJson(event.value) };
+  if (event.case === 'text') return { what: 'text', run, ...plain(TextChunkSchema, event.value) };
+  if (event.case !== 'ended' || !event.value.outcome) return undefined;
+  const { outcome, conversation } = event.value;
+  return {
+    what: 'run',
+    id: run,
+    conversation,
+    sensitive: true,
+    state: enumText(RunStateSchema, outcome.state),
+    ...outcomeJson(outcome, outcome.jobs),
+  };
 }
 
 /** As in `watch --json`: what it is, with its own id; a job and a text name their run. */

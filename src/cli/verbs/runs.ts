@@ -5,7 +5,8 @@ import { type Run, RunService } from '../../../gen/bowline/control/v1/run_servic
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { RunState, RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
-import { newId } from '../../base/ids.ts';
+import { isSensitiveId, newId } from '../../base/ids.ts';
+import { outcomeJson } from '../ask-result.ts';
 import { askedTime, waitedOnBox } from '../asked-time.ts';
 import { controlSide, type GlobalOptions, isAway, localSide, type Side, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
@@ -20,6 +21,7 @@ import { Printer } from '../output.ts';
 import { enumText } from '../plain.ts';
 import { runJson } from '../run-json.ts';
 import { RunPrinter } from '../run-printer.ts';
+import { sensitiveRun, sensitiveTurn } from '../sensitive-turns.ts';
 import type { Column } from '../table.ts';
 import { timeText } from '../units.ts';
 import { listed } from '../watched-list.ts';
@@ -151,6 +153,8 @@ async function deviceNames(control: Side): Promise<Map<string, string>> {
 }
 
 async function show(io: CliIo, typed: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  const here = await sensitiveRun(io, options, typed);
+  if (here !== undefined) return showHere(io, options, here);
   await using(controlSide(io, options), async (control) => {
     const service = control.client(RunService);
     const id = await runId(control, typed);
@@ -171,6 +175,22 @@ async function show(io: CliIo, typed: string, options: GlobalOptions & { json?: 
       for (const { name, whyNot } of job.candidates) if (whyNot) out.line(`    ${name}: ${whyNot}`);
     }
   });
+}
+
+/** A sensitive run, from the box. */
+async function showHere(io: CliIo, options: GlobalOptions & { json?: boolean }, id: string): Promise<void> {
+  const { conversation, text, outcome } = await using(localSide(io, options), (edge) => sensitiveTurn(edge, id));
+  const out = new Printer(io.stdout, io.env);
+  const jobs = outcome?.jobs ?? [];
+  const state = outcome ? enumText(RunStateSchema, outcome.state) : 'running';
+  if (options.json) return out.json({ id, conversation, sensitive: true, state, text, ...outcomeJson(outcome, jobs) });
+  out.line(`run           ${id}`);
+  out.line(`conversation  ${conversation}`);
+  out.line(`state         ${state.replaceAll('_', ' ')}`);
+  out.line('sensitive     answered on this box; nothing of it left');
+  out.quoted(`> ${text}`, 'bold');
+  for (const job of jobs) out.line(jobLine(job));
+  if (outcome) new RunPrinter(out, out).outcome(outcome);
 }
 
 function printRun(out: Printer, run: Run, deviceName: string | undefined): void {
@@ -218,6 +238,15 @@ export async function cancelRun(
   options: GlobalOptions,
   id: string,
 ): Promise<{ told: string; state: string }> {
+  if (isSensitiveId(id)) {
+    await using(localSide(io, options), async (edge) => {
+      const { outcome } = await sensitiveTurn(edge, id);
+      const state = outcome && enumText(RunStateSchema, outcome.state).replaceAll('_', ' ');
+      if (state) throw new AppError('NOTHING_TO_DO', { what: `${id} has ended already: ${state}` });
+      await edge.client(LocalService).cancel({ run: id });
+    });
+    return { told: `${id} is cancelled`, state: 'cancelled' };
+  }
   // Whether it has ended is asked first; without an answer it is cancelled all the same.
   const before = await using(controlSide(io, options), (control) =>
     control.client(RunService).getRun({ id }, { timeoutMs: 2_000 }),
@@ -250,6 +279,8 @@ const isElsewhere = (error: unknown): boolean =>
 
 /** The run that a part of its id means: the control plane lists most of them, the box those that it was not told of yet. */
 async function idAnywhere(io: CliIo, typed: string, options: GlobalOptions): Promise<string> {
+  const here = await sensitiveRun(io, options, typed);
+  if (here !== undefined) return here;
   const there = (error: unknown) => {
     if (isElsewhere(error)) return typed;
     throw error;

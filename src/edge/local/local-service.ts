@@ -189,6 +189,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       await (isSensitiveId(run) ? sensitive : asks).cancel(run);
       return {};
     },
+    listSensitive: async ({ conversation }) => ({ turns: await sensitive.list(conversation) }),
     listQueue: (request) => queueOf(open, request),
     listEgress: (request) => egressOf(deps.ledger, request),
     async explainEgress(request) {

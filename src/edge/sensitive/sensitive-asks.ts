@@ -6,6 +6,8 @@ import type { SensitiveAsk } from '../../../gen/bowline/journal/v1/journal_pb.ts
 import {
   type AskRequest,
   EndedSchema,
+  type SensitiveTurn as ListedTurn,
+  SensitiveTurnSchema as ListedTurnSchema,
   type RunEvent as LocalRunEvent,
   RunEventSchema as LocalRunEventSchema,
   WaitingSchema,
@@ -132,6 +134,24 @@ export class SensitiveAsks {
     const turn = this.#parts.book.get(run);
     if (!turn) throw new AppError('NOT_FOUND', { kind: 'run' });
     if (turn.endedIn === undefined) await this.#end(run, cancelledOutcome());
+  }
+
+  /** Whole turns of a conversation, or without one the beginnings of all, oldest first. */
+  async list(conversation: string): Promise<ListedTurn[]> {
+    const { book } = this.#parts;
+    const about = ({ run, conversation, at, endedIn }: SensitiveTurn) => {
+      const times = { createTime: timestampFromMs(at), open: endedIn === undefined };
+      return { run, conversation, ...times };
+    };
+    if (conversation === '')
+      return book.all().map((turn) => create(ListedTurnSchema, { ...about(turn), text: turn.title }));
+    const turns = [];
+    for (const turn of book.of(conversation)) {
+      const outcome = await this.#outcomeOf(turn);
+      const text = (await this.#words(turn))?.text ?? turn.title;
+      turns.push(create(ListedTurnSchema, { ...about(turn), text, ...(outcome && { outcome }) }));
+    }
+    return turns;
   }
 
   #mustFit(request: AskRequest): void {
