@@ -71,10 +71,8 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
         result.run = event.value.run;
         result.conversation = event.value.conversation;
         if (event.value.answeredBy) {
-          // It goes nowhere, so it is where it is answered already.
-          [result.answeredBy, result.sent] = [event.value.answeredBy, true];
           clearTimeout(quiet);
-          printer.answeredBy(event.value.answeredBy);
+          answeredHere(result, event.value.answeredBy, printer);
         }
         if (event.value.expireTime) result.expires = timestampMs(event.value.expireTime);
         interrupts.known();
@@ -135,6 +133,12 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     ? 'the edge went away before it told whether it had accepted the ask; see: bowline queue ls'
     : 'cancelled before the edge had accepted it';
   throw new AppError('CANCELED', {}, { message });
+}
+
+/** It goes nowhere, so it is where it is answered already. */
+function answeredHere(result: AskResult, who: string, printer: RunPrinter): void {
+  [result.answeredBy, result.sent] = [who, true];
+  printer.answeredBy(who);
 }
 
 /** Whether it waits for the owner, as far as that is known. */
