@@ -20,7 +20,7 @@ const MOST = 512;
  */
 export async function deniedBelow(
   folder: string,
-  denied: (path: string, isFile: boolean) => boolean,
+  denied: (path: string, isFile: boolean) => boolean | Promise<boolean>,
   entries: number,
   signal: AbortSignal,
   links: 'names' | 'skipped' = 'skipped',
@@ -35,7 +35,7 @@ export async function deniedBelow(
       if (--left < 0) throw new AppError('COMMAND_VIEW_TOO_LARGE');
       if (links === 'skipped' && entry.isSymbolicLink()) continue;
       const path = join(at, entry.name);
-      if (!denied(path, !entry.isDirectory())) {
+      if (!(await denied(path, !entry.isDirectory()))) {
         if (entry.isDirectory()) waiting.push(path);
       } else if (found.push({ path, folder: entry.isDirectory() }) > MOST) {
         throw new AppError('COMMAND_VIEW_TOO_LARGE');

@@ -2,11 +2,12 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type { Allowlist } from '../../allowlist/allowlist.ts';
-import { deniedBelow } from '../../allowlist/denied-below.ts';
+import { type DeniedPath, deniedBelow } from '../../allowlist/denied-below.ts';
 import type { OpenCommand, OpenPath } from '../../allowlist/open-command.ts';
 import { contains } from '../../config/config-places.ts';
 import type { ExecuteEntry } from '../../config/edge-config.ts';
 import { isNeverWritten } from '../../config/never-written.ts';
+import { isInRepository, isRepository } from '../fs/change/repository.ts';
 import type { Program } from './find-program.ts';
 import { isSystem } from './system-view.ts';
 
@@ -51,9 +52,7 @@ export async function commandMounts(
   const shown = [...given].filter(([path]) => !isSystem(path)).sort(([a], [b]) => a.length - b.length);
   const outermost = shown.filter(([path]) => !shown.some(([other]) => other !== path && contains(other, path)));
   const hidden = await Promise.all(outermost.map(([path]) => allow.deniedBelow(path, entries, signal)));
-  const closed = await Promise.all(
-    writable.map(({ path }) => deniedBelow(path, (one) => isNeverWritten(one), entries, signal)),
-  );
+  const closed = await Promise.all(writable.map(({ path }) => closedIn(path, entries, signal)));
   const runs = isSystem(program.path) ? [] : ['--ro-bind', program.realPath, program.path];
   const around = (path: string) => writable.find((folder) => contains(folder.path, path));
   const bind = (path: string): string[] => {
@@ -78,6 +77,14 @@ export async function commandMounts(
     seen: shown.map(([path]) => path),
     binds: new Set([...shown.map(([path]) => path), ...runs.slice(2)]),
   };
+}
+
+/** What stays as it is in a folder that may be changed: the places that nothing writes, and repositories of git under any name. */
+async function closedIn(folder: string, entries: number, signal: AbortSignal): Promise<DeniedPath[]> {
+  if (await isInRepository(folder)) return [{ path: folder, folder: true }];
+  const stays = async (path: string, isFile: boolean) =>
+    isNeverWritten(path) || (!isFile && (await isRepository(path)));
+  return deniedBelow(folder, stays, entries, signal);
 }
 
 const NO_FOLDER = (path: string): string[] => ['--tmpfs', path, '--remount-ro', path];

@@ -3,6 +3,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { AppError } from '../../../../base/errors.ts';
+import { isRepository } from '../../fs/change/repository.ts';
 import { stateAt } from './folder-place.ts';
 import { isState, type PlannedChange, type PlannedState, stateToCome } from './planned-change.ts';
 
@@ -34,7 +35,21 @@ export const MOST_CHANGES = 1_000;
 export async function findChanges(layers: OverlayLayers, parts: FindChangesParts): Promise<PlannedChange[]> {
   const found = new FoundChanges(layers, parts);
   await found.folder('');
+  await mustBeOfNoRepository(layers, found.changes);
   return found.changes;
+}
+
+/** Git finds a repository by what is in a folder, and runs what its hooks and settings say. @throws PREVIEW_REFUSED */
+async function mustBeOfNoRepository(
+  { lower, merged }: OverlayLayers,
+  changes: readonly PlannedChange[],
+): Promise<void> {
+  const folders = new Set(
+    changes.flatMap(({ path }) => path.split('/').map((_, n, parts) => parts.slice(0, n).join('/'))),
+  );
+  for (const folder of folders)
+    for (const layer of [lower, merged])
+      if (await isRepository(join(layer, folder))) throw refusedChange('a file of a git repository');
 }
 
 class FoundChanges {

@@ -268,6 +268,7 @@ test('what cannot be shown and done again is refused, and changes nothing', asyn
     ['ln -s ../../x link', 'a link that leads out of its folder'],
     ['echo x > .netrc', 'a file that is out of reach'],
     ['mkdir .git; echo x > .git/config', 'a file that is out of reach'],
+    ['mkdir lager lager/objects lager/refs; echo x > lager/HEAD', 'a file of a git repository'],
     ['echo x > run; chmod 4755 run', 'a program that runs as another user'],
     ['echo x > "a $SECRET.txt"', 'a name, or the target of a link, that holds the value of a secret'],
     ['mkdir "$SECRET"', 'a name, or the target of a link, that holds the value of a secret'],
@@ -294,7 +295,14 @@ test('what it writes on a copy has a bound', async () => {
 }, 30_000);
 
 test('where there is no preview it is said why, and after the yes it changes its folders itself', async () => {
-  const { work, rig, show } = await start('echo three >> a.txt; echo x > ../outside; cat .env; echo over > .env');
+  const { work, rig, show } = await start(
+    'echo three >> a.txt; echo x > ../outside; cat .env; echo over > .env; echo x > lager/config; rm -r lager',
+  );
+  // A repository of git, whatever its name is.
+  for (const part of ['objects', 'refs']) mkdirSync(join(work, 'lager', part), { recursive: true });
+  writeFileSync(join(work, 'lager/HEAD'), 'ref: refs/heads/main\n');
+  giveAway(join(work, 'lager'));
+  const lager = tree(join(work, 'lager'));
   const parts = { ...rig.parts, preview: { ...rig.parts.preview, problem: 'no overlays on the moon' } };
   const shown = await show();
   expect(command(shown).preview?.changes).toHaveLength(1);
@@ -306,6 +314,7 @@ test('where there is no preview it is said why, and after the yes it changes its
   expect(readFileSync(join(work, 'a.txt'), 'utf8')).toBe('one\ntwo\nthree\n');
   expect(readFileSync(join(work, '.env'), 'utf8')).toBe('SECRET=1\n');
   expect(existsSync(join(work, '../outside'))).toBe(false);
+  expect(tree(join(work, 'lager'))).toEqual(lager);
 }, 30_000);
 
 test('a commit that ends in the middle is finished at the next start, or taken back where a file changed since', async () => {
