@@ -6,6 +6,7 @@ import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import {
   GrantEndReason,
   type GrantedFile,
+  GrantedFileSchema,
   type GrantMinted,
   GrantMintedSchema,
 } from '../../../gen/bowline/journal/v1/journal_pb.ts';
@@ -38,6 +39,9 @@ export interface CoverQuery {
   readonly sha256: Uint8Array | undefined;
 }
 
+/** Which file stands at a path now. */
+export type FileNow = Pick<GrantedFile, 'device' | 'inode' | 'sha256' | 'bytes'>;
+
 /** What a grant allows of a file. */
 export interface Cover {
   readonly grant: string;
@@ -63,7 +67,7 @@ export interface LiveGrant {
 interface Held {
   readonly id: string;
   readonly run: string;
-  readonly files: readonly GrantedFile[];
+  files: readonly GrantedFile[];
   /** Names of the files, as they are compared. */
   readonly names: ReadonlySet<string>;
   readonly recipients: readonly string[];
@@ -212,6 +216,22 @@ export class Grants {
       }
     }
     return part ?? (why === 'NO_GRANT' ? (this.#ended.of(query.run, query.realPath) ?? why) : why);
+  }
+
+  /**
+   * The run itself changed a file, as it was allowed to. What was shared whole stays shared: nothing is in it now but that and the run's
+   * own words. Shared lines are other lines now, so they are not.
+   */
+  followChange(run: string, realPath: string, from: Uint8Array | undefined, to: FileNow): void {
+    const isIt = (file: GrantedFile) =>
+      file.realPath === realPath &&
+      file.startLine === 0 &&
+      file.endLine === 0 &&
+      from !== undefined &&
+      Buffer.compare(file.sha256, from) === 0;
+    for (const grant of this.#of(run))
+      if (grant.files.some(isIt))
+        grant.files = grant.files.map((file) => (isIt(file) ? create(GrantedFileSchema, { ...file, ...to }) : file));
   }
 
   /** Counts bytes that are about to leave. False when they do not fit: then nothing may leave, and the grant ends. */

@@ -20,6 +20,7 @@ import { FsService, WriteMode } from '../../../../gen/bowline/capability/fs/v1/f
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { fileOf, preparedChange, reasonOf } from '../../../../test/support/prepared-change.ts';
 import { turnOf } from '../../../../test/support/turn-watch.ts';
+import { withheldWord } from '../../../contract/withheld.ts';
 import { matchesOf, replacedText } from './change/replace-text.ts';
 import { fsTools } from './fs-tools.ts';
 
@@ -56,6 +57,31 @@ test('Edit: each text must stand there once, edits follow each other, and the re
   expect((await edited([{ oldText: 'eins', newText: '1' }])).failure).toBeUndefined();
   writeFileSync(at('docs/a.md'), 'someone wrote 1 here');
   expect((await edited([{ oldText: '1', newText: '2' }])).failure).toBe('EDIT_NEEDS_GRANT');
+  await rig.close();
+});
+
+test("what was shared whole stays shared through changes of the run itself, and through nobody else's", async () => {
+  const { rig, at } = await folder({ 'docs/会议.md': 'eins\n', 'docs/b.md': '1\n2\n' });
+  const path = 'docs/会议.md';
+  const { run } = await rig.ask('edit', [path, 'docs/b.md#L1-L1']);
+  const read = async (path: string) => {
+    const { messages, result } = await rig.call(FsService.method.read, { path }, { run });
+    const why = new Set(result.withheld.filter(({ name }) => name === path).map((each) => withheldWord(each.why)));
+    return [messages[0]?.text, [...why]];
+  };
+  const edited = await rig.call(edit, { path, edits: [{ oldText: 'eins', newText: 'zwei' }] }, { run });
+  expect(edited.result.withheld).toEqual([]);
+  expect(await read(path)).toEqual(['zwei\n', []]);
+  await rig.call(write, { path, text: 'drei\n', mode: WriteMode.APPEND }, { run });
+  expect(await read(path)).toEqual(['zwei\ndrei\n', []]);
+  await rig.call(write, { path: 'docs/b.md', text: '3\n', mode: WriteMode.APPEND }, { run });
+  expect(await read('docs/b.md')).toEqual(['', ['CHANGED']]);
+  // Another run, and another hand.
+  const other = await rig.ask('edit', [path]);
+  await rig.call(write, { path, text: 'vier\n', mode: WriteMode.APPEND }, { run: other.run });
+  expect(await read(path)).toEqual(['', ['CHANGED']]);
+  writeFileSync(at(path), 'zwei\n');
+  expect(await read(path)).toEqual(['', ['CHANGED']]);
   await rig.close();
 });
 

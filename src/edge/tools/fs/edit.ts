@@ -25,7 +25,7 @@ import type { OwnTexts } from './change/own-texts.ts';
 import { matchesOf, replacedText } from './change/replace-text.ts';
 import { type ChangeTarget, folderOf, openTarget } from './change/target.ts';
 import { isDiffable, textDiff } from './change/text-diff.ts';
-import { fileInfo } from './file-info.ts';
+import { fileInfo, fileNow } from './file-info.ts';
 
 export function editTool(parts: ToolParts, own: OwnTexts): EdgeTool {
   return {
@@ -80,6 +80,7 @@ async function openEdit(
         const stat = await putFile(target, { fill, sha256: after, mode, signal: call.signal, ready });
         // Of what it may not read any more it does not know every letter.
         if (readable) own.wrote(call, realPath, after);
+        parts.grants.followChange(call.run, realPath, sha256, fileNow(stat, after));
         const origin = originOf(parts.allow, { ...target.folder, ...before, stat, realPath, judged: named }, after);
         const file = call.origins.set(fileInfo(parts.allow, named.name, realPath, stat), origin);
         return call.origins.set(create(EditResponseSchema, { file, replaced: edited.replaced }), origin);

@@ -18,7 +18,7 @@ import { OldText } from './change/old-text.ts';
 import { changeOf, type OpenChange } from './change/open-change.ts';
 import type { OwnTexts } from './change/own-texts.ts';
 import { type ChangeTarget, folderOf, openTarget } from './change/target.ts';
-import { fileInfo } from './file-info.ts';
+import { fileInfo, fileNow } from './file-info.ts';
 
 export function writeTool(parts: ToolParts, own: OwnTexts): EdgeTool {
   const added = new Added(parts.limits.file_bytes);
@@ -73,7 +73,9 @@ async function openWrite(
           signal,
           ready,
         });
-        if (!appends) own.wrote(call, target.realPath, effect.after!.sha256);
+        const after = effect.after!.sha256;
+        if (!appends) own.wrote(call, target.realPath, after);
+        parts.grants.followChange(call.run, target.realPath, effect.before?.sha256, fileNow(stat, after));
         const file = fileInfo(parts.allow, named.name, named.path, stat);
         return create(WriteResponseSchema, { file, created: before === undefined });
       },
