@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 import { ApprovalSchema, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { EndedSchema, type RunEvent, WaitingSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { JobSchema, JobState, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { silentLogger } from '../../base/logger.ts';
+import { ApprovalBook } from '../journal/approval-book.ts';
 import { WatchedRun } from './watched-run.ts';
+import { WatchedRuns } from './watched-runs.ts';
 
 const RUN = 'r';
 const chunk = (text: string, offset: number, epoch = 1, job = `${RUN}/0/0`) =>
@@ -143,4 +146,31 @@ test('a run waits for the owner of another box until that job goes on, whatever 
   view.updateJob(job('r/0/1', JobState.RUNNING));
   view.addText(chunk('!', 4));
   expect(await waits()).toBe(false);
+});
+
+test('an ask behind one that waits for a yes says so until that is answered; one of another conversation does not', async () => {
+  const runs = new WatchedRuns(silentLogger, () => {});
+  const book = new ApprovalBook();
+  runs.showApprovals(book);
+  const first = runs.open('first', 'c');
+  const id = '0191f3c2-7d3a-7c11-9f00-1b6d11a5432d';
+  const change = (state: ApprovalState) =>
+    first.updateApproval(create(ApprovalSchema, { id, run: 'first', method: 'm', state }));
+  change(ApprovalState.PENDING);
+  const waits = async (run: string, conversation: string) => {
+    const leave = new AbortController();
+    const reader = runs.open(run, conversation).follow(leave.signal);
+    const next = reader.next();
+    leave.abort();
+    const { value } = await next;
+    return value?.event.case === 'waiting' ? value.event.value.what : undefined;
+  };
+  expect(await waits('second', 'c')).toBe(
+    'the ask before it, which waits for your yes: bowline approvals show 11a5432d',
+  );
+  expect(await waits('other', 'd')).toBeUndefined();
+  change(ApprovalState.DENIED);
+  expect(await waits('third', 'c')).toBeUndefined();
+  runs.close('first', ended);
+  expect(await waits('second', 'c')).toBeUndefined();
 });

@@ -38,6 +38,8 @@ export class WatchedRun {
   #revision = 0;
   /** What it waits for beside the owner. */
   #told: Waiting | undefined;
+  /** What the ask before it in its conversation waits for. */
+  #behind: Approval | undefined;
   #waiting: { value: Waiting; revision: number } | undefined;
   readonly #text: LatestText;
   #textRevision = 0;
@@ -74,6 +76,17 @@ export class WatchedRun {
     this.#wait();
   }
 
+  /** What waits for the owner; undefined when nothing does. */
+  get pending(): Approval | undefined {
+    return [...this.#approvals.values()].find(({ approval }) => isPending(approval))?.approval;
+  }
+
+  /** An approval of the ask before it, which holds this one up; undefined when none does. */
+  setBehind(approval: Approval | undefined): void {
+    this.#behind = approval;
+    this.#wait();
+  }
+
   /** An approval that begins, was answered or ended. */
   updateApproval(approval: Approval): void {
     const known = this.#approvals;
@@ -85,14 +98,22 @@ export class WatchedRun {
   }
 
   #wait(): void {
-    const here = [...this.#approvals.values()].find(({ approval }) => isPending(approval))?.approval;
-    const asked = here ?? this.#held.values().next().value;
+    const asked = this.pending ?? this.#held.values().next().value;
     const what = `the owner's answer to ${asked?.method}`;
-    const value = this.#told ?? (asked && create(WaitingSchema, { what, sent: true, approval: true }));
+    const owner = asked && create(WaitingSchema, { what, sent: true, approval: true });
+    const value = this.#told ?? owner ?? this.#behindText();
     const old = this.#waiting?.value;
     if (old?.what === value?.what && old?.sent === value?.sent && old?.approval === value?.approval) return;
     this.#waiting = value && { value, revision: ++this.#revision };
     if (value) this.#wake();
+  }
+
+  /** Not while it is at work itself. */
+  #behindText(): Waiting | undefined {
+    const approval = this.#jobs.size === 0 ? this.#behind : undefined;
+    const what =
+      approval && `the ask before it, which waits for your yes: bowline approvals show ${approval.id.slice(-8)}`;
+    return what === undefined ? undefined : create(WaitingSchema, { what, sent: true });
   }
 
   /** A job as it is now. Beyond the limit, new jobs are not shown before the end. */

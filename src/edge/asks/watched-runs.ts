@@ -30,8 +30,11 @@ export class WatchedRuns {
   }
 
   open(run: string, conversation: string): WatchedRun {
-    const view = this.#views.get(run) ?? new WatchedRun(run, conversation);
+    const known = this.#views.get(run);
+    if (known) return known;
+    const view = new WatchedRun(run, conversation);
     this.#views.set(run, view);
+    this.#tellBehind(conversation);
     return view;
   }
 
@@ -41,8 +44,10 @@ export class WatchedRuns {
 
   /** Ends a view and forgets it; who follows it reads on to the end. */
   close(run: string, ended: Ended): void {
-    this.#views.get(run)?.end(ended);
+    const view = this.#views.get(run);
+    view?.end(ended);
     this.#views.delete(run);
+    if (view) this.#tellBehind(view.conversation);
     for (const set of [this.#needed, this.#asked, this.#full, this.#dropped]) set.delete(run);
   }
 
@@ -98,9 +103,20 @@ export class WatchedRuns {
 
   /** Shows approvals of open runs: those that wait now, then each change. Call once, after the views of earlier asks were opened. */
   showApprovals(book: Pick<ApprovalBook, 'pending' | 'onChange'>): void {
-    const show = (approval: Approval) => this.#views.get(approval.run)?.updateApproval(approval);
+    const show = (approval: Approval) => {
+      const view = this.#views.get(approval.run);
+      view?.updateApproval(approval);
+      if (view) this.#tellBehind(view.conversation);
+    };
     for (const { approval } of book.pending()) show(approval);
     book.onChange(show);
+  }
+
+  /** Asks of a conversation are answered one after the other: what one waits for, those behind it wait for. */
+  #tellBehind(conversation: string): void {
+    const views = [...this.#views.values()].filter((view) => view.conversation === conversation);
+    for (const [at, view] of views.entries())
+      view.setBehind(views.slice(0, at).find(({ pending }) => pending)?.pending);
   }
 
   /** Someone begins to follow: a text that was dropped is asked for again. */
