@@ -10,6 +10,8 @@ import {
   ApprovalState,
   FileAction,
 } from '../../gen/bowline/approval/v1/approval_pb.ts';
+import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { DeviceService, DeviceState } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
 import { OutcomeSchema, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
@@ -86,7 +88,10 @@ class ScriptedApprovals {
   async *stream(signal: AbortSignal): AsyncGenerator<Approval> {
     const listener = new Channel<Approval>(100);
     this.#listeners.add(listener);
-    signal.addEventListener('abort', () => listener.close());
+    signal.addEventListener('abort', () => {
+      this.#listeners.delete(listener);
+      listener.close();
+    });
     for (const each of this.all.values()) if (each.state === ApprovalState.PENDING) yield each;
     yield* listener;
   }
@@ -115,7 +120,7 @@ beforeEach(async () => {
   edge = new ScriptedApprovals();
   await box.edge((router) =>
     router.service(LocalService, {
-      getStatus: () => ({ deviceName: 'pi', model: { provider: 'rules', local: true } }),
+      getStatus: () => ({ device: 'dev-1', deviceName: 'pi', model: { provider: 'rules', local: true } }),
       async *ask(_request, { signal }) {
         yield { event: { event: { case: 'accepted', value: { run: RUN, conversation: 'conv-1' } } } };
         yield { event: { event: { case: 'text', value: { text: 'I will do it.\n' } } } };
@@ -272,6 +277,43 @@ test('where nobody can be asked the command leaves with 3 and says how to answer
   expect(stderr).toContain(`bowline approvals show ${idOf(1).slice(-8)}`);
   const json = await run('ask', '--json', 'Tidy');
   expect([json.code, JSON.parse(json.stdout)]).toMatchObject([3, { state: 'approval', approvals: [{ id: idOf(1) }] }]);
+});
+
+test('a call that needs a yes asks for it here, as an ask does; without a terminal it says what waits and where', async () => {
+  edge.add(asked(3, { title: '' }));
+  await box.controlPlane((router) => {
+    router.service(DeviceService, {
+      listDevices: () => ({ devices: [{ id: 'dev-1', name: 'pi', state: DeviceState.ACTIVE, connected: true }] }),
+    });
+    router.service(FsService, {
+      async write() {
+        // Of an ask, and of another method: not asked about here.
+        edge.add(asked(4), asked(5, { title: '', method: 'bowline.capability.fs.v1.FsService/Delete' }));
+        edge.add(asked(1, { title: '' }));
+        await vi.waitFor(() => expect(edge.all.get(idOf(1))?.state).not.toBe(ApprovalState.PENDING), {
+          timeout: 60_000,
+        });
+        return { created: true };
+      },
+    });
+  });
+  const words = ['call', 'fs.Write', '--data', '{"path":"notes/a.md","text":"x"}'];
+  const terminal = inTerminal(words);
+  await terminal.until(/allow change notes\/笔记-1\.md.*\? \[y/);
+  terminal.type('y');
+  expect((await terminal.program.ended).code).toBe(0);
+  expect(edge.sent.map(({ ids, allow }) => [ids, allow])).toEqual([[[idOf(1)], true]]);
+  expect(await plainText(terminal)).toMatch(/"created": true/);
+
+  edge.all.delete(idOf(1));
+  const called = run(...words);
+  await vi.waitFor(() => expect(edge.all.get(idOf(1))?.state).toBe(ApprovalState.PENDING), { timeout: 60_000 });
+  edge.change({ ...asked(1, { title: '' }), state: ApprovalState.ALLOWED, answeredBy: 'key phone' });
+  const { code, stderr } = await called;
+  expect(code).toBe(0);
+  expect(stderr).toContain('waits for your yes: change notes/笔记-1.md');
+  expect(stderr).toContain(`bowline approvals show ${idOf(1).slice(-8)}`);
+  expect(stderr).not.toContain('笔记-3');
 });
 
 test('ls, show, deny, allow: by a part of an id, with a digest, never unseen', async () => {

@@ -24,6 +24,8 @@ export interface QuestionParts {
   readonly closed: () => void;
   /** Ctrl-C: everything is left open. */
   readonly left: () => void;
+  /** What is said then, where it does not stay open. */
+  readonly leaving?: string;
 }
 
 export class ApprovalQuestions {
@@ -213,7 +215,8 @@ export class ApprovalQuestions {
   #leave({ first }: AskedStep, begin = ''): false {
     this.#over = true;
     this.#parts.io.stderr.write(begin);
-    this.#err.line(`left open; answer it with: bowline approvals allow ${typedId(first)}, or deny`, 'yellow');
+    const { leaving = `left open; answer it with: bowline approvals allow ${typedId(first)}, or deny` } = this.#parts;
+    this.#err.line(leaving, 'yellow');
     this.#parts.left();
     return false;
   }

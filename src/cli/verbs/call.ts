@@ -8,9 +8,11 @@ import { asCalled } from '../../base/called-as.ts';
 import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
+import { isHarmless } from '../../contract/policy.ts';
 import { MethodRegistry } from '../../contract/registry.ts';
 import { marksIn } from '../../contract/text/fact-marks.ts';
 import { workerCapabilities } from '../../contract/worker-capabilities.ts';
+import { askingForCall } from '../approvals/asked-call.ts';
 import { methodHelp, methodsHelp } from '../call-help.ts';
 import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
@@ -91,19 +93,24 @@ async function call(io: CliIo, name: string | undefined, options: CallOptions, c
   try {
     await using(controlSide(io, options), async (control) => {
       const onEdge = edge.byFullName(method.fullName) !== undefined;
-      const { run, withheld } = await callMesh(control, {
-        method,
-        request,
-        headers: await headersOf(control, onEdge, options),
-        timeoutMs: options.timeout,
-        signal: leave.signal,
-        onMessage: (message) => {
-          if (printed?.print(message)) return;
-          const json = toJson(method.desc.output, message);
-          for (const mark of marksIn(JSON.stringify(json))) marks.add(mark);
-          out.json(json);
-        },
-      });
+      const headers = await headersOf(control, onEdge, options);
+      const made = () =>
+        callMesh(control, {
+          method,
+          request,
+          headers,
+          timeoutMs: options.timeout,
+          signal: leave.signal,
+          onMessage: (message) => {
+            if (printed?.print(message)) return;
+            const json = toJson(method.desc.output, message);
+            for (const mark of marksIn(JSON.stringify(json))) marks.add(mark);
+            out.json(json);
+          },
+        });
+      const called = { method: method.fullName, device: headers.get('bowline-device') ?? '', leave };
+      const mayAsk = onEdge && !isHarmless(method.effect);
+      const { run, withheld } = await (mayAsk ? askingForCall(io, options, called, made) : made());
       const facts = marks.size > 0 ? await factsOfBox(io, options)({ run, conversation: '' })([...marks]) : [];
       for (const [mark, fact] of facts) err.line(`${mark} on this box: ${fact}`);
       for (const line of withheldLines(withheld)) err.line(`withheld: ${line}`, 'yellow');

@@ -1,6 +1,6 @@
 // What the tools ask about the content of files, and the answer for runs of which nothing leaves this box.
 import { isSensitiveId } from '../../base/ids.ts';
-import type { Cover, CoverQuery, WhyNot } from './grants.ts';
+import type { Cover, CoverQuery, FileNow, WhyNot } from './grants.ts';
 import type { TermsVerdict } from './own-runs.ts';
 
 /** Which content a call may be told. */
@@ -10,6 +10,8 @@ export interface FileGrants {
   /** Whether any file may. */
   any(run: string): boolean;
   covers(query: CoverQuery): Cover | WhyNot;
+  /** The run itself changed a file, as it was allowed to: what was told whole may be told as it is now. */
+  followChange(run: string, realPath: string, from: Uint8Array | undefined, to: FileNow): void;
   /** Whether that depends on what a file holds now, so that it has to be read and hashed even where only its name is told. */
   readonly byContent: boolean;
 }
@@ -24,6 +26,7 @@ export const BOX_GRANTS: FileGrants & SearchTerms = {
   byContent: false,
   names: (run) => isSensitiveId(run),
   any: (run) => isSensitiveId(run),
+  followChange: () => {},
   covers: ({ run }) =>
     isSensitiveId(run) ? { grant: THIS_BOX, recipients: [], lines: undefined, secrets: true } : 'NO_GRANT',
   judgeTerms: (run, terms) =>
