@@ -44,11 +44,12 @@ function permissions(config: EdgeConfig) {
       name: realPath.slice(realPath.lastIndexOf('/') + 1),
       confirm: confirm !== 'never',
     })),
-    ...config.execute.map(({ argv, confirm }) => ({
+    ...config.execute.map(({ argv, confirm, preview }) => ({
       effect: Effect.EXECUTE,
       resource: Resource.COMMAND,
       name: argv[0] ?? '',
       confirm: confirm !== 'never',
+      preview,
     })),
     ...config.lan.flatMap(({ name, methods, get, confirm }) => {
       const reads = methods.includes('GET') && get === 'read';

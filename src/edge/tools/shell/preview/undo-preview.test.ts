@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -25,6 +26,7 @@ import { OwnUsers } from '../own-users.ts';
 import { runTool } from '../run.ts';
 import { StepEnded } from './commit-plan.ts';
 import { findPreviewProblem } from './find-preview.ts';
+import { Previews } from './previews.ts';
 
 const root = process.getuid?.() === 0;
 const OWNER = 61_235;
@@ -89,7 +91,7 @@ async function start(script: string, limits = '') {
   const shown = await change!.show();
   const show = async () => (await change!.show()).effect.value as CommandEffect;
   const commit = () => act(async () => {}, shown);
-  return { work, rig, effect: shown.effect.value as CommandEffect, show, commit };
+  return { dir, work, rig, effect: shown.effect.value as CommandEffect, show, commit };
 }
 
 const lchown = (path: string) => (lstatSync(path).isSymbolicLink() ? undefined : chownSync(path, OWNER, OWNER));
@@ -170,7 +172,7 @@ test('what is more than is kept is said before the yes and by undo; what the com
 }, 30_000);
 
 test('a commit that was taken back, or ended anywhere, leaves nothing to undo but what it did', async () => {
-  const { work, rig, effect, show } = await start(MIXED);
+  const { dir, work, rig, effect, show } = await start(MIXED);
   const before = tree(work);
   const keep = (replaced: readonly (KeptContent | undefined)[]) =>
     rig.parts.changes.keepAll(
@@ -191,4 +193,22 @@ test('a commit that was taken back, or ended anywhere, leaves nothing to undo bu
   const { steps } = await rig.undoing.undo(RUN, [], signal);
   expect(all(steps).sort(), String(states(steps))).toEqual(['DONE', 'NOTHING_TO_DO']);
   expect(tree(work)).toEqual(before);
-}, 30_000);
+  // The next start would have gone on with what was cut off; here it was undone first.
+  rmSync(join(dir, 'home/previews'), { recursive: true });
+  const seed = SEEDS[Math.floor(Math.random() * SEEDS.length)]!;
+  for (const at of [seed, seed + 31, seed + 62]) {
+    let step = 0;
+    const end = () => {
+      if (step++ === at) throw new StepEnded();
+    };
+    const ended = rig.parts.preview.store.commit(await show(), keep, end);
+    await expect(ended, `step ${at}`).rejects.toBeInstanceOf(StepEnded);
+    const { unclear } = await new Previews(join(dir, 'home/previews'), 1 << 26).recover([]);
+    const undone = await rig.undoing.undo(RUN, [], signal);
+    const stayed = all(undone.steps).filter((state) => state !== 'DONE' && state !== 'NOTHING_TO_DO');
+    expect([at, unclear, stayed, tree(work)]).toEqual([at, 0, [], before]);
+  }
+}, 60_000);
+
+/** Where in the steps of a commit it ends. */
+const SEEDS = Array.from({ length: 30 }, (_, n) => n);
