@@ -63,7 +63,7 @@ const ROOMS = {
     runner: ['config', 'journal', 'egress', 'tools', 'approvals'],
     owners: ['journal', 'runner'],
     asks: ['journal', 'facts', 'grants', 'egress'],
-    sensitive: ['time', 'journal', 'facts', 'secrets', 'grants', 'egress', 'tools', 'runner', 'asks'],
+    sensitive: ['config', 'time', 'journal', 'facts', 'secrets', 'grants', 'egress', 'tools', 'runner', 'asks'],
     session: ['config', 'identity', 'journal', 'owners', 'runner', 'asks'],
     local: ['time', 'journal', 'changes', 'facts', 'grants', 'approvals', 'owners', 'runner', 'asks', 'sensitive', 'session'],
     program: ['config', 'identity'],

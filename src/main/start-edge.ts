@@ -70,6 +70,10 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
     ...journaled,
     tools: tools.toolParts,
     runner: tools.runnerParts,
+    model: config.localModel && {
+      entry: config.localModel,
+      key: () => tools.secrets.reveal(config.localModel?.key ?? ''),
+    },
     masker: () => tools.secrets.masker,
     clock: options.clock,
     log,

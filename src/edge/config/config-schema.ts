@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { SECRET_NAME, SECRET_SCHEME, secretNamed } from '../../base/secret-files.ts';
 import { EDGE_TABLE, LIMITS } from './edge-settings.ts';
 import { lanEntries } from './lan-entry.ts';
+import { localModelEntry } from './local-model-entry.ts';
 import { noticeEntry } from './notice-entry.ts';
 
 /** A word of a program or of its environment: the system ends it at the first NUL. */
@@ -108,6 +109,8 @@ export const configSchema = v.strictObject({
   ),
   /** A command that tells you that something waits for your yes; `{title}` among its words stands for the title of the run. */
   notify: v.optional(noticeEntry(openWord)),
+  /** A model on this box that answers sensitive conversations instead of the rules. */
+  local_model: v.optional(localModelEntry),
   // Judged with all other settings (edge-settings.ts); here only that a number is one.
   ...Object.fromEntries(Object.values(EDGE_TABLE.rows).flatMap((row) => (isInside(row) ? [] : [[row.key, raw(row)]]))),
   limits: v.optional(

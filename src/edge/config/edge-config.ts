@@ -19,6 +19,7 @@ import {
 import { type ConfigTexts, type Confirm, configSchema } from './config-schema.ts';
 import { EDGE_TABLE, type EdgeLimits } from './edge-settings.ts';
 import { isPlaceOf, type LanEntry } from './lan-entry.ts';
+import type { LocalModelEntry } from './local-model-entry.ts';
 import type { NoticeEntry } from './notice-entry.ts';
 import { conflictAmong, problemOfWrites } from './write-or-run.ts';
 
@@ -63,6 +64,8 @@ export interface EdgeConfig {
   readonly secrets: Readonly<Record<string, string>>;
   /** What is run when a call begins to wait for the owner. */
   readonly notify: NoticeEntry | undefined;
+  /** What answers sensitive conversations; undefined: the rules. */
+  readonly localModel: LocalModelEntry | undefined;
   readonly commandUid: number;
   /** What keeps the process that reads documents apart. */
   readonly documentIsolation: 'bubblewrap' | 'process';
@@ -162,6 +165,7 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
       Object.entries(secrets).map(([key, { file: path }]) => [key, absolute(config, path, ['secrets', key, 'file'])]),
     ),
     notify,
+    localModel: config.value.local_model,
     commandUid,
     documentIsolation,
     limits: Object.freeze(limits),

@@ -2,6 +2,7 @@
 import type { ChatRequest, ChatResponse } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
+import type { LocalModelEntry } from '../config/local-model-entry.ts';
 
 export interface Answerer {
   readonly info: ModelInfo;
@@ -12,6 +13,10 @@ export interface Answerer {
   /** Text pieces and tool calls, then one finish. */
   chat(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatResponse>;
 }
+
+/** What a model on this box is called. */
+export const localModelCalled = ({ url, model }: LocalModelEntry): string =>
+  `${model} at ${new URL(url).host} on this box`;
 
 /** What the rules are called; known before they are loaded. */
 export const RULES_CALLED = 'rules on this box';

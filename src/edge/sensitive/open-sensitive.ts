@@ -3,6 +3,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { isHarmless } from '../../contract/policy.ts';
+import type { LocalModelEntry } from '../config/local-model-entry.ts';
 import { BoxGate } from '../egress/box-gate.ts';
 import type { FactBook } from '../facts/fact-book.ts';
 import { BOX_GRANTS } from '../grants/file-grants.ts';
@@ -11,7 +12,7 @@ import { type RunnerParts, ToolRunner } from '../runner/runner.ts';
 import type { Masker } from '../secrets/masker.ts';
 import type { ToolParts } from '../tools/tool.ts';
 import { toolset } from '../tools/toolset.ts';
-import { type Answerer, RULES_CALLED, rulesAnswerer } from './answerer.ts';
+import { type Answerer, localModelCalled, RULES_CALLED, rulesAnswerer } from './answerer.ts';
 import { BoxTools } from './box-tools.ts';
 import { SensitiveAsks } from './sensitive-asks.ts';
 
@@ -22,6 +23,8 @@ export interface SensitiveParts {
   readonly tools: ToolParts;
   /** Of the runner for the control plane: all but its gate and tools. */
   readonly runner: Omit<RunnerParts, 'gate' | 'tools'>;
+  /** A model that the owner named, with its key; absent: the rules answer. */
+  readonly model: { readonly entry: LocalModelEntry; readonly key: () => string } | undefined;
   readonly masker: () => Masker | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -33,12 +36,21 @@ export interface Sensitive {
 }
 
 /** Takes up what earlier starts left without an answer. */
-export function openSensitive({ journal, facts, tools, runner: parts, masker, clock, log }: SensitiveParts): Sensitive {
+export function openSensitive({
+  journal,
+  facts,
+  tools,
+  runner: parts,
+  model,
+  masker,
+  clock,
+  log,
+}: SensitiveParts): Sensitive {
   const served = toolset({ ...tools, grants: BOX_GRANTS, ownRuns: BOX_GRANTS });
   const reading = served.filter(({ method }) => isHarmless(method.effect));
   const runner = new ToolRunner({ ...parts, gate: new BoxGate(masker), tools: reading });
   const box = new BoxTools({ runner, methods: reading.map(({ method }) => method), time: journal.time });
-  const answerer: () => Promise<Answerer> = rulesAnswerer;
+  const answerer = (): Promise<Answerer> => (model ? openModel(model) : rulesAnswerer());
   const asks = new SensitiveAsks({
     journal,
     book: journal.sensitive,
@@ -49,7 +61,7 @@ export function openSensitive({ journal, facts, tools, runner: parts, masker, cl
       const lookUp = (marks: readonly string[]) => facts.lookUp(known, marks, (sequence) => journal.entry(sequence));
       return answerTurn(asked, { ...how, answerer: who, tools: box, facts: lookUp, clock });
     },
-    answeredBy: RULES_CALLED,
+    answeredBy: model ? localModelCalled(model.entry) : RULES_CALLED,
     clock,
     log,
   });
@@ -61,4 +73,9 @@ export function openSensitive({ journal, facts, tools, runner: parts, masker, cl
       await runner.drain(1_000);
     },
   };
+}
+
+async function openModel({ entry, key }: NonNullable<SensitiveParts['model']>): Promise<Answerer> {
+  const { localModel } = await import('./local-model.ts');
+  return localModel(entry, key);
 }

@@ -1,15 +1,17 @@
 // Sensitive conversations over real files, a real journal and the rules: answered here, kept here, and nothing of them in a frame or the
 // ledger.
 import { create } from '@bufbuild/protobuf';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { FsService, ReadResponseSchema } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { type AskRequest, AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { ToolDoneSchema, ToolResultSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Outcome, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { type EdgeRig, edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
+import { FakeProvider, type Reply } from '../../../test/support/fake-provider.ts';
 import { isSensitiveId, newId } from '../../base/ids.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { checkAskThatLeaves } from '../asks/ask-request.ts';
+import { isOnThisBox } from '../config/local-model-entry.ts';
 import { BoxGate } from '../egress/box-gate.ts';
 import { Origins } from '../egress/origins.ts';
 import { BOX_GRANTS } from '../grants/file-grants.ts';
@@ -20,13 +22,14 @@ const FILES = {
   'docs/健康.md': '# 健康\n血型是 O 型阴性。诊所在苏黎世。\n',
 };
 
-async function opened(dir = edgeFolder(FILES), journalBytes?: number) {
+async function opened(dir = edgeFolder(FILES), journalBytes?: number, url?: string) {
   const rig = await edgeRig(dir, journalBytes ? { journalBytes } : {});
   const sensitive = openSensitive({
     journal: rig.journal,
     facts: rig.facts,
     tools: rig.parts,
     runner: rig.runnerParts,
+    model: url === undefined ? undefined : { entry: { url, model: 'tiny-model', key: '' }, key: () => 'a-key' },
     masker: () => rig.secrets.masker,
     clock: rig.parts.clock,
     log: silentLogger,
@@ -173,4 +176,109 @@ test('every door fails closed: the way out refuses a sensitive ask, the box any 
   });
   expect(rig.send({ case: 'toolResult', value })).toMatchObject({ value: { answer: { value: { responses: [] } } } });
   await close();
+});
+
+const events =
+  (...deltas: object[]): Reply =>
+  (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const delta of deltas) response.write(`data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`);
+    response.end('data: [DONE]\n\n');
+  };
+
+async function withModel(...replies: Reply[]) {
+  const server = new FakeProvider();
+  const url = await server.listen();
+  onTestFinished(() => server.close());
+  server.reply = (response, seen) => (replies.shift() ?? events({ content: 'no more' }))(response, seen);
+  return { server, box: await opened(edgeFolder(FILES), undefined, url) };
+}
+
+test('a model on the box reads files with the same tools, is given content, and answers piece by piece', async () => {
+  const call = { index: 0, id: 'x', function: { name: 'fs_read', arguments: '{"path":' } };
+  const { server, box } = await withModel(
+    events({ tool_calls: [call] }, { tool_calls: [{ index: 0, function: { arguments: '"docs/health.md"}' } }] }),
+    events({ content: '血型是 ' }, { content: 'O 型。' }),
+  );
+  expect(box.asks.answeredBy).toMatch(/^tiny-model at 127\.0\.0\.1:\d+ on this box$/);
+  const { run } = await box.asks.ask(request('我的血型是什么？'));
+  expect(await answerOf(box, run)).toMatchObject({
+    state: RunState.ANSWERED,
+    answer: '血型是 O 型。',
+    model: { local: true },
+  });
+  const [first, second] = server.requests;
+  expect(first).toMatchObject({ path: '/v1/chat/completions', headers: { authorization: 'Bearer a-key' } });
+  const names = first?.body.tools.map((tool: { function: { name: string } }) => tool.function.name);
+  expect(names).toEqual(expect.arrayContaining(['fs_read', 'fs_search', 'fs_list']));
+  expect(names).not.toContain('fs_write');
+  expect(names).not.toContain('shell_run');
+  expect(second?.body.messages.at(-1)).toMatchObject({ role: 'tool', content: expect.stringContaining('O negative') });
+  await box.close();
+});
+
+test('what a model must not have it is told it has not: a file outside, a tool that changes, arguments that are none', async () => {
+  const call = (index: number, name: string, args: string) => ({
+    index,
+    id: `${index}`,
+    function: { name, arguments: args },
+  });
+  const { server, box } = await withModel(
+    events({
+      tool_calls: [
+        call(0, 'fs_read', '{"path":"/etc/passwd"}'),
+        call(1, 'fs_write', '{"path":"docs/health.md","text":"x"}'),
+        call(2, 'fs_read', '{'),
+      ],
+    }),
+    events({ content: 'done' }),
+  );
+  const { run } = await box.asks.ask(request('x'));
+  expect((await answerOf(box, run)).answer).toBe('done');
+  const told = server.requests[1]?.body.messages
+    .slice(-3)
+    .map(({ content }: { content: string }) => JSON.parse(content).error.reason);
+  expect(told).toEqual(['PATH_NOT_ALLOWED', 'TOOL_NOT_OFFERED', 'INVALID_ARGUMENT']);
+  await box.close();
+});
+
+test.each<[string, Reply, string]>([
+  ['refuses', (response) => void response.writeHead(404).end('no such model'), 'PROVIDER_REFUSED'],
+  [
+    'redirects',
+    (response) => void response.writeHead(307, { location: 'http://192.0.2.1/' }).end(),
+    'PROVIDER_REFUSED',
+  ],
+  [
+    'breaks off',
+    (response) => void response.writeHead(200).write('data: {', () => response.destroy()),
+    'PROVIDER_UNAVAILABLE',
+  ],
+  ['says no JSON', (response) => void response.writeHead(200).end('data: oops\n\n'), 'PROVIDER_UNAVAILABLE'],
+])(
+  'a model that %s ends the run with the reason, and a cancel ends one that is silent',
+  async (_what, reply, reason) => {
+    const { server, box } = await withModel(reply, () => {});
+    const { run } = await box.asks.ask(request('x'));
+    expect(await answerOf(box, run)).toMatchObject({ state: RunState.FAILED, failure: { reason } });
+    const silent = await box.asks.ask(request('x'));
+    await vi.waitFor(() => expect(server.requests).toHaveLength(2));
+    await box.asks.cancel(silent.run);
+    expect(await answerOf(box, silent.run)).toMatchObject({ state: RunState.CANCELLED });
+    await vi.waitFor(() => expect(server.requests[1]?.aborted).toBe(true));
+    await box.close();
+  },
+);
+
+test.each([
+  ['http://127.0.0.1:8080/v1', true],
+  ['http://[::1]:8080/v1', true],
+  ['http://localhost:8080/v1', false],
+  ['http://192.168.1.5:8080/v1', false],
+  ['http://127.0.0.1.example.com/v1', false],
+  ['http://user:word@127.0.0.1/v1', false],
+  ['https://api.example.com/v1', false],
+  ['file:///etc/passwd', false],
+])('a model at %s is on this box: %s', (url, is) => {
+  expect(isOnThisBox(url)).toBe(is);
 });
