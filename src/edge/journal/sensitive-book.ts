@@ -6,7 +6,7 @@ import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Entry, Fold } from './records.ts';
 
 /** A turn, without its words. */
-export interface SensitiveTurn {
+export interface NotedTurn {
   readonly run: string;
   readonly conversation: string;
   readonly requestId: string;
@@ -33,27 +33,27 @@ const MOST_ENDED = 1024;
 const TITLE_CHARS = 60;
 
 export class SensitiveBook implements Fold {
-  readonly #turns = new Map<string, SensitiveTurn>();
+  readonly #turns = new Map<string, NotedTurn>();
   readonly #requests = new Map<string, string>();
   /** Ends whose ask is unknown: a checkpoint that follows may still list it. */
   readonly #ended = new Map<string, number>();
   #bytes = 0;
 
-  get(run: string): SensitiveTurn | undefined {
+  get(run: string): NotedTurn | undefined {
     return this.#turns.get(run);
   }
 
   /** Those without an answer, oldest first. */
-  open(): SensitiveTurn[] {
+  open(): NotedTurn[] {
     return this.#sorted(({ endedIn }) => endedIn === undefined);
   }
 
   /** Those of a conversation, oldest first. */
-  of(conversation: string): SensitiveTurn[] {
+  of(conversation: string): NotedTurn[] {
     return this.#sorted((turn) => turn.conversation === conversation);
   }
 
-  all(): SensitiveTurn[] {
+  all(): NotedTurn[] {
     return this.#sorted(() => true);
   }
 
@@ -124,7 +124,7 @@ export class SensitiveBook implements Fold {
     }
   }
 
-  #sorted(wanted: (turn: SensitiveTurn) => boolean): SensitiveTurn[] {
+  #sorted(wanted: (turn: NotedTurn) => boolean): NotedTurn[] {
     return [...this.#turns.values()].filter(wanted).sort((a, b) => a.sequence - b.sequence);
   }
 }

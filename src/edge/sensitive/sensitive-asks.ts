@@ -6,10 +6,10 @@ import type { SensitiveAsk } from '../../../gen/bowline/journal/v1/journal_pb.ts
 import {
   type AskRequest,
   EndedSchema,
-  type SensitiveTurn as ListedTurn,
-  SensitiveTurnSchema as ListedTurnSchema,
   type RunEvent as LocalRunEvent,
   RunEventSchema as LocalRunEventSchema,
+  type SensitiveTurn,
+  SensitiveTurnSchema,
   WaitingSchema,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { type Outcome, OutcomeSchema, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
@@ -22,7 +22,7 @@ import { checkAsk } from '../asks/ask-request.ts';
 import { cancelledOutcome, outcomeForJournal, timedOutOutcome } from '../asks/outcomes.ts';
 import type { AskJournal } from '../asks/ports.ts';
 import { WatchedRun } from '../asks/watched-run.ts';
-import type { SensitiveBook, SensitiveTurn } from '../journal/sensitive-book.ts';
+import type { NotedTurn, SensitiveBook } from '../journal/sensitive-book.ts';
 import type { AskedTurn, TurnParts } from './answer-turn.ts';
 
 export interface SensitiveAsksParts {
@@ -137,19 +137,19 @@ export class SensitiveAsks {
   }
 
   /** Whole turns of a conversation, or without one the beginnings of all, oldest first. */
-  async list(conversation: string): Promise<ListedTurn[]> {
+  async list(conversation: string): Promise<SensitiveTurn[]> {
     const { book } = this.#parts;
-    const about = ({ run, conversation, at, endedIn }: SensitiveTurn) => {
+    const about = ({ run, conversation, at, endedIn }: NotedTurn) => {
       const times = { createTime: timestampFromMs(at), open: endedIn === undefined };
       return { run, conversation, ...times };
     };
     if (conversation === '')
-      return book.all().map((turn) => create(ListedTurnSchema, { ...about(turn), text: turn.title }));
+      return book.all().map((turn) => create(SensitiveTurnSchema, { ...about(turn), text: turn.title }));
     const turns = [];
     for (const turn of book.of(conversation)) {
       const outcome = await this.#outcomeOf(turn);
       const text = (await this.#words(turn))?.text ?? turn.title;
-      turns.push(create(ListedTurnSchema, { ...about(turn), text, ...(outcome && { outcome }) }));
+      turns.push(create(SensitiveTurnSchema, { ...about(turn), text, ...(outcome && { outcome }) }));
     }
     return turns;
   }
@@ -167,14 +167,14 @@ export class SensitiveAsks {
     if (book.open().length + this.#committing >= MOST_OPEN) throw new AppError('QUEUE_FULL', { limit: MOST_OPEN });
   }
 
-  async #repeated(turn: SensitiveTurn, { text, requestId }: AskRequest) {
+  async #repeated(turn: NotedTurn, { text, requestId }: AskRequest) {
     const ask = await this.#words(turn);
     if (ask && ask.text !== text) throw new AppError('REQUEST_ID_REUSED', { id: requestId });
     const { run, conversation, at } = turn;
     return { run, conversation, expiresAt: ask?.timeout && at + durationMs(ask.timeout) };
   }
 
-  #show({ run, conversation, at }: SensitiveTurn, timeoutMs?: number): void {
+  #show({ run, conversation, at }: NotedTurn, timeoutMs?: number): void {
     const view = new WatchedRun(run, conversation);
     this.#views.set(run, view);
     if (timeoutMs !== undefined) this.#endAt(run, at, timeoutMs);
@@ -211,7 +211,7 @@ export class SensitiveAsks {
     }
   }
 
-  async #work(turn: SensitiveTurn, signal: AbortSignal): Promise<void> {
+  async #work(turn: NotedTurn, signal: AbortSignal): Promise<void> {
     const { log, answer } = this.#parts;
     const { run } = turn;
     const view = this.#views.get(run);
@@ -256,7 +256,7 @@ export class SensitiveAsks {
   }
 
   /** The turns before, newest kept first, as many as fit. */
-  async #earlier({ conversation, sequence }: SensitiveTurn): Promise<AskedTurn['earlier']> {
+  async #earlier({ conversation, sequence }: NotedTurn): Promise<AskedTurn['earlier']> {
     const before = this.#parts.book.of(conversation).filter((turn) => turn.sequence < sequence);
     const kept: { text: string; answer: string }[] = [];
     let room = MOST_EARLIER_CHARS;
@@ -271,13 +271,13 @@ export class SensitiveAsks {
     return kept;
   }
 
-  async #words({ run, storedIn }: SensitiveTurn): Promise<SensitiveAsk | undefined> {
+  async #words({ run, storedIn }: NotedTurn): Promise<SensitiveAsk | undefined> {
     const record = (await this.#parts.journal.entry(storedIn))?.record;
     if (record?.case === 'sensitiveAsk') return record.value;
     return record?.case === 'checkpoint' ? record.value.sensitive.find(({ ask }) => ask?.run === run)?.ask : undefined;
   }
 
-  async #outcomeOf({ run, endedIn }: SensitiveTurn): Promise<Outcome | undefined> {
+  async #outcomeOf({ run, endedIn }: NotedTurn): Promise<Outcome | undefined> {
     const record = endedIn === undefined ? undefined : (await this.#parts.journal.entry(endedIn))?.record;
     if (record?.case === 'sensitiveEnded') return record.value.outcome;
     if (record?.case !== 'checkpoint') return undefined;
