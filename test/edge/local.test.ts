@@ -106,6 +106,7 @@ async function listen(clients = 64): Promise<LocalServer> {
       ),
     // What it does stands in src/edge/runner/held.test.ts, over a real journal.
     desk: { answer: async () => [], pending: 0 },
+    mask: () => {},
     undoing: { preview: async () => ({ run: '', steps: [] }), undo: async () => ({ id: '', steps: [] }) },
     approvals: new ApprovalList({ approvals: new ApprovalBook(), entry: async () => undefined }),
     callGrants: { list: () => [], used: () => 0, revoke: async () => {} },

@@ -34,7 +34,10 @@ async function changedBox() {
     ownerKeyFile: paths.ownerKey,
     clients: 4,
     routes: (router) =>
-      router.service(LocalService, undoMethods({ undoing: rig.undoing, closing: new AbortController().signal })),
+      router.service(
+        LocalService,
+        undoMethods({ mask: () => {}, undoing: rig.undoing, closing: new AbortController().signal }),
+      ),
     log: silentLogger,
     faults: new RequestFaults(silentLogger),
   });

@@ -276,3 +276,23 @@ test('how one ended, whom it belongs to, and whether a yes for the run would cou
     true,
   ]);
 });
+
+test.each([
+  ['notes/p\u0430yp\u0430l.md', '"notes/p\\u0430yp\\u0430l.md"'],
+  ['notes/\u0441\u0435\u0440\u0432ep.md', '"notes/\u0441\u0435\u0440\u0432\\u0065\\u0070.md"'],
+  ['\u03bfpenai.com', '"\\u03bfpenai.com"'],
+])('look-alike letters of another script are written out: %s', (word, shown) => {
+  expect(seenWord(word)).toBe(shown);
+});
+
+test.each([
+  'docs/会议notes.md',
+  'メモABC/日本語.txt',
+  'Отчёт-v2.docx',
+  'заметки/план.md',
+  '한국어abc',
+  'café/naïve',
+  'αβγ.txt',
+])('names of one script, and of Han, kana or Hangul beside Latin, stay as they are: %s', (word) =>
+  expect(seenWord(word)).toBe(word),
+);

@@ -16,7 +16,25 @@ const TAB = 8;
 
 /** How unseen characters are told, where some were written out. */
 export const UNSEEN_NOTE =
-  'it holds characters that cannot be seen or that change what is seen; they stand here as \\u and their number';
+  'it holds characters that cannot be seen, that change what is seen or that look like others; they stand here as \\u and their number';
+
+/** Letters of one script that are drawn like letters of another; among letters of that other one they are written out. */
+const LIKE_LATIN = /[авезкмнорстухіїјѕһԁԛԝьАВЕЗКМНОРСТУХІЇЈЅαικνορτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧ]/gu;
+const LIKE_OTHERS = /[aceijopsxyhkmtubABCEHIJKMOPSTXYZ]/g;
+const LATIN = /\p{Script=Latin}/gu;
+const OTHERS = /[\p{Script=Cyrillic}\p{Script=Greek}]/gu;
+const LETTERS = /[\p{L}\p{M}]+/gu;
+
+/** A run of letters: where Latin stands among Cyrillic or Greek, or these among Latin, the few that look like the many are written out. */
+function unmixed(letters: string): string {
+  const latin = letters.match(LATIN)?.length ?? 0;
+  const others = letters.match(OTHERS)?.length ?? 0;
+  if (latin === 0 || others === 0) return letters;
+  return letters.replace(latin < others ? LIKE_OTHERS : LIKE_LATIN, escaped);
+}
+
+/** Whether a word, path or host has letters of one script that look like those of another beside them. Han, kana and Hangul beside Latin have none. */
+export const hasLookAlikes = (word: string): boolean => word.replace(LETTERS, unmixed) !== word;
 
 const escaped = (found: string): string => {
   const code = found.codePointAt(0) ?? 0;
@@ -55,13 +73,14 @@ export function seenLine(line: string): string {
 
 /** One word, path or value: as it is where nothing in it can be misread, else in double quotes with `\n`, `\"` and `\u202e`. */
 export function seenWord(word: string): string {
-  if (PLAIN.test(word) && !hasUnseen(word)) return word;
+  if (PLAIN.test(word) && !hasUnseen(word) && !hasLookAlikes(word)) return word;
   const inside = word
     .replaceAll('\\', '\\\\')
     .replaceAll('"', '\\"')
     .replaceAll('\n', '\\n')
     .replaceAll('\r', '\\r')
     .replaceAll('\t', '\\t')
+    .replace(LETTERS, unmixed)
     .replace(UNSEEN, escaped);
   return `"${inside}"`;
 }

@@ -2,7 +2,7 @@
 import { widthOf } from '../../base/text-columns.ts';
 import type { Style } from '../output.ts';
 import { countText } from '../units.ts';
-import { cutMiddle, hasUnseen, seenLine, wrapped } from './seen-text.ts';
+import { cutMiddle, hasLookAlikes, hasUnseen, seenLine, wrapped } from './seen-text.ts';
 
 /** A line for a terminal; its text is safe to draw. */
 export interface ViewLine {
@@ -93,7 +93,8 @@ export class RowMaker {
   }
 
   note(texts: readonly string[]): void {
-    this.#hasUnseen ||= texts.some(hasUnseen);
+    // Texts of several lines are shown as they are drawn.
+    this.#hasUnseen ||= texts.some((text) => hasUnseen(text) || (!text.includes('\n') && hasLookAlikes(text)));
   }
 
   /** Lines of a text, at most `most`; in the middle of more of them their number stands. */

@@ -38,7 +38,7 @@ export interface OwnerSocketParts {
 export async function openOwnerSocket(
   { home, identity, config, clock, life, log }: EdgeGround,
   { journal, open, index }: Journaled,
-  { grants, day, allow, runner, desk, callGrants, undoing, owners }: Tools,
+  { grants, gate, day, allow, runner, desk, callGrants, undoing, owners }: Tools,
   { ownerKey, asks, sensitive, session, shareResolver, conversations }: OwnerSocketParts,
 ): Promise<void> {
   const paths = homePaths(home);
@@ -72,6 +72,7 @@ export async function openOwnerSocket(
     journal,
     desk,
     undoing,
+    mask: (method, told) => gate.mask(method, told),
     approvals: new ApprovalList(journal),
     callGrants,
     history: new GrantHistory(journal),
