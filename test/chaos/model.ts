@@ -203,8 +203,8 @@ export function judgeOwned(
   return wrong;
 }
 
-/** Why a call is not run after a yes. */
-const GONE = new Set(['CANCELED']);
+/** Why a call is not run after a yes: nobody wants it, or there is no room to write down what becomes of it. */
+const GONE = new Set(['CANCELED', 'JOURNAL_FULL']);
 
 function judgeCall(
   { edge, file, line, outcomes, key }: CallRecord,

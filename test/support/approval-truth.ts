@@ -268,12 +268,14 @@ export class ApprovalTruth {
   /** A grant that was made with a yes to a call like this one, that nobody revoked, in its time, and not used up. */
   #granted(call: SentCall, shown: Effect): boolean {
     if (call.strict) return false;
-    const grant = this.answers.find(({ ids: [id = ''], grant, state }) => {
+    const all = this.answers.flatMap(({ ids: [id = ''], grant, state }) => {
       const asked = this.#asked.get(id);
-      if (!grant || !asked || state === 'refused' || asked.call.target !== call.target) return false;
+      if (!grant || !asked || state === 'refused' || asked.call.target !== call.target) return [];
       const same = kindOf(asked.first.effect!) === kindOf(shown);
-      return same && !grant.revoked && this.now < grant.until && grant.used < grant.uses;
-    })?.grant;
+      return same && !grant.revoked && this.now < grant.until && grant.used < grant.uses ? [grant] : [];
+    });
+    // Of several the one that ends first is used, so that nothing is lost.
+    const [grant] = all.sort((a, b) => a.until - b.until);
     if (!grant) return false;
     grant.used++;
     this.seen.granted++;
