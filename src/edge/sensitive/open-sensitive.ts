@@ -46,16 +46,22 @@ export function openSensitive({
   clock,
   log,
 }: SensitiveParts): Sensitive {
-  const served = toolset({ ...tools, grants: BOX_GRANTS, ownRuns: BOX_GRANTS });
-  const reading = served.filter(({ method }) => isHarmless(method.effect));
-  const runner = new ToolRunner({ ...parts, gate: new BoxGate(masker), tools: reading });
-  const box = new BoxTools({ runner, methods: reading.map(({ method }) => method), time: journal.time });
+  const open = () => {
+    const served = toolset({ ...tools, grants: BOX_GRANTS, ownRuns: BOX_GRANTS });
+    const reading = served.filter(({ method }) => isHarmless(method.effect));
+    const runner = new ToolRunner({ ...parts, gate: new BoxGate(masker), tools: reading });
+    const methods = reading.map(({ method }) => method);
+    return { runner, box: new BoxTools({ runner, methods, time: journal.time }) };
+  };
+  // Made and loaded when the first is asked: an idle box has no need of them.
+  let opened: ReturnType<typeof open> | undefined;
   const answerer = (): Promise<Answerer> => (model ? openModel(model) : rulesAnswerer());
   const asks = new SensitiveAsks({
     journal,
     book: journal.sensitive,
     answer: async (asked, how) => {
-      // Loaded when the first is asked: an idle box has no need of them.
+      opened ??= open();
+      const { box } = opened;
       const [{ answerTurn }, who] = await Promise.all([import('./answer-turn.ts'), answerer()]);
       const known = { run: asked.run, conversation: '' };
       const lookUp = (marks: readonly string[]) => facts.lookUp(known, marks, (sequence) => journal.entry(sequence));
@@ -70,7 +76,7 @@ export function openSensitive({
     asks,
     stop: async () => {
       await asks.stop();
-      await runner.drain(1_000);
+      await opened?.runner.drain(1_000);
     },
   };
 }
