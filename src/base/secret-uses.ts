@@ -1,14 +1,14 @@
 // Which secrets config.yaml speaks of: those that lie in files of their own, and the commands that get one. It reads no secret.
 import * as v from 'valibot';
 import { readConfig } from './config-file.ts';
-import { secretNamed } from './secret-files.ts';
+import { SECRET_SCHEME, secretNamed } from './secret-files.ts';
 
-/** A command that gets a secret. */
+/** What gets a secret: a command, or a server of the local network. */
 export interface SecretUse {
   readonly name: string;
-  /** The words of its entry. */
+  /** The words of its entry; of a server `lan` and the name of the entry. */
   readonly argv: readonly string[];
-  /** A variable of its environment; or undefined: its standard input. */
+  /** A variable of its environment, or the name of a header; or undefined: its standard input. */
   readonly variable: string | undefined;
 }
 
@@ -32,6 +32,10 @@ const schema = v.looseObject({
         ),
         [],
       ),
+      lan: v.optional(
+        v.array(v.looseObject({ name: v.string(), headers: v.optional(v.record(v.string(), v.string()), {}) })),
+        [],
+      ),
     }),
     {},
   ),
@@ -47,8 +51,14 @@ export function configuredSecrets(configFile: string): ConfiguredSecrets {
       return name === undefined ? [] : [{ name, argv, variable }];
     });
   });
+  const sent = allow.lan?.flatMap(({ name: entry, headers }) =>
+    Object.entries(headers).flatMap(([variable, text]) => {
+      const name = secretNamed(text.slice(Math.max(text.indexOf(SECRET_SCHEME), 0)));
+      return name === undefined ? [] : [{ name, argv: ['lan', entry], variable }];
+    }),
+  );
   return {
     files: Object.fromEntries(Object.entries(secrets).map(([name, { file }]) => [name, file])),
-    uses: uses ?? [],
+    uses: [...(uses ?? []), ...(sent ?? [])],
   };
 }

@@ -38,6 +38,8 @@ const DOING: Readonly<Record<string, string>> = {
   'fs.Stat': 'looking at files',
   'fs.Write': 'writing a file',
   'shell.Run': 'running a command',
+  'lan.Get': 'asking a server of the network',
+  'lan.Send': 'sending a request in the network',
   'sandbox.Run': 'running a program',
   'retrieval.Search': 'looking into documents',
   'embed.Embed': 'looking into documents',

@@ -1,6 +1,8 @@
 // A model asks to change files, and the owner is asked: real programs, killed at both ends while they wait and while the owner answers.
 // What was allowed happens once, what was denied or withdrawn does not, and nobody is asked twice.
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { findBubblewrapIsolation } from '../../src/edge/tools/shell/isolation.ts';
@@ -278,4 +280,50 @@ test('ten mixed writes, one of them a tried command, are undone; after an outsid
       : before;
     expect(tree(work)).toEqual(expected);
   }
+});
+
+test('a server of the network is read, and changed once after the yes; its secret arrives and stands nowhere else', async () => {
+  const token = 'tok-5f2c9a-geheim-0123456789';
+  const asked: { method: string | undefined; url: string | undefined; token: string | undefined; body: string }[] = [];
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const piece of request) body += piece;
+    const given = request.headers.authorization;
+    asked.push({ method: request.method, url: request.url, token: given, body });
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ 温度: 21, echo: given }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  stack.write('home/hub.token', `${token}\n`, 0o600);
+  const hub = `{name: hub, url: "http://127.0.0.1:${port}/api", methods: [GET, POST], share: true, headers: {Authorization: "Bearer secret://hub"}}`;
+  stack.write(
+    'home/config.yaml',
+    `allow:\n  lan:\n    - ${hub}\nsecrets: {hub: {file: ${join(stack.dir, 'home/hub.token')}}}\n`,
+    0o600,
+  );
+  await stack.running('edge').kill();
+  await stack.edge();
+  tidying = [
+    [[/get$/i, { url: 'hub/rooms', query: [{ name: 'raum', value: '厨房' }] }]],
+    [[/send$/i, { url: `http://127.0.0.1:${port}/api/rooms`, body: '{"set":22}' }]],
+  ];
+  const { id: run } = await json('ask', '--no-wait', 'Tidy');
+  await pending(1);
+  const [waiting] = await json('approvals', 'ls');
+  const shown = await stack.cli(['approvals', 'show', waiting.id, '--whole']);
+  expect(shown.stdout).toContain('authorization: Bearer secret://hub');
+  expect(asked).toMatchObject([{ method: 'GET', url: '/api/rooms?raum=%E5%8E%A8%E6%88%BF', token: `Bearer ${token}` }]);
+  expect(await allowAll(run)).toHaveLength(1);
+  expect(asked.slice(1)).toEqual([{ method: 'POST', url: '/api/rooms', token: `Bearer ${token}`, body: '{"set":22}' }]);
+  const { stdout } = await stack.cli(['runs', 'show', run, '--json']);
+  expect(stdout).toContain('温度');
+  expect(stdout).toContain('***hub***');
+  const ledger = await stack.cli(['egress', 'ls', '--json']);
+  expect(ledger.stdout).toContain('config:lan/hub/');
+  const journal = readdirSync(join(stack.dir, 'home'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== 'hub.token')
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name)).toString('latin1'));
+  for (const text of [shown.stdout, stdout, ledger.stdout, ...journal]) expect(text).not.toContain(token);
+  server.close();
 });

@@ -296,3 +296,49 @@ test.each([
 ])('names of one script, and of Han, kana or Hangul beside Latin, stay as they are: %s', (word) =>
   expect(seenWord(word)).toBe(word),
 );
+
+const request = (more = {}) =>
+  asked({
+    effect: {
+      case: 'http',
+      value: {
+        method: 'POST',
+        entry: 'heating',
+        scheme: 'http',
+        host: 'hub.local',
+        address: '192.168.1.20',
+        port: 8123,
+        path: '/api/lamp one',
+        query: ['raum=厨房'],
+        target: '/api/lamp%20one?raum=%E5%8E%A8%E6%88%BF',
+        headers: ['authorization: Bearer secret://heating'],
+        body: '{"on":true}',
+        bodyBytes: 11n,
+        bodySha256: HASH,
+        ...more,
+      },
+    },
+  });
+
+test('a request: its host apart from what is asked, decoded and as sent, at 80 and 120 columns', () => {
+  expect(linesOf(request()).slice(0, 10)).toEqual([
+    'POST to hub.local:8123 (heating): "/api/lamp one"',
+    '  host        hub.local, which is 192.168.1.20',
+    '  port        8123, by http',
+    '  proof       none: others in the network can read and answer it',
+    '  path        "/api/lamp one"',
+    '  query       raum=厨房',
+    '  sent as     "/api/lamp%20one?raum=%E5%8E%A8%E6%88%BF"',
+    '  1 header    "authorization: Bearer secret://heating"',
+    '  body        11 bytes, sha256 abababababab',
+    '    | {"on":true}',
+  ]);
+  const long = request({ path: `/api/${'x'.repeat(300)}`, query: ['a=\u202eevil'], bodyBytes: 5000n });
+  for (const columns of [80, 120]) {
+    const shown = approvalView(long, { columns, rows: 40, now: NOW });
+    expect(shown.lines.every(({ text }) => widthOf(text) <= columns)).toBe(true);
+    expect([shown.isCut, shown.isPart, shown.hasUnseen]).toEqual([true, true, true]);
+    expect(shown.lines.map(({ text }) => text).join('\n')).toContain('NOT SHOWN');
+  }
+  expect(isAllowable(request({ address: '' }))).toBe(false);
+});

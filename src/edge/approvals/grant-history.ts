@@ -8,6 +8,7 @@ import {
   type CallGrant,
   CommandEffectSchema,
   FileEffectSchema,
+  HttpEffectSchema,
 } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import type { ApprovalRequested } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import {
@@ -117,7 +118,9 @@ function withoutTexts(approval: Approval): Approval {
             case: 'command',
             value: create(CommandEffectSchema, { argv: effect.value.argv, cwd: effect.value.cwd }),
           }
-        : undefined;
+        : effect?.case === 'http'
+          ? { case: 'http', value: create(HttpEffectSchema, { ...effect.value, body: '', headers: [] }) }
+          : undefined;
   return create(ApprovalSchema, {
     ...approval,
     ...(bare && { effect: create(ApprovalEffectSchema, { effect: bare }) }),

@@ -163,3 +163,132 @@ test('a request whose answer does not come is unknown, and never sent again', as
   expect(requests()).toBe(1);
   expect(rig.fatal).toEqual([]);
 });
+
+/** What a peer says below HTTP, and what becomes of a Get and of a Send. */
+const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n';
+const hostile: Readonly<Record<string, { says: (socket: Socket) => void; gets: string; sends: string }>> = {
+  'that is no HTTP': {
+    says: (socket) => socket.end('SSH-2.0-OpenSSH\r\n'),
+    gets: 'HOST_ANSWER_INVALID',
+    sends: 'OUTCOME_UNKNOWN',
+  },
+  'with headers without end': {
+    says: (socket) => socket.write(`${HEAD}x: ${'y'.repeat(64 << 10)}`),
+    gets: 'HOST_ANSWER_INVALID',
+    sends: 'OUTCOME_UNKNOWN',
+  },
+  'with two lengths': {
+    says: (socket) => socket.end(`${HEAD}content-length: 1\r\ncontent-length: 2\r\n\r\nxy`),
+    gets: 'HOST_ANSWER_INVALID',
+    sends: 'OUTCOME_UNKNOWN',
+  },
+  'with a length and pieces': {
+    says: (socket) => socket.end(`${HEAD}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`),
+    gets: 'HOST_ANSWER_INVALID',
+    sends: 'OUTCOME_UNKNOWN',
+  },
+  'that would speak otherwise': {
+    says: (socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'),
+    gets: 'HOST_ANSWER_INVALID',
+    sends: 'OUTCOME_UNKNOWN',
+  },
+  'that never comes': { says: () => {}, gets: 'HOST_UNREACHABLE', sends: 'OUTCOME_UNKNOWN' },
+  'that is only promised': {
+    says: (socket) => socket.write('HTTP/1.1 100 Continue\r\n\r\n'),
+    gets: 'HOST_UNREACHABLE',
+    sends: 'OUTCOME_UNKNOWN',
+  },
+  'shorter than it says': {
+    says: (socket) => socket.end(`${HEAD}content-length: 50\r\n\r\nabc`),
+    gets: 'abc cut',
+    sends: 'abc cut',
+  },
+  'whose end never comes': {
+    says: (socket) => socket.write(`${HEAD}content-length: 50\r\n\r\nabc`),
+    gets: 'abc cut',
+    sends: 'abc cut',
+  },
+  'longer than the entry takes': {
+    says: (socket) => socket.end(`${HEAD}\r\n${'z'.repeat(5000)}`),
+    gets: `${'z'.repeat(100)} cut`,
+    sends: `${'z'.repeat(100)} cut`,
+  },
+  'without end': {
+    says: (socket) => {
+      socket.write(`${HEAD}\r\n`);
+      const more = () => void (socket.writable && socket.write('z'.repeat(1 << 16), more));
+      more();
+    },
+    gets: `${'z'.repeat(100)} cut`,
+    sends: `${'z'.repeat(100)} cut`,
+  },
+  'that stays open': {
+    says: (socket) => socket.write(`${HEAD}connection: keep-alive\r\ncontent-length: 2\r\n\r\nok`),
+    gets: 'ok',
+    sends: 'ok',
+  },
+  'packed although nobody asked for it': {
+    says: (socket) => socket.end(`${HEAD}content-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc`),
+    gets: '',
+    sends: '',
+  },
+  'that points to another host': {
+    says: (socket) =>
+      socket.end('HTTP/1.1 307 Elsewhere\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n'),
+    gets: 'to http://169.254.169.254/latest',
+    sends: 'to http://169.254.169.254/latest',
+  },
+};
+
+test.each(Object.entries(hostile))('an answer %s ends within its bounds, and is asked for once', async (_, peer) => {
+  const { port, requests } = await rawServer(peer.says);
+  const { rig } = await edge(
+    `url: "http://127.0.0.1:${port}", methods: [GET, POST], confirm: never, share: true, seconds: 1, bytes: 100`,
+  );
+  const came = async (method: typeof get | typeof send) => {
+    const { messages, failure, result } = await rig.call(method, { url: 'home/x' });
+    if (failure !== undefined) return failure;
+    if (result.answer.case === 'unknown') return result.answer.value.reason;
+    const { text = '', truncated, location } = messages[0]?.answer ?? {};
+    return location ? `to ${location}` : `${text}${truncated ? ' cut' : ''}`;
+  };
+  expect(await Promise.all([came(get), came(send)])).toEqual([peer.gets, peer.sends]);
+  expect(requests()).toBe(2);
+  expect(rig.fatal).toEqual([]);
+});
+
+test('nobody listens: the server was not asked, and that is known', async () => {
+  const { rig } = await edge('url: "http://127.0.0.1:1", methods: [POST], confirm: never');
+  expect((await rig.call(send, { url: 'home/x' })).failure).toBe('HOST_UNREACHABLE');
+});
+
+test('a name that stands for another address after the yes is asked anew; one that leads away is never asked', async () => {
+  const { port, asked } = await server((_, response) => response.end('ok'));
+  let found = ['127.0.0.1'];
+  const options = { lookUp: async () => found };
+  const { rig, session } = await edge(`url: "http://localhost:${port}", methods: [POST, GET]`, options);
+  await session.send(send, { url: 'home/x' }, { run: 'r', key: 'k' });
+  expect(pendingOf(rig)).toHaveLength(1);
+  found = ['127.0.0.2'];
+  await answer(rig, true);
+  await vi.waitFor(() => expect(pendingOf(rig)).toMatchObject([{ reason: expect.stringContaining('has changed') }]));
+  expect(asked).toEqual([]);
+  // Another order of the same addresses is no change.
+  found = ['127.0.0.1', '127.0.0.2'];
+  await answer(rig, false);
+  for (const address of ['8.8.8.8', '169.254.169.254', '::ffff:127.0.0.1', '169.254.1.1']) {
+    found = [address];
+    expect((await rig.call(get, { url: 'home/x' })).failure, address).toBe('HOST_NOT_LOCAL');
+  }
+  expect(asked).toEqual([]);
+});
+
+test('a body is shown by its beginning, its size and its hash; one that is no JSON is refused before anyone is asked', async () => {
+  const { rig, session } = await edge('url: "http://127.0.0.1:9", methods: [POST]');
+  await session.send(send, { url: 'home/x', body: '{' }, { run: 'r', key: 'a' });
+  expect(session.results.map(reasonOf)).toEqual(['INVALID_ARGUMENT']);
+  await session.send(send, { url: 'home/x', body: JSON.stringify('字'.repeat(1000)) }, { run: 'r', key: 'b' });
+  const effect = pendingOf(rig)[0]?.effect?.effect;
+  expect(effect).toMatchObject({ case: 'http', value: { bodyBytes: 3002n } });
+  expect(effect?.case === 'http' && effect.value.body).toBe(`"${'字'.repeat(341)}`);
+});
