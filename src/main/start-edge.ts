@@ -6,7 +6,6 @@ import { newId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import { loadEdgeConfig } from '../edge/config/edge-config.ts';
 import { wideRoots } from '../edge/config/wide-roots.ts';
-import { ShareResolver } from '../edge/grants/share-resolver.ts';
 import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
 import { ownerKey } from '../edge/local/home-owner-key.ts';
 import { openSensitive } from '../edge/sensitive/open-sensitive.ts';
@@ -63,12 +62,11 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
   const journaled = await startJournal(ground);
   const conversations = new ConversationSummaries({ path: paths.summaries, log });
   const tools = await openTools(ground, journaled);
-  const shareResolver = new ShareResolver(tools.allow, config.limits, tools.texts);
   let dialled: EdgeSession | undefined;
-  const asks = startAsks(ground, journaled, tools, shareResolver, () => dialled?.status.model);
+  const asks = startAsks(ground, journaled, tools, () => dialled?.status.model);
   const { asks: sensitive, stop } = openSensitive({
     ...journaled,
-    tools: tools.toolParts,
+    tools: tools.permissions.boxTools,
     runner: tools.runnerParts,
     model: config.localModel && {
       entry: config.localModel,
@@ -81,14 +79,7 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
   life.onStop('sensitive asks', stop);
   const session = openSession(ground, journaled, tools, asks, conversations);
   dialled = session;
-  await openOwnerSocket(ground, journaled, tools, {
-    ownerKey: key,
-    asks,
-    sensitive,
-    session,
-    shareResolver,
-    conversations,
-  });
+  await openOwnerSocket(ground, journaled, tools, { ownerKey: key, asks, sensitive, session, conversations });
   session.start();
   log.info('the edge runs', { device: identity.device, home, asks: journaled.open.size });
   return {

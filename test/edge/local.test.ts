@@ -111,7 +111,7 @@ async function listen(clients = 64): Promise<LocalServer> {
     approvals: new ApprovalList({ approvals: new ApprovalBook(), entry: async () => undefined }),
     callGrants: { list: () => [], used: () => 0, revoke: async () => {} },
     history: new GrantHistory({ approvals: new ApprovalBook(), entries: async function* () {} }),
-    roots: [{ name: 'docs', path: '/docs' }],
+    permissions: () => ({ roots: [{ name: 'docs', path: '/docs' }], problem: undefined }),
     refusals: () => [],
     toolCalls: () => 3,
     day: roomyDay(),

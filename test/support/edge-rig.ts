@@ -53,12 +53,14 @@ import { ToolRunner } from '../../src/edge/runner/runner.ts';
 import { Suspects } from '../../src/edge/runner/suspects.ts';
 import type { ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import { SecretBook } from '../../src/edge/secrets/secret-book.ts';
+import { OwnTexts } from '../../src/edge/tools/fs/change/own-texts.ts';
 import { type LookUp, systemLookUp } from '../../src/edge/tools/lan/find-address.ts';
 import { restoreOrigins } from '../../src/edge/tools/restore-origins.ts';
 import type { CommandIsolation } from '../../src/edge/tools/shell/isolation.ts';
 import { findPreviewProblem } from '../../src/edge/tools/shell/preview/find-preview.ts';
 import { Previews } from '../../src/edge/tools/shell/preview/previews.ts';
 import type { ToolParts } from '../../src/edge/tools/tool.ts';
+import type { ToolSource, ToolsInForce } from '../../src/edge/tools/tool-source.ts';
 import { type ServedTool, toolset } from '../../src/edge/tools/toolset.ts';
 import { bothNames } from '../../src/main/edge-parts/both-names.ts';
 import { openReader } from '../../src/main/edge-parts/open-reader.ts';
@@ -164,7 +166,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     days: config.limits.changes_days,
   });
   await changes.start();
-  const undoParts = { allow, book: journal.changes, changes, blobs: keptBlobs, log: silentLogger };
+  const undoParts = { allow: () => allow, book: journal.changes, changes, blobs: keptBlobs, log: silentLogger };
   const undoing = new Undoing(undoParts);
   const parts: ToolParts = {
     allow,
@@ -175,6 +177,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     limits: config.limits,
     texts,
     changes,
+    ownTexts: new OwnTexts(),
     clock,
     now: () => journal.now(),
     secrets,
@@ -182,14 +185,34 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     isolation,
     preview: { store: previews, problem },
   };
-  const tools = options.tools?.(parts) ?? toolset(parts);
+  const toolsOf = (toolParts: ToolParts): ToolsInForce =>
+    new Map((options.tools?.(toolParts) ?? toolset(toolParts)).map((one) => [one.method.fullName, one]));
+  const atStart = toolsOf(parts);
+  let inForce: ToolsInForce | undefined = atStart;
+  const tools: ToolSource = {
+    methods: [...atStart.values()].map(({ method }) => method),
+    current: async () => {
+      if (!inForce) throw new AppError('PERMISSIONS_UNKNOWN', { problem: 'edited' });
+      return inForce;
+    },
+    isCurrent: (known) => known === inForce,
+  };
+  /** The owner saved another config.yaml; undefined: one that cannot be used. */
+  const edit = (text: string | undefined) => {
+    inForce = undefined;
+    if (text === undefined) return;
+    writeFileSync(join(home, 'config.yaml'), text.replaceAll('DIR', dir));
+    const edited = loadEdgeConfig(join(home, 'config.yaml'), { allow: [join(dir, 'docs')] });
+    inForce = toolsOf({ ...parts, allow: new Allowlist(edited, [home]), limits: edited.limits });
+  };
   const bootId = newId();
   const callGrants = new CallGrants({ journal, clock, log: silentLogger });
   const desk = new ApprovalDesk({
     journal,
     grants: callGrants,
     titleOf: () => 'title',
-    limits: config.limits,
+    limits: () => config.limits,
+    usable: async () => {},
     clock,
     log: silentLogger,
   });
@@ -205,7 +228,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     limits: config.limits,
     clock,
     log: silentLogger,
-    restore: restoreOrigins(config),
+    restore: async () => restoreOrigins(config),
   };
   const runner = new ToolRunner({ ...runnerParts, gate, tools });
   const control = new Control();
@@ -306,6 +329,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     undoing,
     undoParts,
     runner,
+    edit,
     desk,
     callGrants,
     approvals: new ApprovalList(journal),

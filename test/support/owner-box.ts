@@ -62,7 +62,8 @@ export async function ownerBox(dir = folder(), clock = new ManualClock()) {
     journal,
     grants: new CallGrants({ journal, clock, log: silentLogger }),
     titleOf: () => TITLE,
-    limits: { approval_hours: 24, approvals: 3 },
+    limits: () => ({ approval_hours: 24, approvals: 3 }),
+    usable: async () => {},
     clock,
     log: silentLogger,
   });

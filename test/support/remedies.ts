@@ -29,6 +29,8 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
     'src/edge/journal/edge-journal.test.ts: a settled READ is forgotten, an effect or a refusal is not until it expired',
   SECRET_CONTENT:
     'src/edge/tools/fs/masked-values.test.ts: a file with a key is shared only where its secrets are meant',
+  PERMISSIONS_UNKNOWN:
+    'test/edge/config-edit.test.ts: what cannot be used allows nothing and says why, until the next save; edits in a row leave nothing behind',
   SECRET_UNUSABLE:
     'src/edge/tools/shell/secrets.test.ts: without a usable secret nothing runs; a new value counts at once, and the old one stays masked',
   EDGE_BUSY:

@@ -85,6 +85,14 @@ export const EDGE_ERRORS = {
     'the disk of this device is nearly full ({free} left in {folder}), so new asks and tool calls may soon be refused; free some space there',
     { retryable: true, bare: 'the disk of the device is nearly full; free some space' },
   ),
+  PERMISSIONS_UNKNOWN: row(
+    'failed_precondition',
+    'nothing is allowed on this device until its config.yaml can be used again: {problem}. Mend that; it counts as soon as it is saved',
+    {
+      retryable: true,
+      bare: 'nothing is allowed on the device until its owner has mended its config.yaml; `bowline status` there says what is wrong',
+    },
+  ),
   // edge session
   NOT_JOINED: row(
     'failed_precondition',

@@ -28,7 +28,10 @@ export interface DeskParts {
   readonly grants: Pick<CallGrants, 'minted'>;
   /** The owner's words that a run began with; undefined when it was not asked here. */
   readonly titleOf: (run: string) => string | undefined;
-  readonly limits: { readonly approval_hours: number; readonly approvals: number };
+  /** Those of now. */
+  readonly limits: () => { readonly approval_hours: number; readonly approvals: number };
+  /** @throws why nothing that is allowed now could be done: a yes would be spent */
+  readonly usable: () => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -144,7 +147,7 @@ export class ApprovalDesk {
 
   /**
    * The owner answers: all of them or none. @param by who, as records tell it; `wish` a lasting grant that is made with a yes to one
-   * @throws GRANT_TOO_WIDE, GRANTS_FULL, NOT_FOUND, APPROVAL_CHANGED, APPROVAL_ENDED, what the journal throws: nothing was answered then
+   * @throws GRANT_TOO_WIDE, GRANTS_FULL, NOT_FOUND, APPROVAL_CHANGED, APPROVAL_ENDED, what the journal and `usable` throw: nothing was answered then
    */
   async answer(
     answers: readonly Pick<AnsweredApproval, 'id' | 'digest'>[],
@@ -154,6 +157,7 @@ export class ApprovalDesk {
     wish?: GrantWish,
   ): Promise<string[]> {
     mustBeOneForGrant(answers, allow, scope, wish);
+    if (allow) await this.#parts.usable();
     const ids = [...new Set(answers.map(({ id }) => id))];
     // What is past its time takes no answer, whether that was seen already or not.
     this.#arm();
@@ -213,7 +217,7 @@ export class ApprovalDesk {
       const asked = others.filter((one) => !('state' in one && one.state === ApprovalState.ALLOWED));
       // One that was allowed and is not done yet may stand for this one, too.
       const first = cover === 'first' && others.some((one) => one.entry === entry);
-      if (asked.length < this.#parts.limits.approvals && !first) {
+      if (asked.length < this.#parts.limits().approvals && !first) {
         await this.#open(call);
         continue;
       }
@@ -368,6 +372,6 @@ export class ApprovalDesk {
   }
 
   get #lifeMs(): number {
-    return this.#parts.limits.approval_hours * 3_600_000;
+    return this.#parts.limits().approval_hours * 3_600_000;
   }
 }

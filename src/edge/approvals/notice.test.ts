@@ -47,7 +47,7 @@ test('the title stands in quotation marks, short and harmless; switched off it i
 });
 
 test('each that begins to wait is told once; what begins while a notice is under way comes as one, the newest', async () => {
-  const notice = new ApprovalNotice(writes(), log);
+  const notice = new ApprovalNotice(writes, log);
   for (const id of ['a', 'b', 'c']) notice.changed(asked(id, id));
   notice.changed(asked('c', 'c'));
   await vi.waitFor(() => expect(told()).toEqual(['“a” waits', '“c” waits']));
@@ -59,7 +59,7 @@ test('each that begins to wait is told once; what begins while a notice is under
 
 test('a command that fails, is not there or hangs is logged and ended, and the next one runs', async () => {
   for (const command of [['sh', '-c', 'exit 3'], ['/nowhere/x'], ['sh', '-c', 'sleep 60 & wait']])
-    new ApprovalNotice({ command, title: false }, log, 300).changed(asked('a'));
+    new ApprovalNotice(() => ({ command, title: false }), log, 300).changed(asked('a'));
   await vi.waitFor(() => expect(problems).toHaveLength(3), { timeout: 5_000 });
   expect(problems).toEqual(
     expect.arrayContaining(['it ended with 3', 'it took longer than 300 ms', expect.stringContaining('ENOENT')]),
@@ -67,10 +67,10 @@ test('a command that fails, is not there or hangs is logged and ended, and the n
 });
 
 test('after the stop nothing is told', async () => {
-  const notice = new ApprovalNotice(writes(), log);
+  const notice = new ApprovalNotice(writes, log);
   notice.stop();
   notice.changed(asked('a'));
-  const other = new ApprovalNotice(writes(), log);
+  const other = new ApprovalNotice(writes, log);
   other.changed(asked('b', 'b'));
   await vi.waitFor(() => expect(told()).toEqual(['“b” waits']));
 });

@@ -22,7 +22,7 @@ export function noticeWords({ command, title }: NoticeEntry, approval: Pick<Appr
 }
 
 export class ApprovalNotice {
-  readonly #entry: NoticeEntry;
+  readonly #entry: () => NoticeEntry | undefined;
   readonly #log: Logger;
   readonly #limitMs: number;
   /** Approvals of which a notice was given; one that changes is none. */
@@ -32,7 +32,8 @@ export class ApprovalNotice {
   #end: (() => void) | undefined;
   #stopped = false;
 
-  constructor(entry: NoticeEntry, log: Logger, limitMs = LIMIT_MS) {
+  /** @param entry what config.yaml says now */
+  constructor(entry: () => NoticeEntry | undefined, log: Logger, limitMs = LIMIT_MS) {
     this.#entry = entry;
     this.#log = log;
     this.#limitMs = limitMs;
@@ -62,7 +63,8 @@ export class ApprovalNotice {
     this.#running = true;
     for (let next = this.#next; next; next = this.#next) {
       this.#next = undefined;
-      const problem = await this.#give(noticeWords(this.#entry, next));
+      const entry = this.#entry();
+      const problem = entry && (await this.#give(noticeWords(entry, next)));
       if (problem) this.#log.warn('the notice that something waits for a yes was not given', { problem });
     }
     this.#running = false;

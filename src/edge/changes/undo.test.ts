@@ -209,7 +209,7 @@ test('killed before or after what an undo writes down, it is done again and ends
           if (dies) throw new AppError('CLOSED', { what: 'this test' });
         },
       };
-      const { book, allow, blobs, log } = { ...rig.undoParts };
+      const { book, allow, blobs, log } = rig.undoParts;
       await new Undoing({ book, allow, blobs, log, changes: killed }).undo(run, [], signal);
     }
     const { steps } = await rig.undoing.undo(run, [], signal);

@@ -18,7 +18,8 @@ import { inverseOf, type TakeBackParts, takeBack } from './take-back.ts';
 import { isIn, NOTHING, type Present, pathsOf, UndoPlaces } from './undo-places.ts';
 
 export interface UndoParts {
-  readonly allow: Allowlist;
+  /** What is denied now. */
+  readonly allow: () => Allowlist;
   readonly book: Pick<ChangeBook, 'list'>;
   readonly changes: Pick<KeptChanges, 'inLine' | 'keepUndo'>;
   readonly blobs: Pick<Blobs, 'pieces' | 'names'>;
@@ -66,7 +67,7 @@ export class Undoing {
   /** What an undo would do. Nothing is changed. Errors: see changesToUndo. */
   async preview(target: string, signal: AbortSignal): Promise<{ run: string; steps: UndoStep[] }> {
     const { run, changes } = changesToUndo(this.#parts.book, target);
-    const places = new UndoPlaces(this.#parts.allow, signal);
+    const places = new UndoPlaces(this.#parts.allow(), signal);
     const steps: UndoStep[] = [];
     const blocked = new Set<string>();
     for (const [n, change] of changes.entries()) {
@@ -82,7 +83,8 @@ export class Undoing {
    * @returns the id under which it can be undone; empty when nothing was changed
    */
   async undo(target: string, only: readonly bigint[], signal: AbortSignal): Promise<{ id: string; steps: UndoStep[] }> {
-    const { allow, changes: kept, blobs } = this.#parts;
+    const { changes: kept, blobs } = this.#parts;
+    const allow = this.#parts.allow();
     const { changes } = changesToUndo(this.#parts.book, target);
     const wanted = changes.filter(({ sequence }) => only.length === 0 || only.includes(BigInt(sequence)));
     const id = newId();

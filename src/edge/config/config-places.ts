@@ -31,7 +31,7 @@ export interface Place {
 }
 
 /** Throws CONFIG_INVALID where nothing is. */
-export function placeOf(config: ConfigFile<unknown>, text: string, at: ConfigPath): Place {
+export function configPlace(config: ConfigFile<unknown>, text: string, at: ConfigPath): Place {
   const path = absolute(config, text, at);
   try {
     return placeAt(path);
@@ -48,19 +48,19 @@ function placeAt(path: string): Place {
 }
 
 /** A folder, or a file that need not exist yet, in a folder that must. */
-export function writePlace(config: ConfigFile<unknown>, text: string, at: ConfigPath): WritePlace {
+export function configWritePlace(config: ConfigFile<unknown>, text: string, at: ConfigPath): WritePlace {
   const path = formOnDisk(config, absolute(config, text, at), at);
   const folder = isFolder(path);
   if (text.endsWith('/') && !folder) config.fail(at, `\`${text}\`: there is no such folder`);
-  const parent = folder ? undefined : placeOf(config, dirname(path), at).realPath;
-  const place = parent === undefined ? placeOf(config, path, at) : { path, realPath: join(parent, basename(path)) };
+  const parent = folder ? undefined : configPlace(config, dirname(path), at).realPath;
+  const place = parent === undefined ? configPlace(config, path, at) : { path, realPath: join(parent, basename(path)) };
   if (isNeverWritten(place.realPath)) config.fail(at, `\`${text}\` ${NEVER}`);
   return { ...place, folder };
 }
 
 /** A folder that a command may change. Throws CONFIG_INVALID. */
 export function writableFolder(config: ConfigFile<unknown>, text: string, at: ConfigPath): string {
-  const { realPath } = placeOf(config, text, at);
+  const { realPath } = configPlace(config, text, at);
   if (!statSync(realPath, { throwIfNoEntry: false })?.isDirectory()) config.fail(at, `\`${text}\` is no folder`);
   if (isNeverWritten(realPath)) config.fail(at, `\`${text}\` ${NEVER}`);
   if (contains(realPath, userHome(process.env))) config.fail(at, `\`${text}\` holds your home; name a folder in it`);

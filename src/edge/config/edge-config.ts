@@ -4,17 +4,18 @@ import { type ConfigFile, type ConfigPath, readConfig } from '../../base/config-
 import type { Setting } from '../../base/settings/setting.ts';
 import { type SettledSettings, settle } from '../../base/settings/settle.ts';
 import type { SettingTexts } from '../../base/settings/sources.ts';
+import { mustBeOwners } from './config-owner.ts';
 import {
   absolute,
+  configPlace,
+  configWritePlace,
   contains,
   flagPlace,
   flagWritePlace,
   nameRoots,
   ownWord,
-  placeOf,
   type Root,
   writableFolder,
-  writePlace,
 } from './config-places.ts';
 import { type ConfigTexts, type Confirm, configSchema } from './config-schema.ts';
 import { EDGE_TABLE, type EdgeLimits } from './edge-settings.ts';
@@ -87,7 +88,12 @@ interface LoadOptions {
 export const edgeSettings = (
   file: string,
   settings: readonly SettingTexts[],
-): SettledSettings<typeof EDGE_TABLE.rows> => settledBy(readConfig(file, configSchema), settings);
+): SettledSettings<typeof EDGE_TABLE.rows> => settledBy(readOwn(file), settings);
+
+function readOwn(file: string): ConfigFile<ConfigTexts> {
+  mustBeOwners(file);
+  return readConfig(file, configSchema);
+}
 
 function settledBy(config: ConfigFile<ConfigTexts>, stronger: readonly SettingTexts[] = []) {
   const top: Readonly<Record<string, unknown>> = config.value;
@@ -110,17 +116,17 @@ function settledBy(config: ConfigFile<ConfigTexts>, stronger: readonly SettingTe
  * @throws CONFIG_INVALID with line and column; USAGE for a path of the command line that does not exist
  */
 export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeConfig {
-  const config = readConfig(file, configSchema);
+  const config = readOwn(file);
   const { name, control, labels, allow, secrets } = config.value;
   const { commandUid, documentIsolation, ledgerFull, ...limits } = settledBy(config, options.settings).config;
   const readable = [
-    ...(allow.read ?? []).map((path, i) => placeOf(config, path, ['allow', 'read', i])),
+    ...(allow.read ?? []).map((path, i) => configPlace(config, path, ['allow', 'read', i])),
     ...(options.allow ?? []).map((path) => flagPlace(path, options.cwd ?? process.cwd())),
   ];
   const write = [
     ...(allow.write ?? []).map((entry, i) => ({
       confirm: entry.confirm,
-      ...writePlace(config, entry.path, ['allow', 'write', i, 'path']),
+      ...configWritePlace(config, entry.path, ['allow', 'write', i, 'path']),
     })),
     ...(options.allowWrite ?? []).map((path) => ({
       confirm: 'always' as const,
@@ -129,9 +135,9 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
   ];
   const execute = (allow.execute ?? []).map((entry, i): ExecuteEntry => {
     const at: ConfigPath = ['allow', 'execute', i];
-    const cwd = entry.cwd === undefined ? undefined : placeOf(config, entry.cwd, [...at, 'cwd']).realPath;
+    const cwd = entry.cwd === undefined ? undefined : configPlace(config, entry.cwd, [...at, 'cwd']).realPath;
     const argv = entry.argv.map((each, n) => ownWord(config, each, [...at, 'argv', n], n === 0));
-    const read = entry.read.map((path, j) => placeOf(config, path, [...at, 'read', j]).realPath);
+    const read = entry.read.map((path, j) => configPlace(config, path, [...at, 'read', j]).realPath);
     const writes = entry.writes.map((path, j) => writableFolder(config, path, [...at, 'writes', j]));
     const wrong = problemOfWrites({ ...entry, argv, writes });
     if (wrong) config.fail(at, wrong);

@@ -22,7 +22,10 @@ test('a document whose file was written after it was added is known, also where 
       ...(at === undefined ? {} : { createTime: timestampFromMs(at) }),
     });
   const live = [grant(join(rig.dir, 'docs'), ADDED), grant('docs/sub/*.md', ADDED + 60_000)];
-  const fateOf = fateOfSources(() => live, rig.allow);
+  const fateOf = fateOfSources(
+    () => live,
+    async () => rig.allow,
+  );
   const written = (path: string, at: number) => utimesSync(join(rig.dir, path), at / 1000, at / 1000);
   const fate = (path: string, collection = 'docs') => fateOf({ path, collection });
   written('docs/a.md', ADDED - 1000);

@@ -11,11 +11,12 @@ export type FateOf = (source: Pick<Source, 'path' | 'collection'>) => Promise<Si
 /** @param standing the standing grants that are live */
 export function fateOfSources(
   standing: () => readonly GrantMinted[],
-  allow: Pick<Allowlist, 'judgeRead' | 'resolve'>,
+  allowNow: () => Promise<Pick<Allowlist, 'judgeRead' | 'resolve'>>,
 ): FateOf {
   return async ({ path, collection }) => {
     if (collection === '' || path === '') return SinceAdded.UNSPECIFIED;
     try {
+      const allow = await allowNow();
       const file = allow.judgeRead(path);
       const added = standing().filter((grant) => grant.collection === collection && covers(grant, file, allow));
       const times = added.flatMap(({ createTime }) => (createTime ? [timestampMs(createTime)] : []));

@@ -9,6 +9,7 @@ const WELL: EdgeConditionSources = {
   disk: { folder: '/j', free: 1 << 30 },
   asks: { open: 1, most: 256 },
   clock: undefined,
+  config: undefined,
 };
 
 const found = (change: Partial<EdgeConditionSources>) =>

@@ -16,10 +16,12 @@ export interface EdgeConditionSources {
   readonly asks: { readonly open: number; readonly most: number };
   /** Why the clock of this machine is doubted. */
   readonly clock: AppError | undefined;
+  /** Why config.yaml cannot be used, so that no tool call and no share is allowed. */
+  readonly config: AppError | undefined;
 }
 
 /** The worst first. */
-export function edgeConditions({ status, journal, disk, asks, clock }: EdgeConditionSources): Condition[] {
+export function edgeConditions({ status, journal, disk, asks, clock, config }: EdgeConditionSources): Condition[] {
   const found: Condition[] = [];
   if (journal) found.push(stopping(journal));
   if (status.connection !== 'connected' && status.problem) found.push(stopping(status.problem));
@@ -30,6 +32,7 @@ export function edgeConditions({ status, journal, disk, asks, clock }: EdgeCondi
     const free = `${Math.floor(disk.free / (1 << 20))} MB`;
     found.push(hindering(new AppError('EDGE_DISK_LOW', { folder: disk.folder, free })));
   }
+  if (config) found.push(hindering(new AppError('PERMISSIONS_UNKNOWN', { problem: config.message })));
   if (clock) found.push(hindering(clock));
   return [...found, ...status.conditions.filter(({ stops }) => !stops)];
 }

@@ -59,7 +59,11 @@ export interface LocalDeps extends GrantMethodsDeps, ApprovalMethodsDeps, UndoMe
   /** Folder of the journal. */
   readonly folder: string;
   readonly summaries: { get(conversation: string): Promise<{ run: string; text: string } | undefined> };
-  readonly roots: readonly { readonly name: string; readonly path: string }[];
+  /** What may be read now, and why nothing may be done if the configuration cannot be used. */
+  readonly permissions: () => {
+    readonly roots: readonly { readonly name: string; readonly path: string }[];
+    readonly problem: AppError | undefined;
+  };
   readonly toolCalls: () => number;
   readonly day: Pick<DayCap, 'use'>;
   /** Refused tool calls since the start. */
@@ -245,6 +249,7 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
   const status = deps.status();
   const { connection, problem, model, deviceName } = status;
   const doubt = clockDoubt(deps.journal.time);
+  const { roots, problem: unusable } = deps.permissions();
   return create(GetStatusResponseSchema, {
     device: deps.device,
     deviceName,
@@ -252,7 +257,7 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
     connection: CONNECTIONS[connection],
     ...(problem && { problem: toFailure(problem) }),
     ...(model && { model }),
-    roots: deps.roots.map(({ name, path }) => `${name} (${path})`),
+    roots: roots.map(({ name, path }) => `${name} (${path})`),
     waitingAsks: deps.open.size,
     toolCalls: BigInt(deps.toolCalls()),
     residentBytes: BigInt(process.memoryUsage.rss()),
@@ -272,6 +277,7 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
       disk: freeOf(deps.folder),
       asks: { open: deps.open.size, most: deps.asks.most },
       clock: doubt,
+      config: unusable,
     }),
     requestFaults: BigInt(deps.faults()),
     pendingApprovals: deps.desk.pending,

@@ -32,7 +32,8 @@ export interface RepeatParts {
   readonly gate: AnswerGate;
   readonly blobs: Pick<Blobs, 'get'>;
   readonly method: (name: string) => CapabilityMethod | undefined;
-  readonly restore: RestoreOrigins;
+  /** By the configuration of now. */
+  readonly restore: () => Promise<RestoreOrigins>;
 }
 
 /** For whom an answer is given again. */
@@ -89,13 +90,14 @@ export class Repeats {
     const method = this.#parts.method(outcome.method);
     const raw = outcome.blob === '' ? outcome.rawResponses : await this.#unpack(outcome.blob);
     const origins = new Origins();
+    const tellOrigins = await restore();
     const granted = outcome.egress.map(({ grant }) => grant);
     const at = journal.now();
     const gated = !method
       ? []
       : (raw ?? []).map((bytes) => {
           const message = fromBinary(method.desc.output, bytes);
-          restore(method, message, granted, origins);
+          tellOrigins(method, message, granted, origins);
           return gate.response(method.desc, message, { run, job: to.job, recipient, origins, at });
         });
     const failure = raw && method ? outcome.failure : toFailure(new AppError('RESULT_DROPPED'));

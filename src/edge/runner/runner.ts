@@ -2,7 +2,7 @@
 // Each call has one of three answers: done, never started, unknown. It never looks at files itself; the tools do.
 
 import { create } from '@bufbuild/protobuf';
-import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type OpenToolCall,
@@ -25,9 +25,11 @@ import type { Blobs } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Reservation } from '../journal/journal-types.ts';
-import type { EdgeTool } from '../tools/tool.ts';
+import type { RecordInit } from '../journal/records.ts';
+import type { ToolSource, ToolsInForce } from '../tools/tool-source.ts';
 import { addressOf, freedResult } from './answers.ts';
 import { CallEnds } from './call-ends.ts';
+import { CallTimes } from './call-times.ts';
 import { Execution } from './execution.ts';
 import type { RefusedAttempts } from './free-keys.ts';
 import type { InHand } from './in-hand.ts';
@@ -41,7 +43,7 @@ import { SettledResults } from './settled-results.ts';
 import { Slots } from './slots.ts';
 import type { Suspects } from './suspects.ts';
 import type { SessionFacts, ToolSink } from './tool-sink.ts';
-import { checkTimes, paramsDigest, verifyCall } from './verify-call.ts';
+import { paramsDigest, verifyCall } from './verify-call.ts';
 
 export interface RunnerParts {
   readonly journal: Pick<
@@ -49,8 +51,8 @@ export interface RunnerParts {
     'append' | 'reserve' | 'calls' | 'refusals' | 'outcome' | 'entry' | 'now' | 'time' | 'signedTime' | 'acknowledged'
   >;
   readonly gate: AnswerGate;
-  /** The served methods with their tools. */
-  readonly tools: readonly { readonly method: CapabilityMethod; readonly tool: EdgeTool }[];
+  /** The served methods, with their tools as the configuration of now has them. */
+  readonly tools: ToolSource;
   readonly blobs: Pick<Blobs, 'put' | 'get' | 'remove' | 'keep'>;
   /** Asks the owner. Nothing of it answers. */
   readonly desk: AskingDesk;
@@ -66,13 +68,14 @@ export interface RunnerParts {
   readonly limits: EdgeLimits;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly restore: RestoreOrigins;
+  readonly restore: () => Promise<RestoreOrigins>;
 }
 
 export class ToolRunner {
   readonly #parts: RunnerParts;
-  readonly #tools: ReadonlyMap<string, { method: CapabilityMethod; tool: EdgeTool }>;
+  readonly #methods: ReadonlyMap<string, CapabilityMethod>;
   readonly #slots: Slots;
+  readonly #times: CallTimes;
   readonly #repeats: Repeats;
   readonly #settled: SettledResults;
   readonly #ends: CallEnds;
@@ -82,11 +85,12 @@ export class ToolRunner {
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
-    this.#tools = new Map(parts.tools.map((one) => [one.method.fullName, one]));
+    this.#methods = new Map(parts.tools.methods.map((method) => [method.fullName, method]));
     this.#slots = new Slots(parts.limits.parallel, parts.limits.queue);
+    this.#times = new CallTimes(parts);
     this.#settled = new SettledResults(parts);
     this.#ends = new CallEnds({ ...parts, settled: this.#settled });
-    this.#repeats = new Repeats({ ...parts, method: (name) => this.#tools.get(name)?.method });
+    this.#repeats = new Repeats({ ...parts, method: (name) => this.#methods.get(name) });
   }
 
   /** Says what became of the calls that an earlier start left without an outcome, before the first session. */
@@ -101,7 +105,7 @@ export class ToolRunner {
   async handle(signed: SignedToolCall, session: SessionFacts, sink: ToolSink): Promise<void> {
     const call = verifyCall(signed, session);
     this.#calls++;
-    this.#timeOf(call);
+    this.#times.signed(call);
     // Nothing is awaited: from its verification on a call is among the open ones, so that a Hello which lacks it is proof that it never began.
     await this.#answer(call, sink);
   }
@@ -215,7 +219,7 @@ export class ToolRunner {
   async #run(execution: Execution): Promise<void> {
     while ((await this.#attempt(execution)) === 'again') {
       // Whatever was signed for this key by now has expired by then.
-      execution.release(this.#controlNow() + this.#longest());
+      execution.release(this.#times.latestExpiry);
     }
   }
 
@@ -227,8 +231,13 @@ export class ToolRunner {
     this.#holdInHand(execution);
     try {
       let room: Reservation | undefined;
+      let tools: ToolsInForce;
+      let admitted = false;
       try {
-        plan = this.#judge(execution);
+        tools = await this.#parts.tools.current(execution.signal);
+        this.#admit(execution);
+        admitted = true;
+        plan = planCall(execution, this.#served(tools, call), this.#parts.desk);
         execution.over();
         const inPlace = <T>(act: () => Promise<T>) => this.#inPlace(execution, act);
         plan = (await underGrant(this.#parts.callGrants, execution, plan, inPlace)) ?? plan;
@@ -243,17 +252,20 @@ export class ToolRunner {
         }
         release = await this.#slots.reserve(execution.signal);
         execution.signal.throwIfAborted();
-        this.#checkTimes(execution);
+        if (!this.#parts.tools.isCurrent(tools)) return 'again';
+        this.#times.check(execution);
         const use = plan.shown?.grant ? this.#parts.callGrants.take(plan.shown.grant) : undefined;
         if (plan.shown?.grant && !use) return 'again';
         room = await this.#begin(execution, plan, use).finally(() => use?.written());
         if (!room) this.#holdInHand(execution);
       } catch (error) {
         execution.over();
-        const { method } = this.#tools.get(call.method) ?? {};
-        await this.#ends.neverStarted(execution, method, plan !== undefined, error);
+        const judged = plan !== undefined || (admitted && this.#wasAsked(execution));
+        await this.#ends.neverStarted(execution, this.#methods.get(call.method), judged, error);
         return 'ended';
       }
+      // An edit that was finished before it begins counts.
+      if (!this.#parts.tools.isCurrent(tools)) return await this.#giveUp(execution, room);
       let failure: Failure | undefined;
       try {
         // What comes to its end is whole, also when the deadline passed meanwhile: a tool that was stopped throws.
@@ -266,9 +278,7 @@ export class ToolRunner {
       }
       if (plan.shown && room && failure?.reason === 'APPROVAL_CHANGED' && execution.raw.length === 0) {
         const { approval } = plan.shown;
-        const over = approval === '' ? [] : [changedRecord(approval)];
-        await this.#parts.journal.append([changedCallRecord(execution), ...over], { use: room });
-        return 'again';
+        return await this.#giveUp(execution, room, approval === '' ? [] : [changedRecord(approval)]);
       }
       await this.#ends.finish(execution, plan, failure, room);
       return 'ended';
@@ -277,6 +287,12 @@ export class ToolRunner {
       stopDeadline();
       release?.();
     }
+  }
+
+  /** Before anything of it happened, to be judged anew. */
+  async #giveUp(execution: Execution, room: Reservation | undefined, over: readonly RecordInit[] = []) {
+    if (room) await this.#parts.journal.append([changedCallRecord(execution), ...over], { use: room });
+    return 'again' as const;
   }
 
   /** Should it end the process, the next start knows it by this. */
@@ -299,22 +315,30 @@ export class ToolRunner {
     }
   }
 
-  /** Everything that can refuse a call without looking at the disk. */
-  #judge(execution: Execution): CallPlan {
+  /** Everything that can refuse a call before it is looked at what it asks for. */
+  #admit(execution: Execution): void {
     const { call, digest } = execution;
     if (this.#stopping) throw new AppError('EDGE_STOPPING');
     if (this.#parts.suspects.has(digest)) throw new AppError('CALL_ENDED_PROCESS');
     if (call.idempotencyKey === '') throw new AppError('INVALID_ARGUMENT', { what: 'the call has no idempotency key' });
-    this.#checkTimes(execution);
+    this.#times.check(execution);
     this.#parts.journal.calls.admit(execution.expireTime, this.#parts.journal.time.surelyPast());
-    const served = this.#tools.get(call.method);
-    if (!served) throw new AppError('METHOD_NOT_SERVED');
-    return planCall(execution, served, this.#parts.desk);
   }
 
-  /** One that has waited for the owner has no time of its own any more. @throws CALL_WITHOUT_EXPIRY, CALL_EXPIRED */
-  #checkTimes({ call, waited }: Execution): void {
-    if (!waited) checkTimes(call, this.#controlNow(), this.#longest());
+  #served(tools: ToolsInForce, { method }: ToolCall) {
+    const served = tools.get(method);
+    if (!served) throw new AppError('METHOD_NOT_SERVED');
+    return served;
+  }
+
+  /** Whether the owner was asked about this very call: what refuses it now, such as an edit of the configuration, ends that. */
+  #wasAsked({ call: { run, job, idempotencyKey: key }, digest: params }: Execution): boolean {
+    try {
+      return this.#parts.desk.askedFor({ key, params, run, job }) !== undefined;
+    } catch {
+      // Something else was asked under this key.
+      return false;
+    }
   }
 
   /** For an effect: room for the outcome, then the intent, synced. */
@@ -345,24 +369,6 @@ export class ToolRunner {
     if (!timeout) return () => {};
     const ms = durationMs(timeout);
     return this.#parts.clock.after(ms, () => execution.abort(new AppError('DEADLINE_EXCEEDED', { after: `${ms} ms` })));
-  }
-
-  /** When a call was signed is what time it was at the control plane. */
-  #timeOf({ issueTime }: ToolCall): void {
-    if (!issueTime) return;
-    this.#parts.journal
-      .signedTime(timestampMs(issueTime), false)
-      .catch((error: unknown) => this.#parts.log.warn('the time could not be set', { problem: String(error) }));
-  }
-
-  /** A call is judged by the clock that set its times: that of the control plane, as it signed it in this session. */
-  #controlNow(): number {
-    const { time } = this.#parts.journal;
-    return time.control() ?? time.now();
-  }
-
-  #longest(): number {
-    return this.#parts.limits.call_hours * 3_600_000;
   }
 
   #working = () => [...this.#active.values()].filter(({ execution }) => !execution.held);

@@ -25,7 +25,7 @@ const TRUST_MS = 250;
 const MOST_VALUES = 256;
 
 export class SecretBook {
-  readonly #places: SecretPlaces;
+  #places: SecretPlaces;
   readonly #log: Logger;
   /** The files as they were when they were read last. */
   #seen = '';
@@ -38,6 +38,12 @@ export class SecretBook {
   constructor(places: SecretPlaces, log: Logger) {
     this.#places = places;
     this.#log = log;
+  }
+
+  /** From now on config.yaml names these files. */
+  use(files: SecretPlaces['files']): void {
+    this.#places = { ...this.#places, files };
+    this.#at = Number.NEGATIVE_INFINITY;
   }
 
   /** Masks all that is or was a secret; undefined when nothing is. */

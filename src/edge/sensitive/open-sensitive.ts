@@ -11,7 +11,8 @@ import type { EdgeJournal } from '../journal/edge-journal.ts';
 import { type RunnerParts, ToolRunner } from '../runner/runner.ts';
 import type { Masker } from '../secrets/masker.ts';
 import type { ToolParts } from '../tools/tool.ts';
-import { toolset } from '../tools/toolset.ts';
+import type { ToolSource } from '../tools/tool-source.ts';
+import { type ServedTool, toolset } from '../tools/toolset.ts';
 import { type Answerer, localModelCalled, RULES_CALLED, rulesAnswerer } from './answerer.ts';
 import { BoxTools } from './box-tools.ts';
 import { SensitiveAsks } from './sensitive-asks.ts';
@@ -19,8 +20,8 @@ import { SensitiveAsks } from './sensitive-asks.ts';
 export interface SensitiveParts {
   readonly journal: EdgeJournal;
   readonly facts: Pick<FactBook, 'lookUp'>;
-  /** Of the tools for the control plane: all but what may be told of content. */
-  readonly tools: ToolParts;
+  /** As `boxTools` makes them. */
+  readonly tools: ToolSource;
   /** Of the runner for the control plane: all but its gate and tools. */
   readonly runner: Omit<RunnerParts, 'gate' | 'tools'>;
   /** A model that the owner named, with its key; absent: the rules answer. */
@@ -35,6 +36,10 @@ export interface Sensitive {
   stop(): Promise<void>;
 }
 
+/** The tools that read, with all that may be told of content on the box itself. @param parts of the tools for the control plane */
+export const boxTools = (parts: ToolParts): ServedTool[] =>
+  toolset({ ...parts, grants: BOX_GRANTS, ownRuns: BOX_GRANTS }).filter(({ method }) => isHarmless(method.effect));
+
 /** Takes up what earlier starts left without an answer. */
 export function openSensitive({
   journal,
@@ -47,11 +52,8 @@ export function openSensitive({
   log,
 }: SensitiveParts): Sensitive {
   const open = () => {
-    const served = toolset({ ...tools, grants: BOX_GRANTS, ownRuns: BOX_GRANTS });
-    const reading = served.filter(({ method }) => isHarmless(method.effect));
-    const runner = new ToolRunner({ ...parts, gate: new BoxGate(masker), tools: reading });
-    const methods = reading.map(({ method }) => method);
-    return { runner, box: new BoxTools({ runner, methods, time: journal.time }) };
+    const runner = new ToolRunner({ ...parts, gate: new BoxGate(masker), tools });
+    return { runner, box: new BoxTools({ runner, methods: tools.methods, time: journal.time }) };
   };
   // Made and loaded when the first is asked: an idle box has no need of them.
   let opened: ReturnType<typeof open> | undefined;

@@ -15,7 +15,8 @@ import { isOnThisBox } from '../config/local-model-entry.ts';
 import { BoxGate } from '../egress/box-gate.ts';
 import { Origins } from '../egress/origins.ts';
 import { BOX_GRANTS } from '../grants/file-grants.ts';
-import { openSensitive } from './open-sensitive.ts';
+import type { ToolsInForce } from '../tools/tool-source.ts';
+import { boxTools, openSensitive } from './open-sensitive.ts';
 
 const FILES = {
   'docs/health.md': '# Health\nThe clinic in Zurich is called Marzipanklinik.\nBlood type: O negative.\n',
@@ -24,10 +25,12 @@ const FILES = {
 
 async function opened(dir = edgeFolder(FILES), journalBytes?: number, url?: string) {
   const rig = await edgeRig(dir, journalBytes ? { journalBytes } : {});
+  const served = boxTools(rig.parts);
+  const inForce: ToolsInForce = new Map(served.map((one) => [one.method.fullName, one]));
   const sensitive = openSensitive({
     journal: rig.journal,
     facts: rig.facts,
-    tools: rig.parts,
+    tools: { methods: served.map(({ method }) => method), current: async () => inForce, isCurrent: () => true },
     runner: rig.runnerParts,
     model: url === undefined ? undefined : { entry: { url, model: 'tiny-model', key: '' }, key: () => 'a-key' },
     masker: () => rig.secrets.masker,

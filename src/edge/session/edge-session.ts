@@ -48,7 +48,8 @@ export interface SessionStatus {
 export interface EdgeSessionDeps
   extends Omit<ConnectionDeps, 'welcomed' | 'timeIs' | 'modelIs' | 'conditionsAre' | 'hashAt' | 'options'> {
   readonly journal: SessionJournal;
-  readonly manifest: Manifest;
+  /** What this edge serves and allows now. */
+  readonly manifest: () => Manifest;
   readonly bootId: string;
   /** Told which model answers now. */
   readonly onModel?: (model: ModelInfo) => void;
@@ -65,6 +66,9 @@ export interface BackoffOptions {
   /** The least wait after a refusal that a repeat will hardly change. */
   readonly refusedMs: number;
 }
+
+/** From an edit until the control plane is told of it. */
+const RENEW_MS = 1_000;
 
 const BACKOFF: BackoffOptions = { backoffBaseMs: 500, backoffCapMs: 30_000, refusedMs: 5_000 };
 
@@ -89,6 +93,7 @@ export class EdgeSession {
   #status: SessionStatus;
   #sessions = 0;
   #refused = '';
+  #stopRenewing: (() => void) | undefined;
   readonly #flaps = new Flaps();
   readonly #first = Promise.withResolvers<void>();
 
@@ -121,9 +126,16 @@ export class EdgeSession {
     this.#running ??= this.#run();
   }
 
+  /** What Hello says is another by now: says goodbye soon, and comes back with it. Edits that follow one another are one. */
+  renew(): void {
+    this.#stopRenewing?.();
+    this.#stopRenewing = this.#deps.clock.after(RENEW_MS, () => this.#connection?.leave(true));
+  }
+
   /** Says goodbye and ends; resolves when the stream is closed. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#stopRenewing?.();
     this.#connection?.leave(false);
     await this.#running;
   }
@@ -178,7 +190,8 @@ export class EdgeSession {
   }
 
   async #hello(): Promise<Hello> {
-    const { journal, manifest, bootId, feed, runner, gate } = this.#deps;
+    const { journal, bootId, feed, runner, gate } = this.#deps;
+    const manifest = this.#deps.manifest();
     const last = journal.lastSession();
     const hello = create(HelloSchema, {
       versions: SESSION_VERSIONS,

@@ -11,6 +11,7 @@ import type { FileTexts } from '../files/file-text.ts';
 import type { FileGrants, SearchTerms } from '../grants/file-grants.ts';
 import type { PipedInput } from '../grants/piped-input.ts';
 import type { SecretBook } from '../secrets/secret-book.ts';
+import type { OwnTexts } from './fs/change/own-texts.ts';
 import type { KeptContent } from './kept-content.ts';
 import type { LookUp } from './lan/find-address.ts';
 import type { CommandIsolation } from './shell/isolation.ts';
@@ -115,6 +116,8 @@ export interface ToolParts {
   /** What files say, documents too. */
   readonly texts: FileTexts;
   readonly changes: ChangeKeeper;
+  /** What runs have written themselves. */
+  readonly ownTexts: OwnTexts;
   readonly clock: Clock;
   /** The journal's time in milliseconds since 1970. */
   readonly now: () => number;

@@ -9,7 +9,6 @@ import { ApprovalList } from '../../edge/approvals/approval-list.ts';
 import { GrantHistory } from '../../edge/approvals/grant-history.ts';
 import type { AskService } from '../../edge/asks/ask-service.ts';
 import { grantDocuments } from '../../edge/grants/grant-documents.ts';
-import type { ShareResolver } from '../../edge/grants/share-resolver.ts';
 import { fateOfSources } from '../../edge/grants/since-added.ts';
 import type { ConversationSummaries } from '../../edge/index/conversation-summaries.ts';
 import { wholeLedger } from '../../edge/index/whole-ledger.ts';
@@ -30,7 +29,6 @@ export interface OwnerSocketParts {
   readonly asks: AskService;
   readonly sensitive: SensitiveAsks;
   readonly session: EdgeSession;
-  readonly shareResolver: ShareResolver;
   readonly conversations: ConversationSummaries;
 }
 
@@ -38,8 +36,8 @@ export interface OwnerSocketParts {
 export async function openOwnerSocket(
   { home, identity, config, clock, life, log }: EdgeGround,
   { journal, open, index }: Journaled,
-  { grants, gate, day, allow, runner, desk, callGrants, undoing, owners }: Tools,
-  { ownerKey, asks, sensitive, session, shareResolver, conversations }: OwnerSocketParts,
+  { grants, gate, day, permissions, runner, desk, callGrants, undoing, owners }: Tools,
+  { ownerKey, asks, sensitive, session, conversations }: OwnerSocketParts,
 ): Promise<void> {
   const paths = homePaths(home);
   const closing = new AbortController();
@@ -56,14 +54,17 @@ export async function openOwnerSocket(
     status: () => session.status,
     grants,
     day,
-    fateOf: fateOfSources(() => journal.standing.list(), allow),
+    fateOf: fateOfSources(
+      () => journal.standing.list(),
+      async () => (await permissions.current()).allow,
+    ),
     grantDocuments: (request) =>
       grantDocuments(
         {
           standing: () => journal.standing.list(),
           journal,
           day,
-          resolve: (wishes, report, rules) => shareResolver.resolve(wishes, report, rules),
+          resolve: async (wishes, report, rules) => (await permissions.current()).shares.resolve(wishes, report, rules),
           model: () => session.status.model,
         },
         request,
@@ -77,7 +78,10 @@ export async function openOwnerSocket(
     callGrants,
     history: new GrantHistory(journal),
     folder: paths.journal,
-    roots: allow.readable,
+    permissions: () => {
+      const { problem, last } = permissions;
+      return { problem, roots: problem ? [] : last.allow.readable };
+    },
     toolCalls: () => runner.calls,
     refusals: () => [...runner.refusals.list(), ...owners.refused.counts.list()],
     turns: () => turns.figures,

@@ -4,7 +4,6 @@ import type { GrantedFile } from '../../../gen/bowline/journal/v1/journal_pb.ts'
 import { causeText } from '../../base/cause-text.ts';
 import { AskService } from '../../edge/asks/ask-service.ts';
 import type { GrantEnd } from '../../edge/grants/grants.ts';
-import type { ShareResolver } from '../../edge/grants/share-resolver.ts';
 import { collectionsOf } from '../../edge/grants/standing-grants.ts';
 import type { EdgeGround } from './options.ts';
 import type { Journaled } from './start-journal.ts';
@@ -21,8 +20,7 @@ const MAX_ASKS = 256;
 export function startAsks(
   { config, clock, life, log }: EdgeGround,
   { journal, open, index, facts }: Journaled,
-  { grants, piped }: Tools,
-  shareResolver: ShareResolver,
+  { grants, piped, permissions }: Tools,
   model: () => ModelInfo | undefined,
 ): AskService {
   const end = (run: string, why: GrantEnd) => {
@@ -37,10 +35,14 @@ export function startAsks(
     clock,
     log,
     shares: {
-      resolve: (wishes, left, rules) => shareResolver.resolve(wishes, { left }, { ...rules, text: true }),
+      resolve: async (wishes, left, rules) =>
+        (await permissions.current()).shares.resolve(wishes, { left }, { ...rules, text: true }),
       mint: (share) => grants.mintShare({ ...share, capBytes: capOf(share.files) }),
-      pipe: async (run, bytes, rules) =>
-        shareResolver.frozen(await piped.open(await piped.put(run, bytes, config.limits)), rules),
+      pipe: async (run, bytes, rules) => {
+        // What is piped in is no file of the box: no permission is needed for it.
+        const { shares, limits } = permissions.last;
+        return shares.frozen(await piped.open(await piped.put(run, bytes, limits)), rules);
+      },
       drop: (run) => end(run, 'REVOKED'),
       endRun: (run) => end(run, 'ANSWERED'),
     },

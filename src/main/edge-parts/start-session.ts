@@ -1,5 +1,7 @@
 // The session with the control plane: what it is told, and what a forked journal ends.
+import { equals } from '@bufbuild/protobuf';
 import { GrantEndReason } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import type { Logger } from '../../base/logger.ts';
 import { AskFeed } from '../../edge/asks/ask-feed.ts';
 import type { AskService } from '../../edge/asks/ask-service.ts';
@@ -16,10 +18,12 @@ import type { Tools } from './tools.ts';
 export function openSession(
   { identity, config, bootId, clock, life, log, waits, onRefused }: EdgeGround,
   { journal, open }: Journaled,
-  { grants, gate, tools, runner, owners }: Tools,
+  { grants, gate, permissions, runner, owners }: Tools,
   asks: AskService,
   conversations: ConversationSummaries,
 ): EdgeSession {
+  const manifest = () =>
+    edgeManifest(permissions.tools.methods, permissions.last.config, permissions.problem === undefined);
   const session = new EdgeSession({
     identity,
     gate,
@@ -30,10 +34,7 @@ export function openSession(
     clock,
     log,
     journal: sessionJournal(journal),
-    manifest: edgeManifest(
-      tools.map(({ method }) => method),
-      config,
-    ),
+    manifest,
     bootId,
     onSummary: (summary) => conversations.put(summary),
     onModel: (model) => grants.knowLocal(model.provider, model.local),
@@ -43,6 +44,12 @@ export function openSession(
     },
     ...(onRefused ? { onRefused } : {}),
     options: { maxFrameBytes: config.limits.frame_bytes, ...waits },
+  });
+  let told = manifest();
+  permissions.onChange(() => {
+    const now = manifest();
+    if (!equals(ManifestSchema, told, now)) session.renew();
+    told = now;
   });
   life.onStop('session', () => session.stop());
   life.onStop('tool calls', async () => void (await runner.drain(4_000)));

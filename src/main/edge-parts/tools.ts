@@ -5,13 +5,12 @@ import { causeText } from '../../base/cause-text.ts';
 import { homePaths } from '../../base/home.ts';
 import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
-import { Allowlist } from '../../edge/allowlist/allowlist.ts';
 import { ApprovalDesk } from '../../edge/approvals/approval-desk.ts';
 import { CallGrants } from '../../edge/approvals/call-grants.ts';
 import { ApprovalNotice } from '../../edge/approvals/notice.ts';
 import { KeptChanges } from '../../edge/changes/kept-changes.ts';
 import { Undoing } from '../../edge/changes/undo.ts';
-import type { NoticeEntry } from '../../edge/config/notice-entry.ts';
+import type { EdgeConfig } from '../../edge/config/edge-config.ts';
 import { Gate } from '../../edge/egress/gate.ts';
 import { FileTexts } from '../../edge/files/file-text.ts';
 import { Grants } from '../../edge/grants/grants.ts';
@@ -20,17 +19,15 @@ import { DayCap } from '../../edge/journal/day-cap.ts';
 import { InHand, machineBoot } from '../../edge/runner/in-hand.ts';
 import { ToolRunner } from '../../edge/runner/runner.ts';
 import { SecretBook } from '../../edge/secrets/secret-book.ts';
+import { OwnTexts } from '../../edge/tools/fs/change/own-texts.ts';
 import { systemLookUp } from '../../edge/tools/lan/find-address.ts';
 import { restoreOrigins } from '../../edge/tools/restore-origins.ts';
-import { type CommandIsolation, findIsolation } from '../../edge/tools/shell/isolation.ts';
-import { findPreviewProblem } from '../../edge/tools/shell/preview/find-preview.ts';
 import { Previews } from '../../edge/tools/shell/preview/previews.ts';
-import { toolset } from '../../edge/tools/toolset.ts';
-import { bothNames } from './both-names.ts';
 import { openEarlierShares } from './open-earlier-shares.ts';
 import { openReader } from './open-reader.ts';
 import type { EdgeGround } from './options.ts';
 import { openOwnerDesk } from './owner-desk.ts';
+import { LivePermissions } from './permissions.ts';
 import type { Journaled } from './start-journal.ts';
 
 export type Tools = Awaited<ReturnType<typeof openTools>>;
@@ -45,54 +42,36 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   const piped = await openEarlierShares(ground, journaled, grants);
   const secrets = new SecretBook({ folder: paths.secrets, files: config.secrets }, log);
   ground.onSecrets?.(secrets);
-  warnOfSecrets(ground, secrets);
+  let limitsNow = () => limits;
   const day = new DayCap({
     left: journal.days.all(),
     now: () => journal.now(),
-    limit: () => limits.egress_day_bytes,
+    limit: () => limitsNow().egress_day_bytes,
   });
   const gate = new Gate(grants, day, () => secrets.masker);
-  const allow = new Allowlist(config, [
-    ...denied(paths.home, paths.socket),
-    ...Object.values(config.secrets).flatMap(bothNames),
-  ]);
-  const isolation = await isolationOf(ground);
-  const preview = await openPreviews(ground, journaled, isolation);
+  const previews = await openPreviews(ground, journaled);
   const reader = openReader(config, clock);
   ground.life.onStop('reader of documents', () => reader.close());
   const texts = new FileTexts(reader);
-  const { changes, undoing } = await openChanges(ground, journaled, allow);
-  const toolParts = {
-    allow,
-    grants,
-    ownRuns,
-    piped,
-    facts,
-    limits,
-    texts,
-    changes,
-    clock,
-    now: () => journal.now(),
-    isolation,
-    lookUp: systemLookUp,
+  const { changes, blobs: keptBlobs } = await openChanges(ground, journaled);
+  const ownTexts = new OwnTexts();
+  const now = () => journal.now();
+  const permissions = await LivePermissions.open(ground, {
+    journal,
     secrets,
-    preview,
-  };
-  const tools = toolset(toolParts);
-  const blobs = await openBlobs(paths.blobs);
-  const titleOf = (run: string) => journaled.open.get(run)?.record.ask?.text;
-  const callGrants = new CallGrants({ journal, clock, log });
-  const desk = new ApprovalDesk({ journal, grants: callGrants, titleOf, limits, clock, log });
-  ground.life.onStop('approvals', async () => {
-    desk.stop();
-    callGrants.stop();
+    previews,
+    denied: denied(paths.home, paths.socket),
+    tools: { grants, ownRuns, piped, facts, texts, changes, ownTexts, clock, now, secrets, lookUp: systemLookUp },
   });
-  if (config.notify) giveNotices(ground, journaled, config.notify);
+  limitsNow = () => permissions.last.limits;
+  const allowNow = () => permissions.last.allow;
+  const undoing = new Undoing({ allow: allowNow, book: journal.changes, changes, blobs: keptBlobs, log });
+  const blobs = await openBlobs(paths.blobs);
+  const { desk, callGrants } = openDesk(ground, journaled, permissions);
+  giveNotices(ground, journaled, permissions);
   const inHand = openInHand(ground);
   const runnerParts = {
     journal,
-    gate,
-    tools,
     blobs,
     desk,
     callGrants,
@@ -103,9 +82,9 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     limits,
     clock,
     log,
-    restore: restoreOrigins(config),
+    restore: async () => restoreOrigins(await configNow(permissions)),
   };
-  const runner = new ToolRunner(runnerParts);
+  const runner = new ToolRunner({ ...runnerParts, gate, tools: permissions.tools });
   await recoverCalls(runner, log);
   desk.start();
   const owners = openOwnerDesk(ground, journal, gate, desk);
@@ -114,22 +93,45 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     piped,
     gate,
     day,
-    allow,
-    texts,
-    tools,
+    permissions,
     runner,
     desk,
     callGrants,
     undoing,
     owners,
     secrets,
-    toolParts,
     runnerParts,
   };
 }
 
+/** Nothing while the configuration cannot be used. */
+const configNow = (permissions: LivePermissions): Promise<Pick<EdgeConfig, 'execute' | 'lan'>> =>
+  permissions.current().then(
+    ({ config }) => config,
+    () => ({ execute: [], lan: [] }),
+  );
+
+/** What asks the owner, and the way of the answers. */
+function openDesk({ clock, log, life }: EdgeGround, { journal, open }: Journaled, permissions: LivePermissions) {
+  const callGrants = new CallGrants({ journal, clock, log });
+  const desk = new ApprovalDesk({
+    journal,
+    grants: callGrants,
+    titleOf: (run) => open.get(run)?.record.ask?.text,
+    limits: () => permissions.last.limits,
+    usable: async () => void (await permissions.current()),
+    clock,
+    log,
+  });
+  life.onStop('approvals', async () => {
+    desk.stop();
+    callGrants.stop();
+  });
+  return { desk, callGrants };
+}
+
 /** What changes replaced, so that they can be taken back. */
-async function openChanges({ home, config, log }: EdgeGround, { journal }: Journaled, allow: Allowlist) {
+async function openChanges({ home, config }: EdgeGround, { journal }: Journaled) {
   const dir = homePaths(home).changes;
   makeFolder(dir);
   const { changes_bytes: maxBytes, changes_days: days } = config.limits;
@@ -141,12 +143,12 @@ async function openChanges({ home, config, log }: EdgeGround, { journal }: Journ
   const blobs = await openBlobs(dir, undefined, { maxBytes, words });
   const changes = new KeptChanges({ journal, blobs, maxBytes, days });
   await changes.start();
-  return { changes, undoing: new Undoing({ allow, book: journal.changes, changes, blobs, log }) };
+  return { changes, blobs };
 }
 
 /** Of what waited before the start the owner was told then. */
-function giveNotices({ life, log }: EdgeGround, { journal }: Journaled, entry: NoticeEntry): void {
-  const notice = new ApprovalNotice(entry, log);
+function giveNotices({ life, log }: EdgeGround, { journal }: Journaled, permissions: LivePermissions): void {
+  const notice = new ApprovalNotice(() => permissions.last.config.notify, log);
   const leave = journal.approvals.onChange((approval) => notice.changed(approval));
   life.onStop('notices', async () => {
     leave();
@@ -176,39 +178,8 @@ async function recoverCalls(runner: ToolRunner, log: Logger): Promise<void> {
     });
 }
 
-/** Tells at the start which commands will be refused for want of a secret. */
-function warnOfSecrets({ config, log }: EdgeGround, secrets: SecretBook): void {
-  for (const { argv, env, stdin } of config.execute) {
-    for (const text of [...Object.values(env), String(stdin)]) {
-      try {
-        secrets.reveal(text);
-      } catch (error) {
-        log.warn('a command is refused until its secret can be used', {
-          command: argv[0] ?? '',
-          problem: causeText(error),
-        });
-      }
-    }
-  }
-}
-
-/** What keeps commands apart, where some command needs it; undefined where nothing does. */
-async function isolationOf({ home, config, log }: EdgeGround) {
-  if (!config.execute.some((entry) => entry.isolation === 'auto')) return undefined;
-  const isolation = await findIsolation(home, config.commandUid);
-  if (!isolation)
-    log.warn('nothing here keeps a command apart from the home and from other commands: they are refused', {
-      remedy: 'install bubblewrap, or run the edge as root with setpriv and unshare',
-    });
-  return isolation;
-}
-
 /** What commands changed on a copy; a commit that an earlier start has left half done is ended first. */
-async function openPreviews(
-  { home, config, log, life }: EdgeGround,
-  { journal: { approvals } }: Journaled,
-  isolation: CommandIsolation | undefined,
-) {
+async function openPreviews({ home, config, log, life }: EdgeGround, { journal: { approvals } }: Journaled) {
   const store = new Previews(homePaths(home).previews, config.limits.command_disk_bytes);
   const { finished, takenBack, unclear } = await store.recover(approvals.opened().map(({ approval }) => approval));
   const leave = approvals.onChange(
@@ -227,10 +198,7 @@ async function openPreviews(
       commands: unclear,
       folder: homePaths(home).previews,
     });
-  if (!config.execute.some((entry) => entry.preview)) return { store, problem: '' };
-  const problem = await findPreviewProblem(isolation);
-  if (problem) log.warn('commands with `preview` are asked for without one', { problem });
-  return { store, problem };
+  return store;
 }
 
 /** Real paths that no configuration opens: the home with its keys, the folder of the socket, the program itself. */

@@ -120,7 +120,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     clock: systemClock,
     log,
     journal: sessionJournal(journal),
-    manifest: create(ManifestSchema, { build: 'test' }),
+    manifest: () => create(ManifestSchema, { build: 'test' }),
     bootId: newId(),
     onSummary: parts.onSummary ?? ((summary) => summaries.put(summary)),
     options: { backoffBaseMs: 20, backoffCapMs: 50, refusedMs: 20, ...parts.options },

@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/journal/v1/journal.proto.
  */
 export const file_bowline_journal_v1_journal: GenFile = /*@__PURE__*/
-  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIpgLCg1Kb3VybmFsUmVjb3JkEi4KCndyaXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KB3N0YXJ0ZWQYAiABKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuU3RhcnRlZEgAEiwKA2FzaxgDIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmRIABI1Cgthc2tfb3V0Y29tZRgEIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lSAASNwoMcnVuX2Fuc3dlcmVkGAUgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlJ1bkFuc3dlcmVkSAASMgoGY2FuY2VsGAYgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkNhbmNlbFJlY29yZEgAEiwKBmludGVudBgHIAEoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnRIABI3Cgx0b29sX291dGNvbWUYCCABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWVIABI3Cgx0b29sX3NldHRsZWQYCSABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFNldHRsZWRIABI3CgxncmFudF9taW50ZWQYCiABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWRIABI1CgtncmFudF9lbmRlZBgLIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZGVkSAASMgoGbGVkZ2VyGAwgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkxlZGdlclJlY29yZEgAEjsKDnNlc3Npb25fb3BlbmVkGA0gASgLMiEuYm93bGluZS5qb3VybmFsLnYxLlNlc3Npb25PcGVuZWRIABI0CgpjaGVja3BvaW50GA4gASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoZWNrcG9pbnRIABI3Cgx0b29sX3JlZnVzZWQYDyABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFJlZnVzZWRIABIxCgljbG9ja19zZXQYECABKAsyHC5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRIABJDChJhcHByb3ZhbF9yZXF1ZXN0ZWQYESABKAsyJS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxSZXF1ZXN0ZWRIABJBChFhcHByb3ZhbF9hbnN3ZXJlZBgSIAEoCzIkLmJvd2xpbmUuam91cm5hbC52MS5BcHByb3ZhbEFuc3dlcmVkSAASOwoOYXBwcm92YWxfZW5kZWQYEyABKAsyIS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxFbmRlZEgAEjUKC2NoYW5nZV9rZXB0GBQgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoYW5nZUtlcHRIABI1Cgtvd25lcl9hZGRlZBgYIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Pd25lckFkZGVkSAASOQoNb3duZXJfcmVtb3ZlZBgZIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5Pd25lclJlbW92ZWRIABJAChFjYWxsX2dyYW50X21pbnRlZBgeIAEoCzIjLmJvd2xpbmUuam91cm5hbC52MS5DYWxsR3JhbnRNaW50ZWRIABI5Cg1zZW5zaXRpdmVfYXNrGCEgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLlNlbnNpdGl2ZUFza0gAEj0KD3NlbnNpdGl2ZV9lbmRlZBgiIAEoCzIiLmJvd2xpbmUuam91cm5hbC52MS5TZW5zaXRpdmVFbmRlZEgAQggKBnJlY29yZCKBAQoKT3duZXJBZGRlZBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NpZ25pbmdfa2V5GAMgASgMEhMKC3NlYWxpbmdfa2V5GAQgASgMEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIaCgxPd25lclJlbW92ZWQSCgoCaWQYASABKAkiQAoPQ2FsbEdyYW50TWludGVkEi0KBWdyYW50GAEgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5DYWxsR3JhbnQiTAoNS2VwdENhbGxHcmFudBItCgVncmFudBgBIAEoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuQ2FsbEdyYW50EgwKBHVzZWQYAiABKA0idAoRQXBwcm92YWxSZXF1ZXN0ZWQSLwoIYXBwcm92YWwYASABKAsyHS5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAMgASgMIm4KEEFwcHJvdmFsQW5zd2VyZWQSCgoCaWQYASABKAkSDwoHYWxsb3dlZBgCIAEoCBIxCgVzY29wZRgDIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTY29wZRIKCgJieRgEIAEoCSJOCg1BcHByb3ZhbEVuZGVkEgoKAmlkGAEgASgJEjEKBXN0YXRlGAIgASgOMiIuYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbFN0YXRlItEBCgpDaGFuZ2VLZXB0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNydW4YAiABKAkSCwoDam9iGAMgASgJEi8KBmVmZmVjdBgEIAEoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZUVmZmVjdBIMCgRibG9iGAUgASgJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghzZXF1ZW5jZRgHIAEoBBIOCgZ1bmRvZXMYCCABKAQiKQoHU3RhcnRlZBIPCgdib290X2lkGAEgASgJEg0KBWJ1aWxkGAIgASgJIp0BCglBc2tSZWNvcmQSIwoDYXNrGAEgASgLMhYuYm93bGluZS5yZWNvcmQudjEuQXNrEhIKCnJlcXVlc3RfaWQYAiABKAkSLwoGZ3JhbnRzGAMgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJLCgpBc2tPdXRjb21lEhAKCHNlcXVlbmNlGAEgASgEEisKB3JlZnVzZWQYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIkQKC1J1bkFuc3dlcmVkEgsKA3J1bhgBIAEoCRIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSIbCgxDYW5jZWxSZWNvcmQSCwoDcnVuGAEgASgJItcBCgZJbnRlbnQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRILCgNydW4YAyABKAkSDgoGbWV0aG9kGAQgASgJEhUKDXBhcmFtc19zaGEyNTYYBSABKAwSDwoHYm9vdF9pZBgGIAEoCRIOCgZncmFudHMYByADKAkSLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGFwcHJvdmFsGAkgASgJEg8KB3VuYXNrZWQYCiABKAkilAMKC1Rvb2xPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSLQoGcmVzdWx0GAMgASgLMh0uYm93bGluZS5yZWNvcmQudjEuVG9vbFJlc3VsdBIVCg1yZXN1bHRfc2hhMjU2GAQgASgMEgwKBGJsb2IYBSABKAkSDgoGbWV0aG9kGAYgASgJEhUKDXBhcmFtc19zaGEyNTYYByABKAwSJgoGZWdyZXNzGAggAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEi8KC2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1yYXdfcmVzcG9uc2VzGAogAygMEisKB2ZhaWx1cmUYCyABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEgsKA3J1bhgMIAEoCRIRCglyZWNpcGllbnQYDSABKAkSJwoFZmFjdHMYDiADKAsyGC5ib3dsaW5lLmpvdXJuYWwudjEuRmFjdCIiCgRGYWN0EgwKBG1hcmsYASABKAkSDAoEdGV4dBgCIAEoCSKTAQoLVG9vbFJlZnVzZWQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRIOCgZtZXRob2QYAyABKAkSKwoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSDQoFY291bnQYBSABKAQSEgoKZnJlZV9lcG9jaBgGIAEoBCImCgtUb29sU2V0dGxlZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAki8wEKC0dyYW50TWludGVkEgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRIuCgVmaWxlcxgDIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudGVkRmlsZRISCgpyZWNpcGllbnRzGAQgAygJEhEKCWNhcF9ieXRlcxgFIAEoBBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiuAEKC0dyYW50ZWRGaWxlEgwKBHBhdGgYASABKAkSEQoJcmVhbF9wYXRoGAIgASgJEg4KBmRldmljZRgDIAEoBBINCgVpbm9kZRgEIAEoBBIOCgZzaGEyNTYYBSABKAwSEgoKc3RhcnRfbGluZRgGIAEoDRIQCghlbmRfbGluZRgHIAEoDRINCgVieXRlcxgIIAEoBBIUCgx3aXRoX3NlY3JldHMYCSABKAgSDgoGbWFza2VkGAogASgNIk8KCkdyYW50RW5kZWQSCgoCaWQYASABKAkSLwoDd2h5GAMgASgOMiIuYm93bGluZS5qb3VybmFsLnYxLkdyYW50RW5kUmVhc29uSgQIAhADIjcKDExlZGdlclJlY29yZBInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzInAKDVNlc3Npb25PcGVuZWQSFQoNc2Vzc2lvbl9lcG9jaBgBIAEoBBIyCgZhbmNob3IYAiABKAsyIi5ib3dsaW5lLnJlY29yZC52MS5Kb3VybmFsUG9zaXRpb24SFAoMcmVzdW1lX3Rva2VuGAMgASgMInQKCENsb2NrU2V0EjEKDXByZXZpb3VzX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKAmJ5GAMgASgOMh4uYm93bGluZS5qb3VybmFsLnYxLkNsb2NrU2V0QnlKBAgCEANSA3doeSLwBQoKQ2hlY2twb2ludBIQCghzZXF1ZW5jZRgBIAEoBBIxCghvdXRjb21lcxgCIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5Ub29sT3V0Y29tZRIrCgdpbnRlbnRzGAMgAygLMhouYm93bGluZS5qb3VybmFsLnYxLkludGVudBIpCgRhc2tzGAQgAygLMhsuYm93bGluZS5qb3VybmFsLnYxLk9wZW5Bc2sSMgoGYW5jaG9yGAUgASgLMiIuYm93bGluZS5yZWNvcmQudjEuSm91cm5hbFBvc2l0aW9uEhUKDXNlc3Npb25fZXBvY2gYBiABKAQSFAoMcmVzdW1lX3Rva2VuGAcgASgMEjEKCHN0YW5kaW5nGAggAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkEjkKFWZvcmdvdHRlbl9leHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc2V0dGxlZF9rZXlzGAogASgMEjQKB2FyY2hpdmUYCyABKAsyIy5ib3dsaW5lLmpvdXJuYWwudjEuQXJjaGl2ZVBvc2l0aW9uEjMKCWFwcHJvdmFscxgMIAMoCzIgLmJvd2xpbmUuam91cm5hbC52MS5LZXB0QXBwcm92YWwSLwoHY2hhbmdlcxgNIAMoCzIeLmJvd2xpbmUuam91cm5hbC52MS5DaGFuZ2VLZXB0Ei4KBm93bmVycxgQIAMoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Pd25lckFkZGVkEjYKC2NhbGxfZ3JhbnRzGBQgAygLMiEuYm93bGluZS5qb3VybmFsLnYxLktlcHRDYWxsR3JhbnQSKwoEZGF5cxglIAMoCzIdLmJvd2xpbmUuam91cm5hbC52MS5EYXlFZ3Jlc3MSLwoJc2Vuc2l0aXZlGCEgAygLMhwuYm93bGluZS5qb3VybmFsLnYxLktlcHRUdXJuIicKCURheUVncmVzcxILCgNkYXkYASABKA0SDQoFYnl0ZXMYAiABKAQisAEKDFNlbnNpdGl2ZUFzaxILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEgwKBHRleHQYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoCRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoHdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJHCg5TZW5zaXRpdmVFbmRlZBILCgNydW4YASABKAkSKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUifgoIS2VwdFR1cm4SEAoIc2VxdWVuY2UYASABKAQSLQoDYXNrGAIgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLlNlbnNpdGl2ZUFzaxIxCgVlbmRlZBgDIAEoCzIiLmJvd2xpbmUuam91cm5hbC52MS5TZW5zaXRpdmVFbmRlZCJ8CgxLZXB0QXBwcm92YWwSNgoHcmVxdWVzdBgBIAEoCzIlLmJvd2xpbmUuam91cm5hbC52MS5BcHByb3ZhbFJlcXVlc3RlZBI0CgZhbnN3ZXIYAiABKAsyJC5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxBbnN3ZXJlZCKmAQoPQXJjaGl2ZVBvc2l0aW9uEhgKEGFyY2hpdmVfc2VxdWVuY2UYASABKAQSGwoTYXJjaGl2ZV9oZWFkX3NoYTI1NhgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBINCgVsaW5lcxgEIAEoBBINCgVieXRlcxgFIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAYgASgEEhUKDWRyb3BwZWRfYnl0ZXMYByABKAQi9gEKDkFyY2hpdmVkTGVkZ2VyEhYKDmZpcnN0X3NlcXVlbmNlGAEgASgEEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSGwoTam91cm5hbF9oZWFkX3NoYTI1NhgDIAEoDBIyCgdyZWNvcmRzGAQgAygLMiEuYm93bGluZS5qb3VybmFsLnYxLkFyY2hpdmVkTGluZXMSDQoFbGluZXMYBSABKAQSDQoFYnl0ZXMYBiABKAQSGAoQZHJvcHBlZF9zZXF1ZW5jZRgHIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAggASgEEhUKDWRyb3BwZWRfYnl0ZXMYCSABKAQiegoNQXJjaGl2ZWRMaW5lcxIQCghzZXF1ZW5jZRgBIAEoBBIuCgp3cml0ZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgdlbnRyaWVzGAMgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIngKB09wZW5Bc2sSEAoIc2VxdWVuY2UYASABKAQSKgoDYXNrGAIgASgLMh0uYm93bGluZS5qb3VybmFsLnYxLkFza1JlY29yZBIvCgdvdXRjb21lGAMgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkFza091dGNvbWUqpgIKDkdyYW50RW5kUmVhc29uEiAKHEdSQU5UX0VORF9SRUFTT05fVU5TUEVDSUZJRUQQABIdChlHUkFOVF9FTkRfUkVBU09OX0FOU1dFUkVEEAESHAoYR1JBTlRfRU5EX1JFQVNPTl9FWFBJUkVEEAISGAoUR1JBTlRfRU5EX1JFQVNPTl9DQVAQAxIcChhHUkFOVF9FTkRfUkVBU09OX1JFVk9LRUQQBBIeChpHUkFOVF9FTkRfUkVBU09OX1JFU1RBUlRFRBAFEiAKHEdSQU5UX0VORF9SRUFTT05fUVVBUkFOVElORUQQBhIdChlHUkFOVF9FTkRfUkVBU09OX1JFUExBQ0VEEAcSHAoYR1JBTlRfRU5EX1JFQVNPTl9VU0VEX1VQEAgqWwoKQ2xvY2tTZXRCeRIcChhDTE9DS19TRVRfQllfVU5TUEVDSUZJRUQQABIXChNDTE9DS19TRVRfQllfU0lHTkVEEAESFgoSQ0xPQ0tfU0VUX0JZX09XTkVSEAJiBnByb3RvMw", [file_bowline_approval_v1_approval, file_bowline_common_v1_common, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIs8LCg1Kb3VybmFsUmVjb3JkEi4KCndyaXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KB3N0YXJ0ZWQYAiABKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuU3RhcnRlZEgAEiwKA2FzaxgDIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmRIABI1Cgthc2tfb3V0Y29tZRgEIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lSAASNwoMcnVuX2Fuc3dlcmVkGAUgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlJ1bkFuc3dlcmVkSAASMgoGY2FuY2VsGAYgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkNhbmNlbFJlY29yZEgAEiwKBmludGVudBgHIAEoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnRIABI3Cgx0b29sX291dGNvbWUYCCABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWVIABI3Cgx0b29sX3NldHRsZWQYCSABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFNldHRsZWRIABI3CgxncmFudF9taW50ZWQYCiABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWRIABI1CgtncmFudF9lbmRlZBgLIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZGVkSAASMgoGbGVkZ2VyGAwgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkxlZGdlclJlY29yZEgAEjsKDnNlc3Npb25fb3BlbmVkGA0gASgLMiEuYm93bGluZS5qb3VybmFsLnYxLlNlc3Npb25PcGVuZWRIABI0CgpjaGVja3BvaW50GA4gASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoZWNrcG9pbnRIABI3Cgx0b29sX3JlZnVzZWQYDyABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFJlZnVzZWRIABIxCgljbG9ja19zZXQYECABKAsyHC5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRIABJDChJhcHByb3ZhbF9yZXF1ZXN0ZWQYESABKAsyJS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxSZXF1ZXN0ZWRIABJBChFhcHByb3ZhbF9hbnN3ZXJlZBgSIAEoCzIkLmJvd2xpbmUuam91cm5hbC52MS5BcHByb3ZhbEFuc3dlcmVkSAASOwoOYXBwcm92YWxfZW5kZWQYEyABKAsyIS5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxFbmRlZEgAEjUKC2NoYW5nZV9rZXB0GBQgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoYW5nZUtlcHRIABI1Cgtvd25lcl9hZGRlZBgYIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Pd25lckFkZGVkSAASOQoNb3duZXJfcmVtb3ZlZBgZIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5Pd25lclJlbW92ZWRIABJAChFjYWxsX2dyYW50X21pbnRlZBgeIAEoCzIjLmJvd2xpbmUuam91cm5hbC52MS5DYWxsR3JhbnRNaW50ZWRIABI5Cg1zZW5zaXRpdmVfYXNrGCEgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLlNlbnNpdGl2ZUFza0gAEj0KD3NlbnNpdGl2ZV9lbmRlZBgiIAEoCzIiLmJvd2xpbmUuam91cm5hbC52MS5TZW5zaXRpdmVFbmRlZEgAEjUKC2NvbmZpZ19yZWFkGCYgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNvbmZpZ1JlYWRIAEIICgZyZWNvcmQiLQoKQ29uZmlnUmVhZBIOCgZzaGEyNTYYASABKAwSDwoHY2hhbmdlcxgCIAMoCSKBAQoKT3duZXJBZGRlZBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NpZ25pbmdfa2V5GAMgASgMEhMKC3NlYWxpbmdfa2V5GAQgASgMEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIaCgxPd25lclJlbW92ZWQSCgoCaWQYASABKAkiQAoPQ2FsbEdyYW50TWludGVkEi0KBWdyYW50GAEgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5DYWxsR3JhbnQiTAoNS2VwdENhbGxHcmFudBItCgVncmFudBgBIAEoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuQ2FsbEdyYW50EgwKBHVzZWQYAiABKA0idAoRQXBwcm92YWxSZXF1ZXN0ZWQSLwoIYXBwcm92YWwYASABKAsyHS5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAMgASgMIm4KEEFwcHJvdmFsQW5zd2VyZWQSCgoCaWQYASABKAkSDwoHYWxsb3dlZBgCIAEoCBIxCgVzY29wZRgDIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTY29wZRIKCgJieRgEIAEoCSJOCg1BcHByb3ZhbEVuZGVkEgoKAmlkGAEgASgJEjEKBXN0YXRlGAIgASgOMiIuYm93bGluZS5hcHByb3ZhbC52MS5BcHByb3ZhbFN0YXRlItEBCgpDaGFuZ2VLZXB0EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNydW4YAiABKAkSCwoDam9iGAMgASgJEi8KBmVmZmVjdBgEIAEoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZUVmZmVjdBIMCgRibG9iGAUgASgJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghzZXF1ZW5jZRgHIAEoBBIOCgZ1bmRvZXMYCCABKAQiKQoHU3RhcnRlZBIPCgdib290X2lkGAEgASgJEg0KBWJ1aWxkGAIgASgJIp0BCglBc2tSZWNvcmQSIwoDYXNrGAEgASgLMhYuYm93bGluZS5yZWNvcmQudjEuQXNrEhIKCnJlcXVlc3RfaWQYAiABKAkSLwoGZ3JhbnRzGAMgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJLCgpBc2tPdXRjb21lEhAKCHNlcXVlbmNlGAEgASgEEisKB3JlZnVzZWQYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIkQKC1J1bkFuc3dlcmVkEgsKA3J1bhgBIAEoCRIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSIbCgxDYW5jZWxSZWNvcmQSCwoDcnVuGAEgASgJItcBCgZJbnRlbnQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRILCgNydW4YAyABKAkSDgoGbWV0aG9kGAQgASgJEhUKDXBhcmFtc19zaGEyNTYYBSABKAwSDwoHYm9vdF9pZBgGIAEoCRIOCgZncmFudHMYByADKAkSLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGFwcHJvdmFsGAkgASgJEg8KB3VuYXNrZWQYCiABKAkilAMKC1Rvb2xPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSLQoGcmVzdWx0GAMgASgLMh0uYm93bGluZS5yZWNvcmQudjEuVG9vbFJlc3VsdBIVCg1yZXN1bHRfc2hhMjU2GAQgASgMEgwKBGJsb2IYBSABKAkSDgoGbWV0aG9kGAYgASgJEhUKDXBhcmFtc19zaGEyNTYYByABKAwSJgoGZWdyZXNzGAggAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEi8KC2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1yYXdfcmVzcG9uc2VzGAogAygMEisKB2ZhaWx1cmUYCyABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEgsKA3J1bhgMIAEoCRIRCglyZWNpcGllbnQYDSABKAkSJwoFZmFjdHMYDiADKAsyGC5ib3dsaW5lLmpvdXJuYWwudjEuRmFjdCIiCgRGYWN0EgwKBG1hcmsYASABKAkSDAoEdGV4dBgCIAEoCSKTAQoLVG9vbFJlZnVzZWQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRIOCgZtZXRob2QYAyABKAkSKwoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSDQoFY291bnQYBSABKAQSEgoKZnJlZV9lcG9jaBgGIAEoBCImCgtUb29sU2V0dGxlZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAki8wEKC0dyYW50TWludGVkEgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRIuCgVmaWxlcxgDIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudGVkRmlsZRISCgpyZWNpcGllbnRzGAQgAygJEhEKCWNhcF9ieXRlcxgFIAEoBBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiuAEKC0dyYW50ZWRGaWxlEgwKBHBhdGgYASABKAkSEQoJcmVhbF9wYXRoGAIgASgJEg4KBmRldmljZRgDIAEoBBINCgVpbm9kZRgEIAEoBBIOCgZzaGEyNTYYBSABKAwSEgoKc3RhcnRfbGluZRgGIAEoDRIQCghlbmRfbGluZRgHIAEoDRINCgVieXRlcxgIIAEoBBIUCgx3aXRoX3NlY3JldHMYCSABKAgSDgoGbWFza2VkGAogASgNIk8KCkdyYW50RW5kZWQSCgoCaWQYASABKAkSLwoDd2h5GAMgASgOMiIuYm93bGluZS5qb3VybmFsLnYxLkdyYW50RW5kUmVhc29uSgQIAhADIjcKDExlZGdlclJlY29yZBInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzInAKDVNlc3Npb25PcGVuZWQSFQoNc2Vzc2lvbl9lcG9jaBgBIAEoBBIyCgZhbmNob3IYAiABKAsyIi5ib3dsaW5lLnJlY29yZC52MS5Kb3VybmFsUG9zaXRpb24SFAoMcmVzdW1lX3Rva2VuGAMgASgMInQKCENsb2NrU2V0EjEKDXByZXZpb3VzX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKAmJ5GAMgASgOMh4uYm93bGluZS5qb3VybmFsLnYxLkNsb2NrU2V0QnlKBAgCEANSA3doeSLwBQoKQ2hlY2twb2ludBIQCghzZXF1ZW5jZRgBIAEoBBIxCghvdXRjb21lcxgCIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5Ub29sT3V0Y29tZRIrCgdpbnRlbnRzGAMgAygLMhouYm93bGluZS5qb3VybmFsLnYxLkludGVudBIpCgRhc2tzGAQgAygLMhsuYm93bGluZS5qb3VybmFsLnYxLk9wZW5Bc2sSMgoGYW5jaG9yGAUgASgLMiIuYm93bGluZS5yZWNvcmQudjEuSm91cm5hbFBvc2l0aW9uEhUKDXNlc3Npb25fZXBvY2gYBiABKAQSFAoMcmVzdW1lX3Rva2VuGAcgASgMEjEKCHN0YW5kaW5nGAggAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkEjkKFWZvcmdvdHRlbl9leHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc2V0dGxlZF9rZXlzGAogASgMEjQKB2FyY2hpdmUYCyABKAsyIy5ib3dsaW5lLmpvdXJuYWwudjEuQXJjaGl2ZVBvc2l0aW9uEjMKCWFwcHJvdmFscxgMIAMoCzIgLmJvd2xpbmUuam91cm5hbC52MS5LZXB0QXBwcm92YWwSLwoHY2hhbmdlcxgNIAMoCzIeLmJvd2xpbmUuam91cm5hbC52MS5DaGFuZ2VLZXB0Ei4KBm93bmVycxgQIAMoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Pd25lckFkZGVkEjYKC2NhbGxfZ3JhbnRzGBQgAygLMiEuYm93bGluZS5qb3VybmFsLnYxLktlcHRDYWxsR3JhbnQSKwoEZGF5cxglIAMoCzIdLmJvd2xpbmUuam91cm5hbC52MS5EYXlFZ3Jlc3MSLwoJc2Vuc2l0aXZlGCEgAygLMhwuYm93bGluZS5qb3VybmFsLnYxLktlcHRUdXJuIicKCURheUVncmVzcxILCgNkYXkYASABKA0SDQoFYnl0ZXMYAiABKAQisAEKDFNlbnNpdGl2ZUFzaxILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEgwKBHRleHQYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoCRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoHdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJHCg5TZW5zaXRpdmVFbmRlZBILCgNydW4YASABKAkSKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUifgoIS2VwdFR1cm4SEAoIc2VxdWVuY2UYASABKAQSLQoDYXNrGAIgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLlNlbnNpdGl2ZUFzaxIxCgVlbmRlZBgDIAEoCzIiLmJvd2xpbmUuam91cm5hbC52MS5TZW5zaXRpdmVFbmRlZCJ8CgxLZXB0QXBwcm92YWwSNgoHcmVxdWVzdBgBIAEoCzIlLmJvd2xpbmUuam91cm5hbC52MS5BcHByb3ZhbFJlcXVlc3RlZBI0CgZhbnN3ZXIYAiABKAsyJC5ib3dsaW5lLmpvdXJuYWwudjEuQXBwcm92YWxBbnN3ZXJlZCKmAQoPQXJjaGl2ZVBvc2l0aW9uEhgKEGFyY2hpdmVfc2VxdWVuY2UYASABKAQSGwoTYXJjaGl2ZV9oZWFkX3NoYTI1NhgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBINCgVsaW5lcxgEIAEoBBINCgVieXRlcxgFIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAYgASgEEhUKDWRyb3BwZWRfYnl0ZXMYByABKAQi9gEKDkFyY2hpdmVkTGVkZ2VyEhYKDmZpcnN0X3NlcXVlbmNlGAEgASgEEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSGwoTam91cm5hbF9oZWFkX3NoYTI1NhgDIAEoDBIyCgdyZWNvcmRzGAQgAygLMiEuYm93bGluZS5qb3VybmFsLnYxLkFyY2hpdmVkTGluZXMSDQoFbGluZXMYBSABKAQSDQoFYnl0ZXMYBiABKAQSGAoQZHJvcHBlZF9zZXF1ZW5jZRgHIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAggASgEEhUKDWRyb3BwZWRfYnl0ZXMYCSABKAQiegoNQXJjaGl2ZWRMaW5lcxIQCghzZXF1ZW5jZRgBIAEoBBIuCgp3cml0ZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgdlbnRyaWVzGAMgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIngKB09wZW5Bc2sSEAoIc2VxdWVuY2UYASABKAQSKgoDYXNrGAIgASgLMh0uYm93bGluZS5qb3VybmFsLnYxLkFza1JlY29yZBIvCgdvdXRjb21lGAMgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkFza091dGNvbWUqpgIKDkdyYW50RW5kUmVhc29uEiAKHEdSQU5UX0VORF9SRUFTT05fVU5TUEVDSUZJRUQQABIdChlHUkFOVF9FTkRfUkVBU09OX0FOU1dFUkVEEAESHAoYR1JBTlRfRU5EX1JFQVNPTl9FWFBJUkVEEAISGAoUR1JBTlRfRU5EX1JFQVNPTl9DQVAQAxIcChhHUkFOVF9FTkRfUkVBU09OX1JFVk9LRUQQBBIeChpHUkFOVF9FTkRfUkVBU09OX1JFU1RBUlRFRBAFEiAKHEdSQU5UX0VORF9SRUFTT05fUVVBUkFOVElORUQQBhIdChlHUkFOVF9FTkRfUkVBU09OX1JFUExBQ0VEEAcSHAoYR1JBTlRfRU5EX1JFQVNPTl9VU0VEX1VQEAgqWwoKQ2xvY2tTZXRCeRIcChhDTE9DS19TRVRfQllfVU5TUEVDSUZJRUQQABIXChNDTE9DS19TRVRfQllfU0lHTkVEEAESFgoSQ0xPQ0tfU0VUX0JZX09XTkVSEAJiBnByb3RvMw", [file_bowline_approval_v1_approval, file_bowline_common_v1_common, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * What stands in one record of the journal.
@@ -234,6 +234,14 @@ export type JournalRecord = Message<"bowline.journal.v1.JournalRecord"> & {
      */
     value: SensitiveEnded;
     case: "sensitiveEnded";
+  } | {
+    /**
+     * The configuration was read: every tool call that begins later is judged by it.
+     *
+     * @generated from field: bowline.journal.v1.ConfigRead config_read = 38;
+     */
+    value: ConfigRead;
+    case: "configRead";
   } | { case: undefined; value?: undefined };
 };
 
@@ -243,6 +251,34 @@ export type JournalRecord = Message<"bowline.journal.v1.JournalRecord"> & {
  */
 export const JournalRecordSchema: GenMessage<JournalRecord> = /*@__PURE__*/
   messageDesc(file_bowline_journal_v1_journal, 0);
+
+/**
+ * What config.yaml says from now on, at a start and after an edit.
+ *
+ * @generated from message bowline.journal.v1.ConfigRead
+ */
+export type ConfigRead = Message<"bowline.journal.v1.ConfigRead"> & {
+  /**
+   * SHA-256 of what it says; another value is another configuration. Empty: it cannot be used, and no call is allowed.
+   *
+   * @generated from field: bytes sha256 = 1;
+   */
+  sha256: Uint8Array;
+
+  /**
+   * What an edit changed, in words, at most 64 lines; empty at a start where nothing changed meanwhile.
+   *
+   * @generated from field: repeated string changes = 2;
+   */
+  changes: string[];
+};
+
+/**
+ * Describes the message bowline.journal.v1.ConfigRead.
+ * Use `create(ConfigReadSchema)` to create a new message.
+ */
+export const ConfigReadSchema: GenMessage<ConfigRead> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 1);
 
 /**
  * A key of the owner on another machine, as it was paired. Synced before it counts.
@@ -291,7 +327,7 @@ export type OwnerAdded = Message<"bowline.journal.v1.OwnerAdded"> & {
  * Use `create(OwnerAddedSchema)` to create a new message.
  */
 export const OwnerAddedSchema: GenMessage<OwnerAdded> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 1);
+  messageDesc(file_bowline_journal_v1_journal, 2);
 
 /**
  * Nothing is sealed for a key any more, and nothing that it signs counts.
@@ -312,7 +348,7 @@ export type OwnerRemoved = Message<"bowline.journal.v1.OwnerRemoved"> & {
  * Use `create(OwnerRemovedSchema)` to create a new message.
  */
 export const OwnerRemovedSchema: GenMessage<OwnerRemoved> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 2);
+  messageDesc(file_bowline_journal_v1_journal, 3);
 
 /**
  * The owner allowed calls like one that was shown. In one append with the answer.
@@ -333,7 +369,7 @@ export type CallGrantMinted = Message<"bowline.journal.v1.CallGrantMinted"> & {
  * Use `create(CallGrantMintedSchema)` to create a new message.
  */
 export const CallGrantMintedSchema: GenMessage<CallGrantMinted> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 3);
+  messageDesc(file_bowline_journal_v1_journal, 4);
 
 /**
  * A lasting grant that holds.
@@ -361,7 +397,7 @@ export type KeptCallGrant = Message<"bowline.journal.v1.KeptCallGrant"> & {
  * Use `create(KeptCallGrantSchema)` to create a new message.
  */
 export const KeptCallGrantSchema: GenMessage<KeptCallGrant> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 4);
+  messageDesc(file_bowline_journal_v1_journal, 5);
 
 /**
  * The owner is asked about a tool call. Synced before anybody is told that it waits.
@@ -396,7 +432,7 @@ export type ApprovalRequested = Message<"bowline.journal.v1.ApprovalRequested"> 
  * Use `create(ApprovalRequestedSchema)` to create a new message.
  */
 export const ApprovalRequestedSchema: GenMessage<ApprovalRequested> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 5);
+  messageDesc(file_bowline_journal_v1_journal, 6);
 
 /**
  * The owner answered. Synced before the answer is confirmed; it is never asked for again.
@@ -438,7 +474,7 @@ export type ApprovalAnswered = Message<"bowline.journal.v1.ApprovalAnswered"> & 
  * Use `create(ApprovalAnsweredSchema)` to create a new message.
  */
 export const ApprovalAnsweredSchema: GenMessage<ApprovalAnswered> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 6);
+  messageDesc(file_bowline_journal_v1_journal, 7);
 
 /**
  * Nobody is asked any more, or what was asked is not so any more.
@@ -466,7 +502,7 @@ export type ApprovalEnded = Message<"bowline.journal.v1.ApprovalEnded"> & {
  * Use `create(ApprovalEndedSchema)` to create a new message.
  */
 export const ApprovalEndedSchema: GenMessage<ApprovalEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 7);
+  messageDesc(file_bowline_journal_v1_journal, 8);
 
 /**
  * What a change is about to replace, kept so that it can be taken back. Synced, with its bytes, before the change.
@@ -537,7 +573,7 @@ export type ChangeKept = Message<"bowline.journal.v1.ChangeKept"> & {
  * Use `create(ChangeKeptSchema)` to create a new message.
  */
 export const ChangeKeptSchema: GenMessage<ChangeKept> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 8);
+  messageDesc(file_bowline_journal_v1_journal, 9);
 
 /**
  * The process started.
@@ -565,7 +601,7 @@ export type Started = Message<"bowline.journal.v1.Started"> & {
  * Use `create(StartedSchema)` to create a new message.
  */
 export const StartedSchema: GenMessage<Started> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 9);
+  messageDesc(file_bowline_journal_v1_journal, 10);
 
 /**
  * The owner asked something.
@@ -607,7 +643,7 @@ export type AskRecord = Message<"bowline.journal.v1.AskRecord"> & {
  * Use `create(AskRecordSchema)` to create a new message.
  */
 export const AskRecordSchema: GenMessage<AskRecord> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 10);
+  messageDesc(file_bowline_journal_v1_journal, 11);
 
 /**
  * What became of an ask at the control plane.
@@ -635,7 +671,7 @@ export type AskOutcome = Message<"bowline.journal.v1.AskOutcome"> & {
  * Use `create(AskOutcomeSchema)` to create a new message.
  */
 export const AskOutcomeSchema: GenMessage<AskOutcome> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 11);
+  messageDesc(file_bowline_journal_v1_journal, 12);
 
 /**
  * A run ended.
@@ -663,7 +699,7 @@ export type RunAnswered = Message<"bowline.journal.v1.RunAnswered"> & {
  * Use `create(RunAnsweredSchema)` to create a new message.
  */
 export const RunAnsweredSchema: GenMessage<RunAnswered> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 12);
+  messageDesc(file_bowline_journal_v1_journal, 13);
 
 /**
  * The owner cancelled a run.
@@ -684,7 +720,7 @@ export type CancelRecord = Message<"bowline.journal.v1.CancelRecord"> & {
  * Use `create(CancelRecordSchema)` to create a new message.
  */
 export const CancelRecordSchema: GenMessage<CancelRecord> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 13);
+  messageDesc(file_bowline_journal_v1_journal, 14);
 
 /**
  * A tool call is about to start. Synced before its effect begins.
@@ -768,7 +804,7 @@ export type Intent = Message<"bowline.journal.v1.Intent"> & {
  * Use `create(IntentSchema)` to create a new message.
  */
 export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 14);
+  messageDesc(file_bowline_journal_v1_journal, 15);
 
 /**
  * A tool call ended. Synced, with what leaves, before the first byte is sent.
@@ -880,7 +916,7 @@ export type ToolOutcome = Message<"bowline.journal.v1.ToolOutcome"> & {
  * Use `create(ToolOutcomeSchema)` to create a new message.
  */
 export const ToolOutcomeSchema: GenMessage<ToolOutcome> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 15);
+  messageDesc(file_bowline_journal_v1_journal, 16);
 
 /**
  * A fact that was computed on the box, and the mark that stands for it everywhere else.
@@ -908,7 +944,7 @@ export type Fact = Message<"bowline.journal.v1.Fact"> & {
  * Use `create(FactSchema)` to create a new message.
  */
 export const FactSchema: GenMessage<Fact> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 16);
+  messageDesc(file_bowline_journal_v1_journal, 17);
 
 /**
  * A tool call was refused before it started, or many that were not written one by one.
@@ -964,7 +1000,7 @@ export type ToolRefused = Message<"bowline.journal.v1.ToolRefused"> & {
  * Use `create(ToolRefusedSchema)` to create a new message.
  */
 export const ToolRefusedSchema: GenMessage<ToolRefused> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 17);
+  messageDesc(file_bowline_journal_v1_journal, 18);
 
 /**
  * A result is committed at the control plane.
@@ -985,7 +1021,7 @@ export type ToolSettled = Message<"bowline.journal.v1.ToolSettled"> & {
  * Use `create(ToolSettledSchema)` to create a new message.
  */
 export const ToolSettledSchema: GenMessage<ToolSettled> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 18);
+  messageDesc(file_bowline_journal_v1_journal, 19);
 
 /**
  * A grant as it was minted: files, bytes and recipients, for one run or for a collection.
@@ -1055,7 +1091,7 @@ export type GrantMinted = Message<"bowline.journal.v1.GrantMinted"> & {
  * Use `create(GrantMintedSchema)` to create a new message.
  */
 export const GrantMintedSchema: GenMessage<GrantMinted> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 19);
+  messageDesc(file_bowline_journal_v1_journal, 20);
 
 /**
  * One file of a grant, frozen when the owner asked.
@@ -1139,7 +1175,7 @@ export type GrantedFile = Message<"bowline.journal.v1.GrantedFile"> & {
  * Use `create(GrantedFileSchema)` to create a new message.
  */
 export const GrantedFileSchema: GenMessage<GrantedFile> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 20);
+  messageDesc(file_bowline_journal_v1_journal, 21);
 
 /**
  * Nothing leaves under a grant any more.
@@ -1167,7 +1203,7 @@ export type GrantEnded = Message<"bowline.journal.v1.GrantEnded"> & {
  * Use `create(GrantEndedSchema)` to create a new message.
  */
 export const GrantEndedSchema: GenMessage<GrantEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 21);
+  messageDesc(file_bowline_journal_v1_journal, 22);
 
 /**
  * What left the box and stands in no other record.
@@ -1188,7 +1224,7 @@ export type LedgerRecord = Message<"bowline.journal.v1.LedgerRecord"> & {
  * Use `create(LedgerRecordSchema)` to create a new message.
  */
 export const LedgerRecordSchema: GenMessage<LedgerRecord> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 22);
+  messageDesc(file_bowline_journal_v1_journal, 23);
 
 /**
  * A session began.
@@ -1223,7 +1259,7 @@ export type SessionOpened = Message<"bowline.journal.v1.SessionOpened"> & {
  * Use `create(SessionOpenedSchema)` to create a new message.
  */
 export const SessionOpenedSchema: GenMessage<SessionOpened> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 23);
+  messageDesc(file_bowline_journal_v1_journal, 24);
 
 /**
  * The time of the edge was set back: what was journaled before had run ahead. The record's own time is the new one.
@@ -1251,7 +1287,7 @@ export type ClockSet = Message<"bowline.journal.v1.ClockSet"> & {
  * Use `create(ClockSetSchema)` to create a new message.
  */
 export const ClockSetSchema: GenMessage<ClockSet> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 24);
+  messageDesc(file_bowline_journal_v1_journal, 25);
 
 /**
  * What pruned segments leave behind.
@@ -1385,7 +1421,7 @@ export type Checkpoint = Message<"bowline.journal.v1.Checkpoint"> & {
  * Use `create(CheckpointSchema)` to create a new message.
  */
 export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 25);
+  messageDesc(file_bowline_journal_v1_journal, 26);
 
 /**
  * How much content left on one day of the box's local time.
@@ -1413,7 +1449,7 @@ export type DayEgress = Message<"bowline.journal.v1.DayEgress"> & {
  * Use `create(DayEgressSchema)` to create a new message.
  */
 export const DayEgressSchema: GenMessage<DayEgress> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 26);
+  messageDesc(file_bowline_journal_v1_journal, 27);
 
 /**
  * The owner asked something in a sensitive conversation. No part of it is ever in a frame.
@@ -1469,7 +1505,7 @@ export type SensitiveAsk = Message<"bowline.journal.v1.SensitiveAsk"> & {
  * Use `create(SensitiveAskSchema)` to create a new message.
  */
 export const SensitiveAskSchema: GenMessage<SensitiveAsk> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 27);
+  messageDesc(file_bowline_journal_v1_journal, 28);
 
 /**
  * It was answered on the box, or ended without an answer.
@@ -1497,7 +1533,7 @@ export type SensitiveEnded = Message<"bowline.journal.v1.SensitiveEnded"> & {
  * Use `create(SensitiveEndedSchema)` to create a new message.
  */
 export const SensitiveEndedSchema: GenMessage<SensitiveEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 28);
+  messageDesc(file_bowline_journal_v1_journal, 29);
 
 /**
  * A turn of a sensitive conversation that outlives the segment that it was written to.
@@ -1532,7 +1568,7 @@ export type KeptTurn = Message<"bowline.journal.v1.KeptTurn"> & {
  * Use `create(KeptTurnSchema)` to create a new message.
  */
 export const KeptTurnSchema: GenMessage<KeptTurn> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 29);
+  messageDesc(file_bowline_journal_v1_journal, 30);
 
 /**
  * An approval that is still needed.
@@ -1560,7 +1596,7 @@ export type KeptApproval = Message<"bowline.journal.v1.KeptApproval"> & {
  * Use `create(KeptApprovalSchema)` to create a new message.
  */
 export const KeptApprovalSchema: GenMessage<KeptApproval> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 30);
+  messageDesc(file_bowline_journal_v1_journal, 31);
 
 /**
  * Where the archive of the ledger stands, and what it holds. Totals are over all that was ever archived.
@@ -1623,7 +1659,7 @@ export type ArchivePosition = Message<"bowline.journal.v1.ArchivePosition"> & {
  * Use `create(ArchivePositionSchema)` to create a new message.
  */
 export const ArchivePositionSchema: GenMessage<ArchivePosition> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 31);
+  messageDesc(file_bowline_journal_v1_journal, 32);
 
 /**
  * One record of the archive of the ledger: the lines of a stretch of the journal. Stretches follow each other without a gap.
@@ -1700,7 +1736,7 @@ export type ArchivedLedger = Message<"bowline.journal.v1.ArchivedLedger"> & {
  * Use `create(ArchivedLedgerSchema)` to create a new message.
  */
 export const ArchivedLedgerSchema: GenMessage<ArchivedLedger> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 32);
+  messageDesc(file_bowline_journal_v1_journal, 33);
 
 /**
  * The lines of one record of the journal.
@@ -1735,7 +1771,7 @@ export type ArchivedLines = Message<"bowline.journal.v1.ArchivedLines"> & {
  * Use `create(ArchivedLinesSchema)` to create a new message.
  */
 export const ArchivedLinesSchema: GenMessage<ArchivedLines> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 33);
+  messageDesc(file_bowline_journal_v1_journal, 34);
 
 /**
  * An ask without an answer, with its sequence.
@@ -1770,7 +1806,7 @@ export type OpenAsk = Message<"bowline.journal.v1.OpenAsk"> & {
  * Use `create(OpenAskSchema)` to create a new message.
  */
 export const OpenAskSchema: GenMessage<OpenAsk> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 34);
+  messageDesc(file_bowline_journal_v1_journal, 35);
 
 /**
  * Why a grant ended.

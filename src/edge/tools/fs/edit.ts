@@ -27,13 +27,15 @@ import { type ChangeTarget, folderOf, openTarget } from './change/target.ts';
 import { isDiffable, textDiff } from './change/text-diff.ts';
 import { fileInfo, fileNow } from './file-info.ts';
 
-export function editTool(parts: ToolParts, own: OwnTexts): EdgeTool {
+export function editTool(parts: ToolParts): EdgeTool {
   return {
     method: FsService.method.edit,
     prepare(message, call) {
       const request = message as EditRequest;
       const judged = parts.allow.judgeWrite(request.path);
-      return changeOf(parts, call, [judged], (_, shown) => openEdit(parts, { request, judged, shown }, call, own));
+      return changeOf(parts, call, [judged], (_, shown) =>
+        openEdit(parts, { request, judged, shown }, call, parts.ownTexts),
+      );
     },
   };
 }

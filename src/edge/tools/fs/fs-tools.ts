@@ -1,6 +1,5 @@
 // The tools of `bowline.capability.fs.v1`.
 import type { EdgeTool, ToolParts } from '../tool.ts';
-import { OwnTexts } from './change/own-texts.ts';
 import { deleteTool } from './delete.ts';
 import { editTool } from './edit.ts';
 import { listTool } from './list.ts';
@@ -13,8 +12,7 @@ import { statTool } from './stat.ts';
 import { writeTool } from './write.ts';
 
 export function fsTools(parts: ToolParts): EdgeTool[] {
-  const own = new OwnTexts();
   const reading = [readTool, listTool, statTool, searchTool, queryTool].map((tool) => tool(parts));
   const changing = [deleteTool, moveTool, makeFolderTool].map((tool) => tool(parts));
-  return [...reading, writeTool(parts, own), editTool(parts, own), ...changing];
+  return [...reading, writeTool(parts), editTool(parts), ...changing];
 }

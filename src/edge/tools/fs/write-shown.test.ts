@@ -19,7 +19,6 @@ import { FileAction } from '../../../../gen/bowline/approval/v1/approval_pb.ts';
 import { WriteMode, WriteRequestSchema } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { fileOf, preparedChange, reasonOf } from '../../../../test/support/prepared-change.ts';
-import { OwnTexts } from './change/own-texts.ts';
 import { writeTool } from './write.ts';
 
 const NAME = 'docs/out.txt';
@@ -29,7 +28,7 @@ const sha = (text: string | Uint8Array) => createHash('sha256').update(text).dig
 async function writes(files: Readonly<Record<string, string | Uint8Array>> = {}) {
   const dir = edgeFolder(files);
   const rig = await edgeRig(dir, { config: `allow:\n  write: [{path: DIR/${NAME}, confirm: always}]\n` });
-  const tool = writeTool(rig.parts, new OwnTexts());
+  const tool = writeTool(rig.parts);
   const file = join(dir, NAME);
   const write = (text: string, mode: WriteMode = REPLACE) =>
     preparedChange(tool, create(WriteRequestSchema, { path: NAME, text, mode }));
@@ -178,7 +177,7 @@ test('a yes for one text is none for another', async () => {
 test('below a folder: links that stay in it are followed, those that lead out, to what is denied, or stand in the place of the file are not', async () => {
   const dir = edgeFolder({ 'docs/sub/a.md': 'a', 'outside/x.md': 'untouched', 'docs/.git/config': 'untouched' });
   const rig = await edgeRig(dir, { config: 'allow:\n  write: [{path: DIR/docs, confirm: never}]\n' });
-  const tool = writeTool(rig.parts, new OwnTexts());
+  const tool = writeTool(rig.parts);
   const link = (to: string, name: string) => symlinkSync(join(dir, to), join(dir, 'docs', name));
   link('docs/sub', 'in');
   link('outside', 'out');

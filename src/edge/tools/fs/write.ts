@@ -20,7 +20,8 @@ import type { OwnTexts } from './change/own-texts.ts';
 import { type ChangeTarget, folderOf, openTarget } from './change/target.ts';
 import { fileInfo, fileNow } from './file-info.ts';
 
-export function writeTool(parts: ToolParts, own: OwnTexts): EdgeTool {
+export function writeTool(parts: ToolParts): EdgeTool {
+  const { ownTexts: own } = parts;
   const added = new Added(parts.limits.file_bytes);
   return {
     method: FsService.method.write,
