@@ -212,7 +212,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     grants: callGrants,
     titleOf: () => 'title',
     limits: () => config.limits,
-    usable: async () => {},
+    problem: () => undefined,
     clock,
     log: silentLogger,
   });

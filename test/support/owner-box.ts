@@ -63,7 +63,7 @@ export async function ownerBox(dir = folder(), clock = new ManualClock()) {
     grants: new CallGrants({ journal, clock, log: silentLogger }),
     titleOf: () => TITLE,
     limits: () => ({ approval_hours: 24, approvals: 3 }),
-    usable: async () => {},
+    problem: () => undefined,
     clock,
     log: silentLogger,
   });

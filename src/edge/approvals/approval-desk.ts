@@ -30,8 +30,8 @@ export interface DeskParts {
   readonly titleOf: (run: string) => string | undefined;
   /** Those of now. */
   readonly limits: () => { readonly approval_hours: number; readonly approvals: number };
-  /** @throws why nothing that is allowed now could be done: a yes would be spent */
-  readonly usable: () => Promise<void>;
+  /** Why nothing that is allowed now could be done, so that a yes would be spent. */
+  readonly problem: () => AppError | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -147,7 +147,7 @@ export class ApprovalDesk {
 
   /**
    * The owner answers: all of them or none. @param by who, as records tell it; `wish` a lasting grant that is made with a yes to one
-   * @throws GRANT_TOO_WIDE, GRANTS_FULL, NOT_FOUND, APPROVAL_CHANGED, APPROVAL_ENDED, what the journal and `usable` throw: nothing was answered then
+   * @throws GRANT_TOO_WIDE, GRANTS_FULL, NOT_FOUND, APPROVAL_CHANGED, APPROVAL_ENDED, what the journal throws, why nothing can be done now: nothing was answered then
    */
   async answer(
     answers: readonly Pick<AnsweredApproval, 'id' | 'digest'>[],
@@ -157,7 +157,8 @@ export class ApprovalDesk {
     wish?: GrantWish,
   ): Promise<string[]> {
     mustBeOneForGrant(answers, allow, scope, wish);
-    if (allow) await this.#parts.usable();
+    const problem = allow ? this.#parts.problem() : undefined;
+    if (problem) throw problem;
     const ids = [...new Set(answers.map(({ id }) => id))];
     // What is past its time takes no answer, whether that was seen already or not.
     this.#arm();

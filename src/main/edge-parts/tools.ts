@@ -119,7 +119,7 @@ function openDesk({ clock, log, life }: EdgeGround, { journal, open }: Journaled
     grants: callGrants,
     titleOf: (run) => open.get(run)?.record.ask?.text,
     limits: () => permissions.last.limits,
-    usable: async () => void (await permissions.current()),
+    problem: () => permissions.problem,
     clock,
     log,
   });
