@@ -124,12 +124,15 @@ export class Allowlist {
   }
 
   /**
-   * Whether something below a folder may not go with it to another place: it is denied, or would not be allowed there.
+   * Whether something below a folder may not go with it to another place: it is denied, is never written where it is, or would not be
+   * allowed there.
    * @param to real path that the folder will have @throws COMMAND_VIEW_TOO_LARGE, why `signal` aborted
    */
   async keepsBelow(folder: string, to: string, judged: AllowedWrite, entries: number, signal: AbortSignal) {
     const stays = (path: string, isFile: boolean) =>
-      this.isDenied(path, isFile) || this.isWriteDenied(join(to, relative(folder, path)), judged, isFile);
+      this.isDenied(path, isFile) ||
+      isNeverWritten(path) ||
+      this.isWriteDenied(join(to, relative(folder, path)), judged, isFile);
     return (await deniedBelow(folder, stays, entries, signal, 'names')).length > 0;
   }
 
