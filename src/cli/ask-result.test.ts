@@ -16,6 +16,7 @@ const result = (paths: string[], withheld: { name: string; why: WithheldReason }
   sent: true,
   approval: false,
   approvals: new Map(),
+  askedToShare: new Set(),
   waitsFor: '',
   late: false,
 });

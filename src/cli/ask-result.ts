@@ -11,6 +11,7 @@ import {
   RunStateSchema,
   SourceSchema,
   UsageSchema,
+  type Withheld,
   WithheldReason,
   WithheldSchema,
 } from '../../gen/bowline/run/v1/run_pb.ts';
@@ -35,6 +36,8 @@ export interface AskResult {
   approval: boolean;
   /** Those that wait for an answer, by their ids, as far as they are known here. */
   readonly approvals: Map<string, Approval>;
+  /** Paths of files that its owner was asked to share while it went on. */
+  readonly askedToShare: Set<string>;
   /** What it waited for last, in words; empty when it was not told. */
   waitsFor: string;
   /** Whether the time of `--timeout` is over. */
@@ -54,9 +57,16 @@ export const newAskResult = (conversation: string): AskResult => ({
   sent: false,
   approval: false,
   approvals: new Map(),
+  askedToShare: new Set(),
   waitsFor: '',
   late: false,
 });
+
+/** What stayed on the box and its owner was not asked for while it went on. */
+export const notAskedBefore = (
+  { askedToShare }: Pick<AskResult, 'askedToShare'>,
+  withheld: readonly Withheld[],
+): Withheld[] => withheld.filter(({ name }) => !askedToShare.has(name));
 
 /** Exit code: of the outcome, else of what it waits for. An answer without a file that was to be shared is one in part. @param named what was to be shared, as it was typed */
 export function exitOfAsk(result: AskResult, named: readonly string[] = []): number {

@@ -6,7 +6,7 @@ import { isSensitiveId, newId } from '../base/ids.ts';
 import { inertLine } from '../base/inert.ts';
 import { toAppError } from '../contract/errors.ts';
 import { askedThere } from './approvals/asked-approvals.ts';
-import type { AskResult } from './ask-result.ts';
+import { type AskResult, notAskedBefore } from './ask-result.ts';
 import type { Side } from './client.ts';
 import { leftOpen, pathOfSource, statusOf } from './closing.ts';
 import { egressLines } from './egress-text.ts';
@@ -121,11 +121,12 @@ export class ChatSession {
   async #ask(text: string, shares: readonly string[]): Promise<string[]> {
     const { io, edge, lines, out, err, timeoutMs, waitMs, collections, noCollections } = this.#options;
     const printer = new RunPrinter(out, err, { live: liveLine(io) });
+    const asked = askedThere(io, false, (use) => lines.aside(use));
     const result = await runAsk({
       edge,
       printer,
       onInterrupt: lines.onInterrupt,
-      asked: askedThere(io, false, (use) => lines.aside(use)),
+      asked,
       request: create(AskRequestSchema, {
         text,
         conversation: this.#conversation,
@@ -134,6 +135,7 @@ export class ChatSession {
         requestId: newId(),
         collections: this.#sensitive ? [] : [...collections],
         noCollections,
+        asksToShare: asked !== undefined,
         ...(timeoutMs === undefined ? {} : { timeout: durationFromMs(timeoutMs) }),
       }),
       timeoutMs,
@@ -159,7 +161,7 @@ export class ChatSession {
     const { shares: offered, limits } = await offeredShares(
       edge,
       io,
-      sharesFor(outcome.withheld, status.roots, io.cwd),
+      sharesFor(notAskedBefore(result, outcome.withheld), status.roots, io.cwd),
       { text, shared: result.shared?.paths ?? [] },
     );
     for (const limit of limits) err.line(limit, 'yellow');

@@ -8,6 +8,7 @@ import { type AskRequest, type RunEvent as LocalRunEvent, LocalService } from '.
 import { JobState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { type AskedThere, askedApprovals } from './approvals/asked-approvals.ts';
+import { pathsToShare } from './approvals/share-lines.ts';
 import { askDeadline } from './ask-deadline.ts';
 import { messageOf, watchInterrupts } from './ask-interrupts.ts';
 import { type AskResult, newAskResult } from './ask-result.ts';
@@ -92,6 +93,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
         if (event.value.state === ApprovalState.PENDING) result.approvals.set(event.value.id, event.value);
         else result.approvals.delete(event.value.id);
         result.approval = waitsForYes(result);
+        for (const path of pathsToShare(event.value)) result.askedToShare.add(path);
         return;
       case 'text':
         result.sent = true;

@@ -27,7 +27,7 @@ interface Told {
 /** Calls of one step each, by the end of the tool's name, for a question that says `Tidy`. */
 let tidying: readonly (readonly [RegExp, object])[][] = [];
 
-/** Asks to write each file that the question names; then answers with what it was told of each call. */
+/** Asks to write, or to read, each file that the question names; then answers with what it was told of each call. */
 provider.reply = (response, { body }) => {
   const last: Told = body.messages.at(-1);
   const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
@@ -45,11 +45,13 @@ provider.reply = (response, { body }) => {
     });
     events(response, [chunk({ role: 'assistant', tool_calls: calls }), chunk({}, 'tool_calls', usage), '[DONE]']);
   } else if (last.role === 'user') {
+    const isRead = JSON.stringify(last.content).includes('Read');
     const { name } = body.tools.find((tool: { function: { name: string } }) =>
-      /write$/i.test(tool.function.name),
+      (isRead ? /read$/i : /write$/i).test(tool.function.name),
     ).function;
     const calls = [...JSON.stringify(last.content).matchAll(/[a-z]+\.md/g)].map(([path], index) => {
-      const args = JSON.stringify({ path: `docs/${path}`, text: `neu: ${path} 内容\n` });
+      const text = isRead ? {} : { text: `neu: ${path} 内容\n` };
+      const args = JSON.stringify({ path: `docs/${path}`, ...text });
       return { index, id: `call_${index}`, type: 'function', function: { name, arguments: args } };
     });
     const parts = [chunk({ role: 'assistant', tool_calls: calls }), chunk({}, 'tool_calls', usage)];
@@ -194,6 +196,53 @@ test('what nobody answered in its time is a result: the model is told, and the r
   expect(await json('approvals', 'ls', '--all', '--run', run)).toMatchObject([{ id: asked!.id, state: 'expired' }]);
   expect(onDisk('f.md')).toBeUndefined();
   expect(await stack.cli(['approvals', 'allow', asked!.id, '--yes'])).toMatchObject({ code: 6 });
+});
+
+test('content that is not shared is asked for when a call would tell it: a yes outlives a kill and lets out that file alone', async () => {
+  stack.write('docs/g.md', '灯塔 is green\n');
+  stack.write('docs/h.md', 'the key is red\n');
+  const before = provider.requests.length;
+  const { id: run } = await json('ask', '--no-wait', '--ask-to-share', 'Read g.md and h.md');
+  const asked = await eventually(async () => {
+    const found: { id: string; effect: { share: { recipient: string; files: { path: string }[] } } }[] = await json(
+      'approvals',
+      'ls',
+    );
+    return found.length === 2 && found;
+  }, 30_000);
+  expect(asked.map(({ effect: { share } }) => [share.recipient, share.files[0]?.path])).toEqual([
+    ['told', 'docs/g.md'],
+    ['told', 'docs/h.md'],
+  ]);
+  expect((await stack.cli(['approvals', 'show', asked[0]!.id])).stdout).toMatch(/share docs\/g\.md \(all .*with told/);
+  // While nobody hears of it the yes is only on the box, and the process that took it is gone.
+  await stack.running('control').kill();
+  expect(await stack.cli(['approvals', 'allow', asked[0]!.id, '--yes'])).toMatchObject({ code: 0 });
+  expect(await stack.cli(['approvals', 'deny', asked[1]!.id])).toMatchObject({ code: 0 });
+  await stack.running('edge').kill();
+  await stack.edge('--allow-write', stack.docs);
+  await stack.control();
+  const shown = await eventually(async () => {
+    const found = await json('runs', 'show', run);
+    return found.state === 'answered' && found;
+  }, 60_000);
+  expect(shown.answer).toContain('灯塔 is green');
+  expect(shown.answer).not.toContain('red');
+  expect(JSON.stringify(provider.requests)).not.toContain('the key is red');
+  expect(await json('approvals', 'ls')).toEqual([]);
+  expect(provider.requests.slice(before)).toHaveLength(2);
+  const left: { path: string; field: string; recipients: string[] }[] = await json(
+    'egress',
+    'ls',
+    '--each',
+    '--run',
+    run,
+  );
+  // What was lost on its way left a second time, under the same yes and in the ledger again.
+  const texts = left.filter(({ field }) => field === 'text');
+  expect(new Set(texts.map(({ path, recipients }) => `${path} to ${recipients}`))).toEqual(
+    new Set(['docs/g.md to told']),
+  );
 });
 
 /** Everything below a folder: names, permissions, and what they hold. */

@@ -39,6 +39,7 @@ import { Gate } from '../../src/edge/egress/gate.ts';
 import { askEgress } from '../../src/edge/egress/ledger.ts';
 import { FactBook } from '../../src/edge/facts/fact-book.ts';
 import { FileTexts } from '../../src/edge/files/file-text.ts';
+import { AskedShares, shareRecords } from '../../src/edge/grants/asked-shares.ts';
 import { Grants, shareGrantOf } from '../../src/edge/grants/grants.ts';
 import { OwnRuns } from '../../src/edge/grants/own-runs.ts';
 import { PipedInput } from '../../src/edge/grants/piped-input.ts';
@@ -124,6 +125,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   writeFileSync(join(home, 'config.yaml'), (options.config ?? '').replaceAll('DIR', dir));
   const config = loadEdgeConfig(join(home, 'config.yaml'), { allow: [join(dir, 'docs')] });
   const ownRuns = new OwnRuns();
+  const askedShares = new AskedShares();
   const suspects = new Suspects();
   const refused = new RefusedAttempts();
   const facts = new FactBook();
@@ -135,9 +137,10 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     onFatal: (error) => fatal.push(error),
     ...(options.fs && { fs: options.fs }),
     ...(options.journalBytes && { maxBytes: options.journalBytes, segmentBytes: options.journalBytes / 8 }),
-    folds: [ownRuns, suspects, refused, facts],
+    folds: [ownRuns, askedShares, suspects, refused, facts],
   });
   const grants = new Grants({ clock, log: silentLogger, journal });
+  askedShares.holdIn(grants, (approval) => journal.approvals.get(approval)?.used === false);
   const pipedDir = join(home, 'piped');
   const piped = new PipedInput(pipedDir, await openBlobs(pipedDir));
   const secrets = new SecretBook({ folder: join(home, 'secrets'), files: config.secrets }, silentLogger);
@@ -210,6 +213,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const desk = new ApprovalDesk({
     journal,
     grants: callGrants,
+    shares: shareRecords(grants),
     titleOf: () => 'title',
     limits: () => config.limits,
     problem: () => undefined,
@@ -275,7 +279,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     patterns: readonly string[] = [],
     recipients: readonly string[] = ['rules'],
     input = new Uint8Array(),
-    rules: Pick<ShareRules, 'secrets' | 'text'> = {},
+    { asksToShare = false, ...rules }: Pick<ShareRules, 'secrets' | 'text'> & { readonly asksToShare?: boolean } = {},
   ) => {
     const run = newId();
     const files =
@@ -296,7 +300,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     });
     const egress = askEgress(asked, journal.now(), minted ? recipients : []);
     await journal.append([
-      { case: 'ask', value: { ask: asked, requestId: newId(), grants: minted ? [minted] : [], egress } },
+      { case: 'ask', value: { ask: asked, requestId: newId(), grants: minted ? [minted] : [], egress, asksToShare } },
     ]);
     gate.admitAsk(asked);
     return { run, grant: minted?.id ?? '', ask: asked };

@@ -61,6 +61,7 @@ export async function ownerBox(dir = folder(), clock = new ManualClock()) {
   const approvals = new ApprovalDesk({
     journal,
     grants: new CallGrants({ journal, clock, log: silentLogger }),
+    shares: () => [],
     titleOf: () => TITLE,
     limits: () => ({ approval_hours: 24, approvals: 3 }),
     problem: () => undefined,

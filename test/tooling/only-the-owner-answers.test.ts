@@ -25,6 +25,8 @@ test('one file writes an answer down, and two call it: that of the socket of the
 });
 
 test('what the runner has of the desk takes no answer', () => {
-  expectTypeOf<keyof AskingDesk>().toEqualTypeOf<'ask' | 'askedFor' | 'allowedIn' | 'isOver' | 'open' | 'withdraw'>();
+  expectTypeOf<keyof AskingDesk>().toEqualTypeOf<
+    'ask' | 'askedFor' | 'allowedIn' | 'isOver' | 'open' | 'wasAsked' | 'withdraw'
+  >();
   expect(holding(/new ApprovalDesk\(/)).toEqual(['src/main/edge-parts/tools.ts']);
 });

@@ -13,6 +13,7 @@ import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { inert } from '../../base/inert.ts';
 import { widthOf } from '../../base/text-columns.ts';
 import { approvalEnd, approvalView, isAllowable, mayAllowRun, stepOf } from './approval-view.ts';
+import { keyWords, questionLine } from './choice.ts';
 import { effectTitle } from './effect-lines.ts';
 import { cutMiddle, seenLine, seenWord } from './seen-text.ts';
 
@@ -341,4 +342,22 @@ test('a request: its host apart from what is asked, decoded and as sent, at 80 a
     expect(shown.lines.map(({ text }) => text).join('\n')).toContain('NOT SHOWN');
   }
   expect(isAllowable(request({ address: '' }))).toBe(false);
+});
+
+test('a share says which lines, how many bytes and to whom, and its keys say what they let out', () => {
+  const file = { path: 'docs/灯塔.md', realPath: '/d/灯塔.md', inode: 7n, startLine: 10, endLine: 40, bytes: 1200n };
+  const files = [{ ...file, runBytes: 300_000n, runIsWhole: true, masked: 2 }];
+  const share = (recipient: string) => asked({ effect: { case: 'share', value: { files, recipient } } });
+  const approval = share('openai');
+  const text = approvalView(approval, { columns: 100, rows: 24, now: NOW }).lines.map((line) => line.text);
+  expect(text[0]).toBe('share docs/灯塔.md (lines 10-40, 1.2 KB) with openai');
+  expect(text.join('\n')).toContain('r lets out  the whole file, 293 KB, until this run ends, at most 15 minutes');
+  expect(text.join('\n')).toContain('2 values look like secrets and are masked');
+  expect(text.join('\n')).toContain('openai, which is not known to run on your machines');
+  const step = { first: approval, waiting: [approval], number: 1, all: 1 };
+  expect(questionLine(step, 100)).toBe('share docs/灯塔.md (lines 10-40, 1.2 KB) with openai? [y/N/r/w/?] ');
+  expect(keyWords(step).join('\n')).toMatch(/y {2}yes: what is shown leaves.*\nn {2}no.*goes on without it\n/);
+  expect(isAllowable(approval)).toBe(true);
+  // To nobody, or of nothing: no yes can be given.
+  expect(isAllowable(share(''))).toBe(false);
 });

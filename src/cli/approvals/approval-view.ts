@@ -118,8 +118,9 @@ export const waitingText = (count: number): string =>
 export const isAllowable = (approval: Approval): boolean =>
   approval.state === ApprovalState.PENDING && isShowable(approval.effect);
 
-/** Whether a yes for the whole run would count: after foreign text each call asks. */
-export const mayAllowRun = ({ taints }: Approval): boolean => !taints.includes(Taint.UNTRUSTED);
+/** Whether a yes for the whole run would count: after foreign text each change asks. A share for the run is of the same file. */
+export const mayAllowRun = ({ taints, effect }: Approval): boolean =>
+  effect?.effect.case === 'share' || !taints.includes(Taint.UNTRUSTED);
 
 /** Where a call stands in its step. */
 export const placeInStep = ({ job }: Approval): number => Number(job.split('/')[2] ?? 0) || 0;

@@ -3,6 +3,7 @@ import { type Approval, ApprovalScope } from '../../../gen/bowline/approval/v1/a
 import { cutToWidth } from '../../base/text-columns.ts';
 import { isAllowable, mayAllowRun } from './approval-view.ts';
 import { effectTitle } from './effect-lines.ts';
+import { SHARE_KEYS } from './share-lines.ts';
 
 /** The calls of one step that wait, as far as they were shown; the first one is asked about. */
 export interface AskedStep {
@@ -69,22 +70,27 @@ export function questionLine({ first, waiting, number, all }: AskedStep, columns
   ];
   const end = `? [${letters.join('/')}] `;
   const what = all > 1 ? `${number} of ${all}, ` : '';
-  return `${cutToWidth(`allow ${what}${effectTitle(first.effect)}`, Math.max(columns - end.length - 1, 20))}${end}`;
+  const verb = isShare(first) && what === '' ? '' : 'allow ';
+  return `${cutToWidth(`${verb}${what}${effectTitle(first.effect)}`, Math.max(columns - end.length - 1, 20))}${end}`;
 }
+
+const isShare = ({ effect }: Approval): boolean => effect?.effect.case === 'share';
 
 /** What the keys mean now. */
 export function keyWords({ first, waiting }: AskedStep): string[] {
   const several = waiting.length > 1;
+  const share = isShare(first) ? SHARE_KEYS : undefined;
   const rest = `this and the other ${waiting.length - 1} of this step that were shown`;
   return [
     isAllowable(first)
-      ? 'y  yes: this call runs once, if it still does what is shown'
+      ? (share?.yes ?? 'y  yes: this call runs once, if it still does what is shown')
       : 'a yes cannot be given: this version of Bowline cannot show what would happen',
-    'n  no, as Enter is: nothing is changed, and the model is told that you said no',
+    share?.no ?? 'n  no, as Enter is: nothing is changed, and the model is told that you said no',
     ...(several ? [`a  yes to ${rest}`, `d  no to ${rest}`] : []),
-    mayAllowRun(first)
-      ? 'r  yes to this and, until this run ends, to every call that the same entry of config.yaml permits'
-      : 'a yes for the whole run is not offered: after text that somebody else wrote each call asks',
+    share?.run ??
+      (mayAllowRun(first)
+        ? 'r  yes to this and, until this run ends, to every call that the same entry of config.yaml permits'
+        : 'a yes for the whole run is not offered: after text that somebody else wrote each call asks'),
     'w  shows all that the box tells of it, on as many lines as it needs',
     '?  shows this',
     'Ctrl-C leaves it open: it waits in `bowline approvals ls`, and the run with it',

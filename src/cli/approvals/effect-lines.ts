@@ -12,6 +12,7 @@ import type { Style } from '../output.ts';
 import { bytesText, countText } from '../units.ts';
 import { httpRows, httpTitle } from './http-lines.ts';
 import { seenLine, seenSentence, seenWord } from './seen-text.ts';
+import { shareFacts, shareTexts, shareTitle } from './share-lines.ts';
 import { hashText, INDENT, type RowMaker, textRows, type ViewLine } from './view-rows.ts';
 
 const ACTIONS: Readonly<Record<FileAction, string>> = {
@@ -32,6 +33,8 @@ export function effectTitle(effect: ApprovalEffect | undefined): string {
       return `run ${effect.effect.value.argv.map(seenWord).join(' ')}`;
     case 'http':
       return httpTitle(effect.effect.value);
+    case 'share':
+      return shareTitle(effect.effect.value);
     default:
       return 'do something that this version of Bowline cannot show';
   }
@@ -46,6 +49,8 @@ export const isShowable = (effect: ApprovalEffect | undefined): boolean => {
       return effect.effect.value.argv.length > 0;
     case 'http':
       return effect.effect.value.method !== '' && effect.effect.value.address !== '';
+    case 'share':
+      return effect.effect.value.files.length > 0 && effect.effect.value.recipient !== '';
     default:
       return false;
   }
@@ -90,6 +95,10 @@ export function effectRows(rows: RowMaker, effect: ApprovalEffect | undefined, m
       break;
     case 'http':
       httpRows(rows, effect.effect.value, most);
+      break;
+    case 'share':
+      rows.note(shareTexts(effect.effect.value));
+      for (const [label, text] of shareFacts(effect.effect.value)) rows.row(label, text);
   }
 }
 

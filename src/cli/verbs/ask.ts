@@ -6,7 +6,7 @@ import { type AskRequest, AskRequestSchema } from '../../../gen/bowline/local/v1
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { askedThere } from '../approvals/asked-approvals.ts';
-import { type AskResult, askJson, exitOfAsk, unsharedOf } from '../ask-result.ts';
+import { type AskResult, askJson, exitOfAsk, notAskedBefore, unsharedOf } from '../ask-result.ts';
 import { awaitStart } from '../await-start.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { leftOpen, pathOfSource, statusOf, stayedHome } from '../closing.ts';
@@ -37,6 +37,7 @@ interface AskOptions extends GlobalOptions {
   sensitive?: boolean;
   stdin?: boolean;
   json?: boolean;
+  askToShare?: boolean;
   verbose?: boolean;
   conversation?: string;
   timeout?: number;
@@ -105,6 +106,8 @@ export function askVerb(io: CliIo): Command {
         'most time that the ask lives, at most 24h; after it the ask itself ends, also one that was not sent yet',
       ).argParser(parseAskTime),
     )
+    .option('--ask-to-share', 'the run waits for your yes where it needs what is not shared; the default at a terminal')
+    .option('--no-ask-to-share', 'nothing is waited for: what is not shared stays on the box')
     .option('--verbose', 'show each job, and each file and field that was not shared')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
@@ -124,12 +127,14 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
     for (;;) {
       const printer = printerOf(io, options);
       const { wait, timeout } = options;
+      const asked = askedThere(io, options.json);
+      const asksToShare = options.askToShare ?? (asked !== undefined && wait !== false);
       const result = await runAsk({
         edge,
-        request: requestOf({ text, conversation, shares, piped }, options),
+        request: requestOf({ text, conversation, shares, piped, asksToShare }, options),
         printer,
         onInterrupt: io.onInterrupt,
-        asked: askedThere(io, options.json),
+        asked,
         wait,
         timeoutMs: timeout,
       }).catch((error: unknown) => {
@@ -143,7 +148,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   });
 }
 
-type Asked = Pick<AskRequest, 'text' | 'conversation' | 'shares' | 'piped'>;
+type Asked = Pick<AskRequest, 'text' | 'conversation' | 'shares' | 'piped' | 'asksToShare'>;
 
 const requestOf = (asked: Asked, options: AskOptions): AskRequest =>
   create(AskRequestSchema, {
@@ -200,10 +205,15 @@ async function show(io: CliIo, { edge, printer, result, text, options }: Shown):
   const { verbose } = options;
   const { conversation } = result;
   const { program } = out;
-  const offered = await offeredShares(edge, io, sharesFor(outcome.withheld, status.roots, io.cwd), {
-    text,
-    shared: result.shared?.paths ?? [],
-  });
+  const offered = await offeredShares(
+    edge,
+    io,
+    sharesFor(notAskedBefore(result, outcome.withheld), status.roots, io.cwd),
+    {
+      text,
+      shared: result.shared?.paths ?? [],
+    },
+  );
   const about = { program, outcome, offered, conversation, text, verbose, pick };
   const stayed = stayedHome({ ...about, unshared: unsharedOf(result) });
   const link = await linksOf(io.stdout, io.env);

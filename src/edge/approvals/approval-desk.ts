@@ -18,14 +18,18 @@ import { toAppError } from '../../contract/errors.ts';
 import type { OpenApproval } from '../journal/approval-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { RecordInit } from '../journal/records.ts';
+import { isShareEntry } from '../journal/share-entry.ts';
 import { type AnswerTerms, mustAnswer, mustBeOneForGrant } from './answer-check.ts';
 import type { CallGrants } from './call-grants.ts';
 import { approvalExpiry, type HeldCall, newApproval, reasonOf, refusalOf } from './held-call.ts';
+import { isLasting } from './judge-call.ts';
 import { TurnLine } from './turn-line.ts';
 
 export interface DeskParts {
   readonly journal: Pick<EdgeJournal, 'append' | 'approvals' | 'callGrants' | 'entry' | 'now'>;
   readonly grants: Pick<CallGrants, 'minted'>;
+  /** Makes the records of what is shared with a yes. */
+  readonly shares: (approvals: readonly (Approval | undefined)[], scope: ApprovalScope) => RecordInit[];
   /** The owner's words that a run began with; undefined when it was not asked here. */
   readonly titleOf: (run: string) => string | undefined;
   /** Those of now. */
@@ -53,7 +57,7 @@ interface WaitingCall {
   readonly leave: () => void;
 }
 
-/** After so many a run asks no more. */
+/** After so many a run asks no more. Noes to sharing and noes to changes count apart. */
 const MOST_DENIALS = 2;
 /** Calls that may be held at once, also in line. */
 const MOST_HELD = 256;
@@ -109,6 +113,11 @@ export class ApprovalDesk {
   /** Whether a run was cancelled, or ended: nothing is changed for it any more. */
   isOver(run: string): boolean {
     return this.#parts.journal.approvals.runOver(run);
+  }
+
+  /** Whether exactly this was asked in the run and is answered, or over without an answer. */
+  wasAsked(run: string, digest: Uint8Array): boolean {
+    return this.#parts.journal.approvals.wasAsked(run, digest);
   }
 
   /** Which calls of an entry the owner allowed in a run. */
@@ -174,10 +183,12 @@ export class ApprovalDesk {
 
   async #answered(ids: readonly string[], { allow, scope, by, wish }: AnswerTerms): Promise<number> {
     const asked = ids.map((id) => this.#parts.journal.approvals.get(id)?.approval);
-    const minted = this.#parts.grants.minted(asked, wish, by);
+    const lasting = this.#parts.grants.minted(asked, wish, by);
     const answered = allow && scope === ApprovalScope.RUN ? [...ids, ...this.#coveredBy(ids)] : ids;
     const state = allow ? ApprovalState.ALLOWED : ApprovalState.DENIED;
     const endings = answered.map((id) => (allow ? { id, state } : { id, state, why: new AppError('APPROVAL_DENIED') }));
+    const whole = answered.map((id) => this.#parts.journal.approvals.get(id)?.approval);
+    const minted = [...lasting, ...(allow ? this.#parts.shares(whole, scope) : [])];
     const record = (id: string): RecordInit => ({
       case: 'approvalAnswered',
       value: { id, allowed: allow, scope: allow ? scope : 0, by },
@@ -210,16 +221,16 @@ export class ApprovalDesk {
       if (open?.used) throw new AppError('REFUSED_BEFORE');
       signal.throwIfAborted();
       // A grant that was made since it was judged may cover it.
-      const mayBeCovered = cover !== 'none' && callGrants.made !== made;
+      const mayBeCovered = isLasting(cover) && callGrants.made !== made;
       if (open || mayBeCovered || this.#isCovered(call)) return { kind: 'ready' };
-      this.#mustNotBeOver(run);
+      this.#mustNotBeOver(call);
       const opened = this.#parts.journal.approvals.opened().map(({ approval }) => approval);
       const others = [...opened, ...this.#opening.values()].filter((one) => one.run === run);
       const asked = others.filter((one) => !('state' in one && one.state === ApprovalState.ALLOWED));
       // One that was allowed and is not done yet may stand for this one, too.
       const first = cover === 'first' && others.some((one) => one.entry === entry);
       if (asked.length < this.#parts.limits().approvals && !first) {
-        await this.#open(call);
+        if (!(await this.#open(call))) return { kind: 'ready' };
         continue;
       }
       const now = this.#parts.journal.now();
@@ -233,18 +244,20 @@ export class ApprovalDesk {
 
   /** Whether an answer to another call of the run stands for this one by now. */
   #isCovered({ run, entry, cover }: HeldCall): boolean {
-    const allowed = cover === 'none' ? undefined : this.allowedIn(run, entry);
+    const allowed = !isLasting(cover) ? undefined : this.allowedIn(run, entry);
     return allowed === 'run' || (allowed === 'once' && cover === 'first');
   }
 
-  async #open(call: HeldCall): Promise<void> {
+  /** False when there is nothing to ask any more. */
+  async #open(call: HeldCall): Promise<boolean> {
     const { key, params } = call;
     this.#opening.set(key, call);
     try {
       const effect = await call.show();
       call.signal.throwIfAborted();
+      if (!effect) return false;
       // The owner may have said no meanwhile.
-      this.#mustNotBeOver(call.run);
+      this.#mustNotBeOver(call);
       const title = this.#parts.titleOf(call.run) ?? '';
       const reason = reasonOf(call, this.#parts.journal.approvals.changed(call.run, call.job));
       const now = this.#parts.journal.now();
@@ -255,6 +268,7 @@ export class ApprovalDesk {
       this.#opening.delete(key);
     }
     this.#arm();
+    return true;
   }
 
   #wait(approval: Approval, call: HeldCall): Promise<AskedCall> {
@@ -287,21 +301,22 @@ export class ApprovalDesk {
       });
   }
 
-  #endWithRun({ id, run }: Approval): void {
-    const why = this.#whyOver(run);
+  #endWithRun(approval: Approval): void {
+    const { id } = approval;
+    const why = this.#whyOver(approval);
     if (why) this.#endLater(id, 'WITHDRAWN', why);
   }
 
-  #mustNotBeOver(run: string): void {
-    const why = this.#whyOver(run);
+  #mustNotBeOver(call: Pick<HeldCall, 'run' | 'entry'>): void {
+    const why = this.#whyOver(call);
     if (why) throw why;
   }
 
   /** Why a run asks nothing any more; undefined while it may. */
-  #whyOver(run: string): AppError | undefined {
+  #whyOver({ run, entry }: Pick<HeldCall, 'run' | 'entry'>): AppError | undefined {
     const book = this.#parts.journal.approvals;
     if (book.runOver(run)) return new AppError('CANCELED');
-    return book.denials(run) >= MOST_DENIALS ? new AppError('APPROVALS_OVER') : undefined;
+    return book.denials(run, isShareEntry(entry)) >= MOST_DENIALS ? new AppError('APPROVALS_OVER') : undefined;
   }
 
   /** Whoever comes first ends it. */

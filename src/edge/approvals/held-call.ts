@@ -15,6 +15,7 @@ import { newId } from '../../base/ids.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { OpenApproval } from '../journal/approval-book.ts';
 import type { RecordInit } from '../journal/records.ts';
+import { isShareEntry } from '../journal/share-entry.ts';
 import { approvalDigest } from './approval-digest.ts';
 import type { CoveredBy } from './judge-call.ts';
 
@@ -35,8 +36,8 @@ export interface HeldCall {
   readonly reason: string;
   /** Which answers to other calls of the run stand for this one, too. */
   readonly cover: CoveredBy;
-  /** Works out what would happen, once it is this one's turn. */
-  readonly show: () => Promise<ApprovalEffect>;
+  /** Works out what would happen, once it is this one's turn; undefined where there is nothing to ask any more. */
+  readonly show: () => Promise<ApprovalEffect | undefined>;
   /** Aborts when nobody wants it any more. */
   readonly signal: AbortSignal;
   /** Told that it waits, and how long yet in milliseconds; again when that changes. */
@@ -79,9 +80,9 @@ export const approvalExpiry = ({ expireTime }: Approval): number => (expireTime 
 /** Whole letters of it. */
 const titleOf = (text: string): string => [...text.slice(0, TITLE_CHARS * 2)].slice(0, TITLE_CHARS).join('');
 
-/** Stays the answer of the key, whoever asks again. */
+/** Stays the answer of the key, whoever asks again. A call that only was not shared with goes on. */
 export function refusalOf(open: OpenApproval | undefined, why: AppError | undefined): RecordInit[] {
-  if (!open || !why) return [];
+  if (!open || !why || isShareEntry(open.approval.entry)) return [];
   const { reason, code, retryable } = toFailure(why);
   const { job, method } = open.approval;
   return [

@@ -17,8 +17,14 @@ export interface CallFacts {
   readonly granted?: boolean;
 }
 
-/** Which later answer of the owner stands for this call, too: the first one of its run, one for the whole run, or none. */
-export type CoveredBy = 'first' | 'run' | 'none';
+/**
+ * Which later answer of the owner stands for this call, too: the first one of its run, one for the whole run, one for the whole run
+ * that is given while it waits, or none.
+ */
+export type CoveredBy = 'first' | 'run' | 'waiting' | 'none';
+
+/** Whether answers that were given before it is asked count. */
+export const isLasting = (cover: CoveredBy): boolean => cover === 'first' || cover === 'run';
 
 export type Judgement =
   /** `unasked`: why nobody has to be asked about a change. */

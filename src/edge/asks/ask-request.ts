@@ -101,6 +101,7 @@ export function askRecord(
     ask,
     requestId: request.requestId,
     grants: [...grants],
+    asksToShare: request.asksToShare,
     egress: askEgress(ask, now, grants.length > 0 ? recipients.told : []),
   });
 }

@@ -236,7 +236,7 @@ export class Gate implements AnswerGate {
   }
 
   #permitFile(field: string, origin: FileOrigin, { context }: Walk): Permission | WithheldWord {
-    const cover = this.#grants.covers({ ...origin, run: context.run, recipient: context.recipient });
+    const cover = this.#grants.covers({ ...origin, run: context.run, job: context.job, recipient: context.recipient });
     if (typeof cover === 'string') return cover;
     if (cover.lines !== undefined) {
       if (!origin.lines || origin.whole?.includes(field)) return 'RANGE';

@@ -6,12 +6,16 @@ import type { TermsVerdict } from './own-runs.ts';
 /** Which content a call may be told. */
 export interface FileGrants {
   /** Whether anything of a file of this name may be told in the run. */
-  names(run: string, name: string): boolean;
+  names(run: string, name: string, job?: string): boolean;
   /** Whether any file may. */
   any(run: string): boolean;
   covers(query: CoverQuery): Cover | WhyNot;
   /** The run itself changed a file, as it was allowed to: what was told whole may be told as it is now. */
   followChange(run: string, realPath: string, from: Uint8Array | undefined, to: FileNow): void;
+  /** A call of the run reads: from now on its shares have their time. */
+  sent(run: string): void;
+  /** Whether a provider is known to run on the owner's machines. */
+  isLocal(provider: string): boolean;
   /** Whether that depends on what a file holds now, so that it has to be read and hashed even where only its name is told. */
   readonly byContent: boolean;
 }
@@ -19,6 +23,8 @@ export interface FileGrants {
 /** Which words a call may look for in files. */
 export interface SearchTerms {
   judgeTerms(run: string, terms: readonly string[]): TermsVerdict;
+  /** Whether the owner of the run is there to be asked for content that no grant lets out. */
+  asksToShare(run: string): boolean;
 }
 
 /** All content, for a sensitive run alone: for any other there is none. What is told goes through the gate of the box, which sends nothing. */
@@ -29,6 +35,9 @@ export const BOX_GRANTS: FileGrants & SearchTerms = {
   followChange: () => {},
   covers: ({ run }) =>
     isSensitiveId(run) ? { grant: THIS_BOX, recipients: [], lines: undefined, secrets: true } : 'NO_GRANT',
+  sent: () => {},
+  isLocal: () => true,
+  asksToShare: () => false,
   judgeTerms: (run, terms) =>
     isSensitiveId(run)
       ? { allowed: terms.map((term) => ({ term, words: [term] })), foreign: [], over: [] }

@@ -1,5 +1,5 @@
 // Share grants: minted here, held in memory, ended here. The time of one begins when its ask is sent. After a restart there are those of
-// asks that wait unsent, and of what was piped into open asks. It never reads a file.
+// asks that wait unsent, of what was piped into open asks, and those that the owner gave when a call asked. It never reads a file.
 
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
@@ -30,6 +30,8 @@ export type GrantEnd = Exclude<keyof typeof GrantEndReason, 'UNSPECIFIED'>;
 /** A file as it is now, and for whom it would leave. */
 export interface CoverQuery {
   readonly run: string;
+  /** The job that it is read for; without one no grant for one job covers it. */
+  readonly job?: string;
   /** Provider that will see it; empty when only the caller of the run does. */
   readonly recipient: string;
   readonly realPath: string;
@@ -67,6 +69,8 @@ export interface LiveGrant {
 interface Held {
   readonly id: string;
   readonly run: string;
+  /** The one job that it is for; empty: all of the run. */
+  readonly job: string;
   files: readonly GrantedFile[];
   /** Names of the files, as they are compared. */
   readonly names: ReadonlySet<string>;
@@ -128,11 +132,23 @@ export class Grants {
     if (this.#held.size >= MAX_GRANTS) {
       throw fixedLimit('the number of shares', MAX_GRANTS, 'wait until some asks are answered');
     }
-    const id = newId();
-    this.#hold({ id, ...share, used: 0 });
+    const minted = this.drafted({ ...share, job: '', approval: '' });
+    this.#hold({ id: minted.id, ...share, job: '', used: 0 });
+    return minted;
+  }
+
+  /** The record of a new grant, which is in force when that is journaled and `revive` was told. @param share.job empty: the whole run */
+  drafted(share: {
+    readonly run: string;
+    readonly job: string;
+    readonly approval: string;
+    readonly files: readonly GrantedFile[];
+    readonly recipients: readonly string[];
+    readonly capBytes: number;
+  }): GrantMinted {
     return create(GrantMintedSchema, {
-      id,
-      run: share.run,
+      ...share,
+      id: newId(),
       files: [...share.files],
       recipients: [...share.recipients],
       capBytes: BigInt(share.capBytes),
@@ -146,14 +162,14 @@ export class Grants {
    * @param of.used bytes that have left under it
    */
   revive(
-    { id, run, files, recipients, capBytes, expireTime }: GrantMinted,
+    { id, run, job, files, recipients, capBytes, expireTime }: GrantMinted,
     of: { readonly used: number; readonly waits: boolean },
   ): boolean {
     const expiresAt = expireTime ? timestampMs(expireTime) : 0;
     // The time may have been set back since.
     const left = Math.min(expiresAt - this.#clock.now(), this.#lifeMs);
     if ((left <= 0 && !of.waits) || this.#held.size >= MAX_GRANTS) return false;
-    const held = this.#hold({ id, run, files, recipients, capBytes: Number(capBytes), used: of.used });
+    const held = this.#hold({ id, run, job, files, recipients, capBytes: Number(capBytes), used: of.used });
     if (!of.waits) this.#begin(held, left);
     return true;
   }
@@ -185,10 +201,15 @@ export class Grants {
     else if (this.#local.size < 64) this.#local.add(provider);
   }
 
+  /** Whether it is known to run on the owner's machines. */
+  isLocal(provider: string): boolean {
+    return this.#local.has(provider);
+  }
+
   /** Whether a grant of the run names this file, by its name alone, in any form: nothing is looked at on the disk. */
-  names(run: string, name: string): boolean {
+  names(run: string, name: string, job?: string): boolean {
     const form = formOf(name);
-    return this.#of(run).some((grant) => grant.names.has(form));
+    return this.#for({ run, job }).some((grant) => grant.names.has(form));
   }
 
   /** Whether the run has any grant. */
@@ -200,7 +221,7 @@ export class Grants {
   covers(query: CoverQuery): Cover | WhyNot {
     let why: WhyNot = 'NO_GRANT';
     let part: Cover | undefined;
-    for (const grant of this.#of(query.run)) {
+    for (const grant of this.#for(query)) {
       const files = grant.files.filter((file) => file.realPath === query.realPath);
       if (files.length === 0) continue;
       const same = files.filter((file) => isSame(file, query));
@@ -274,7 +295,7 @@ export class Grants {
   }
 
   list(): LiveGrant[] {
-    return [...this.#held.values()].map(({ used, stop: _, until: __, names: ___, ...grant }) => ({
+    return [...this.#held.values()].map(({ used, stop: _, until: __, names: ___, job: ____, ...grant }) => ({
       ...grant,
       usedBytes: used,
     }));
@@ -283,6 +304,11 @@ export class Grants {
   #of(run: string): Held[] {
     const now = this.#clock.monotonic();
     return [...this.#held.values()].filter((grant) => grant.run === run && grant.until > now);
+  }
+
+  /** Those that hold for a job; without one those of the whole run. */
+  #for({ run, job }: { readonly run: string; readonly job?: string | undefined }): Held[] {
+    return this.#of(run).filter((grant) => grant.job === '' || grant.job === job);
   }
 
   /** Who did not say who will read it is nobody that anything was granted to. */

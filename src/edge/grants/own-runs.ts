@@ -32,10 +32,17 @@ export interface TermsVerdict {
 export class OwnRuns implements Fold {
   readonly #runs = new Map<string, string>();
   readonly #grants = new Set<string>();
+  /** Those whose owner is asked for content that no grant lets out. */
+  readonly #asking = new Set<string>();
   #chars = 0;
 
   has(run: string): boolean {
     return this.#runs.has(run);
+  }
+
+  /** Whether its owner is there to be asked for content that no grant lets out. */
+  asksToShare(run: string): boolean {
+    return this.#asking.has(run);
   }
 
   /** Grants that were minted and have not ended, as the journal tells; at a start these are the ones of earlier starts. */
@@ -65,7 +72,7 @@ export class OwnRuns implements Fold {
   apply({ record }: Entry): void {
     switch (record.case) {
       case 'ask':
-        if (record.value.ask) this.#add(record.value.ask);
+        if (record.value.ask) this.#add(record.value.ask, record.value.asksToShare);
         for (const { id } of record.value.grants) this.#grants.add(id);
         break;
       case 'grantMinted':
@@ -81,15 +88,16 @@ export class OwnRuns implements Fold {
         break;
       case 'checkpoint':
         for (const { ask: stored } of record.value.asks) {
-          if (stored?.ask && !this.#runs.has(stored.ask.run)) this.#add(stored.ask);
+          if (stored?.ask && !this.#runs.has(stored.ask.run)) this.#add(stored.ask, stored.asksToShare);
         }
         break;
       default:
     }
   }
 
-  #add({ run, text }: Ask): void {
+  #add({ run, text }: Ask, asksToShare: boolean): void {
     this.#remove(run);
+    if (asksToShare) this.#asking.add(run);
     const folded = foldText(text);
     this.#runs.set(run, folded);
     this.#chars += folded.length;
@@ -103,6 +111,7 @@ export class OwnRuns implements Fold {
     const own = this.#runs.get(run);
     if (own === undefined) return;
     this.#runs.delete(run);
+    this.#asking.delete(run);
     this.#chars -= own.length;
   }
 }

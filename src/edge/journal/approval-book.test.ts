@@ -60,7 +60,11 @@ function told({ approvals: book }: EdgeJournal) {
     ...{ id, state, scope, key, used },
     path: effect?.effect.case === 'file' ? effect.effect.value.path : '',
   }));
-  const answers = RUNS.flatMap((run) => [book.denials(run), ...ENTRIES.map((entry) => book.allowed(run, entry))]);
+  const answers = RUNS.flatMap((run) => [
+    book.denials(run, false),
+    book.denials(run, true),
+    ...ENTRIES.map((entry) => book.allowed(run, entry)),
+  ]);
   return { open: open.sort((a, b) => (a.id < b.id ? -1 : 1)), answers };
 }
 
@@ -169,6 +173,6 @@ test('a checkpoint keeps whether a call has begun, what it will do, and what was
       { id: 'a', state: ApprovalState.ALLOWED, scope: ApprovalScope.ONCE, key: 'k1', used: true, path: 'docs/1' },
       { id: 'd', state: ApprovalState.PENDING, scope: 0, key: 'k2', used: false, path: 'docs/2' },
     ],
-    answers: [0, undefined, undefined, 1, 'run', 'once'],
+    answers: [0, 0, undefined, undefined, 1, 0, 'run', 'once'],
   });
 });

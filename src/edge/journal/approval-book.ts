@@ -19,6 +19,7 @@ import {
 } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { dropOldest } from '../../base/drop-oldest.ts';
 import type { Entry, Fold } from './records.ts';
+import { isShareEntry } from './share-entry.ts';
 
 /** An approval that waits, or was allowed and is not used up. */
 export interface OpenApproval {
@@ -47,6 +48,8 @@ interface RunAnswers {
   /** Entries that were allowed for the whole run. */
   readonly whole: Set<string>;
   denials: number;
+  /** How often the owner has said no to sharing. */
+  shareDenials: number;
   /** The answers, for checkpoints. */
   readonly kept: Map<string, KeptApproval>;
 }
@@ -128,9 +131,16 @@ export class ApprovalBook implements Fold {
     return answers?.allowed.has(entry) ? 'once' : undefined;
   }
 
-  /** How often the owner has said no in this run. */
-  denials(run: string): number {
-    return this.#runs.get(run)?.denials ?? 0;
+  /** How often the owner has said no in this run: to sharing, or to changes. */
+  denials(run: string, toSharing: boolean): number {
+    const answers = this.#runs.get(run);
+    return (toSharing ? answers?.shareDenials : answers?.denials) ?? 0;
+  }
+
+  /** Whether this very question was answered, or ended without an answer; one that nobody wanted any more counts as not asked. */
+  wasAsked(run: string, digest: Uint8Array): boolean {
+    const isOver = ({ state }: Approval) => state !== ApprovalState.PENDING && state !== ApprovalState.WITHDRAWN;
+    return this.all().some((one) => one.run === run && isOver(one) && Buffer.compare(one.digest, digest) === 0);
   }
 
   /** Whether the run was cancelled, or ended: nobody is asked about it. */
@@ -217,12 +227,14 @@ export class ApprovalBook implements Fold {
       allowed: new Set(),
       whole: new Set(),
       denials: 0,
+      shareDenials: 0,
       kept: new Map(),
     };
     this.#runs.delete(approval.run);
     this.#runs.set(approval.run, answers);
     dropOldest(this.#runs, MOST_RUNS);
-    if (!answer.allowed) answers.denials++;
+    const isShare = isShareEntry(approval.entry);
+    if (!answer.allowed) isShare ? answers.shareDenials++ : answers.denials++;
     else if (approval.scope === ApprovalScope.RUN) answers.whole.add(approval.entry);
     const { effect: _, ...bare } = request.approval ?? approval;
     const asked = create(ApprovalRequestedSchema, { ...request, approval: create(ApprovalSchema, bare) });
@@ -278,7 +290,7 @@ export class ApprovalBook implements Fold {
     const answers = this.#runs.get(run);
     if (!answers || !answer?.allowed || scope === ApprovalScope.RUN) return;
     if (used && state === ApprovalState.ALLOWED) answers.allowed.add(entry);
-    else answers.kept.delete(id);
+    else if (!isShareEntry(entry)) answers.kept.delete(id);
   }
 
   #runEnded(run: string): void {

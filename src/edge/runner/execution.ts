@@ -33,6 +33,8 @@ export class Execution {
   right = { approval: '', grant: '', unasked: '' };
   /** Whether it has waited for the owner: the time of its call is not its own any more. */
   waited = false;
+  /** Whether what is not shared stays on the box: its owner said no, or cannot be asked. */
+  keepsBack = false;
   #heldUntil: number | undefined;
   #holding = Promise.withResolvers<void>();
 

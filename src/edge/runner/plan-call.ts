@@ -12,7 +12,10 @@ import type { Execution } from './execution.ts';
 import { parseParams } from './verify-call.ts';
 
 /** What asks the owner. Nothing of it answers. */
-export type AskingDesk = Pick<ApprovalDesk, 'ask' | 'askedFor' | 'allowedIn' | 'isOver' | 'open' | 'withdraw'>;
+export type AskingDesk = Pick<
+  ApprovalDesk,
+  'ask' | 'askedFor' | 'allowedIn' | 'isOver' | 'open' | 'wasAsked' | 'withdraw'
+>;
 
 /** What says which lasting grant covers a call, and counts. Nothing of it makes one. */
 export type CoveringGrants = Pick<CallGrants, 'any' | 'covering' | 'take' | 'holds'>;
@@ -21,6 +24,8 @@ export interface CallPlan {
   readonly method: CapabilityMethod;
   readonly origins: Origins;
   readonly work: PreparedCall['work'];
+  /** What it would tell and the owner may be asked to share. */
+  readonly share: PreparedCall['share'];
   /** The effect that the owner allowed, or that a lasting grant covers: it is compared again. Undefined where neither was needed. */
   readonly shown: Shown | undefined;
   /** Why nobody had to be asked, for people; empty where somebody was, or nothing changes. */
@@ -53,9 +58,9 @@ export function planCall(
   const origins = new Origins();
   const { run, job, recipient, timeout, idempotencyKey: key, confirmation, taints } = call;
   const deadlineMs = timeout && durationMs(timeout);
-  const { change, work } = tool.prepare(request, { run, job, key, recipient, deadlineMs, signal, origins });
+  const { change, work, share } = tool.prepare(request, { run, job, key, recipient, deadlineMs, signal, origins });
   if (change && desk.isOver(run)) throw new AppError('CANCELED');
-  const plan = { method, origins, work, shown: undefined, unasked: '', asks: undefined };
+  const plan = { method, origins, work, share, shown: undefined, unasked: '', asks: undefined };
   const own = change && desk.askedFor({ key, params: digest, run, job });
   if (own?.state === ApprovalState.ALLOWED)
     return { ...plan, shown: { effect: own.effect, approval: own.id, grant: '' } };
@@ -92,7 +97,7 @@ export async function underGrant(
 }
 
 /** Does something of a call in a place and a time of its own. */
-type InPlace = <T>(act: () => Promise<T>) => Promise<T>;
+export type InPlace = <T>(act: () => Promise<T>) => Promise<T>;
 
 /** Asks the owner, or waits in line for that. */
 export async function askOwner(

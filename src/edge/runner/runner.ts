@@ -28,6 +28,7 @@ import type { Reservation } from '../journal/journal-types.ts';
 import type { RecordInit } from '../journal/records.ts';
 import type { ToolSource, ToolsInForce } from '../tools/tool-source.ts';
 import { addressOf, freedResult } from './answers.ts';
+import { askToShare } from './ask-to-share.ts';
 import { CallEnds } from './call-ends.ts';
 import { CallTimes } from './call-times.ts';
 import { Execution } from './execution.ts';
@@ -75,10 +76,10 @@ export class ToolRunner {
   readonly #parts: RunnerParts;
   readonly #methods: ReadonlyMap<string, CapabilityMethod>;
   readonly #slots: Slots;
-  readonly #times: CallTimes;
   readonly #repeats: Repeats;
   readonly #settled: SettledResults;
   readonly #ends: CallEnds;
+  readonly #times: CallTimes;
   readonly #active = new Map<string, { execution: Execution; done: Promise<void> }>();
   #stopping = false;
   #calls = 0;
@@ -225,7 +226,7 @@ export class ToolRunner {
 
   async #attempt(execution: Execution): Promise<'again' | 'ended'> {
     const { call } = execution;
-    const stopDeadline = this.#deadline(execution);
+    let stopDeadline = this.#deadline(execution);
     let release: (() => void) | undefined;
     let plan: CallPlan | undefined;
     this.#holdInHand(execution);
@@ -241,14 +242,19 @@ export class ToolRunner {
         execution.over();
         const inPlace = <T>(act: () => Promise<T>) => this.#inPlace(execution, act);
         plan = (await underGrant(this.#parts.callGrants, execution, plan, inPlace)) ?? plan;
+        const now = () => this.#parts.clock.monotonic();
+        const waits = (leftMs: number) => execution.hold(now() + leftMs, now());
         if (plan.asks) {
           stopDeadline();
-          const now = () => this.#parts.clock.monotonic();
-          const asked = await askOwner(this.#parts.desk, execution, plan.asks, inPlace, (leftMs) =>
-            execution.hold(now() + leftMs, now()),
-          );
+          const asked = await askOwner(this.#parts.desk, execution, plan.asks, inPlace, waits);
           if (asked.kind === 'refused') await this.#ends.refusedByOwner(execution, asked.why);
           return asked.kind === 'ready' ? 'again' : 'ended';
+        }
+        if (plan.share) {
+          stopDeadline();
+          if (await askToShare(this.#parts, execution, plan, inPlace, waits)) return 'again';
+          stopDeadline = this.#deadline(execution);
+          this.#holdInHand(execution);
         }
         release = await this.#slots.reserve(execution.signal);
         execution.signal.throwIfAborted();

@@ -1,6 +1,10 @@
 // What a tool of the edge is: it judges a request by letters, and does the work only when told to. It never sends.
 import type { DescMethod, Message } from '@bufbuild/protobuf';
-import type { Effect as ApprovalEffect, FileEffect } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import type {
+  Effect as ApprovalEffect,
+  FileEffect,
+  ShareEffect,
+} from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import type { Confirm } from '../config/config-schema.ts';
@@ -54,6 +58,15 @@ export interface Change {
   readonly discard?: (shown: ApprovalEffect) => Promise<void>;
 }
 
+/** Content that a call would tell and that no grant may let out. */
+export interface ShareToAsk {
+  /**
+   * What the owner would be asked to share, as it is now; undefined where a grant lets it out. Changes nothing.
+   * @throws what stands in the way of sharing it: then nobody is asked, and the call goes on without it
+   */
+  readonly show: () => Promise<ShareEffect | undefined>;
+}
+
 /** Keeps what changes replace, so that they can be taken back. */
 export interface ChangeKeeper {
   /** Acts when every earlier change of these paths has ended. */
@@ -88,6 +101,8 @@ export interface KeptCall {
 export interface PreparedCall {
   /** Absent for what changes nothing. */
   readonly change?: Change;
+  /** Absent where the owner of the run is not there to be asked, or there is no content. */
+  readonly share?: ShareToAsk;
   /**
    * Does it. Throws EDGE_BUSY, DISK_FULL and FILE_CHANGED only before it has changed anything.
    * @param shown what the owner allowed: compared on what is open, before anything changes. @throws APPROVAL_CHANGED where it differs

@@ -1,5 +1,6 @@
-// Which shares of earlier starts are in force again: those of asks that wait unsent, because what is asked offline is answered later, and
-// those of what was piped in, because nobody can pipe it in a second time. The others end.
+// Which shares of earlier starts are in force again: those of asks that wait unsent, because what is asked offline is answered later,
+// those of what was piped in, because nobody can pipe it in a second time, and those that the owner gave when a call asked, because an
+// answer is not asked for twice. The others end.
 import { homePaths } from '../../base/home.ts';
 import { makeFolder } from '../../base/make-folder.ts';
 import { PIPED_NAME } from '../../contract/piped-name.ts';
@@ -22,7 +23,13 @@ const MOST_LINES = 10_000;
 /** @returns what was piped into asks that are open */
 export async function openEarlierShares(
   { home }: Pick<EdgeGround, 'home'>,
-  { open, index, ownRuns }: Pick<Journaled, 'open' | 'index' | 'ownRuns'>,
+  {
+    open,
+    index,
+    ownRuns,
+    askedShares,
+    journal,
+  }: Pick<Journaled, 'open' | 'index' | 'ownRuns' | 'askedShares' | 'journal'>,
   grants: Grants,
 ): Promise<PipedInput> {
   const dir = homePaths(home).piped;
@@ -45,6 +52,8 @@ export async function openEarlierShares(
     const waits = !accepted && used === 0;
     if ((isPiped || waits) && grants.revive(grant, { used, waits })) earlier.delete(grant.id);
   }
+  const waits = (approval: string) => journal.approvals.get(approval)?.used === false;
+  for (const id of askedShares.holdIn(grants, waits)) earlier.delete(id);
   grants.endEarlier(
     [...earlier],
     shares.map(({ grant }) => grant),

@@ -1,18 +1,14 @@
 // The asks of the owner: with what they share, and what the archive knows of earlier ones.
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-import type { GrantedFile } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { causeText } from '../../base/cause-text.ts';
 import { AskService } from '../../edge/asks/ask-service.ts';
 import type { GrantEnd } from '../../edge/grants/grants.ts';
+import { capOf } from '../../edge/grants/share-cap.ts';
 import { collectionsOf } from '../../edge/grants/standing-grants.ts';
 import type { EdgeGround } from './options.ts';
 import type { Journaled } from './start-journal.ts';
 import type { Tools } from './tools.ts';
 
-/** Twice as many bytes as are shared may leave under a share, because a model may read a file again. */
-const READ_AGAIN = 2;
-/** What is told beside the text of a shared file: its size, its lines, 8 bytes a number. */
-const BESIDE_BYTES = 1024;
 /** Hello lists every open run, at most so many. */
 const MAX_ASKS = 256;
 
@@ -66,6 +62,3 @@ export function startAsks(
   life.onStop('asks', () => asks.stop());
   return asks;
 }
-
-const capOf = (files: readonly GrantedFile[]): number => READ_AGAIN * bytesOf(files) + BESIDE_BYTES * files.length;
-const bytesOf = (files: readonly GrantedFile[]): number => files.reduce((sum, file) => sum + Number(file.bytes), 0);

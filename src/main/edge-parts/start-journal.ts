@@ -7,6 +7,7 @@ import { BUILD } from '../../base/version.ts';
 import { OpenAsks } from '../../edge/asks/open-asks.ts';
 import type { EdgeConfig } from '../../edge/config/edge-config.ts';
 import { FactBook } from '../../edge/facts/fact-book.ts';
+import { AskedShares } from '../../edge/grants/asked-shares.ts';
 import { OwnRuns } from '../../edge/grants/own-runs.ts';
 import { journalBinding, writeJournalId } from '../../edge/identity/identity.ts';
 import { OnDemandIndex } from '../../edge/index/on-demand-index.ts';
@@ -87,6 +88,7 @@ async function setAside({ home, clock, log, say }: EdgeGround, why: string): Pro
 /** Opens the journal with new folds: what was folded of a journal that was then refused is forgotten. */
 async function openFolded({ home, clock, log, onFatal, identity, config }: EdgeGround) {
   const [open, ownRuns, suspects] = [new OpenAsks(), new OwnRuns(), new Suspects()];
+  const askedShares = new AskedShares();
   const [refused, facts] = [new RefusedAttempts(), new FactBook()];
   const journal = await openEdgeJournal(homePaths(home).journal, {
     clock,
@@ -96,9 +98,9 @@ async function openFolded({ home, clock, log, onFatal, identity, config }: EdgeG
     ledger: { maxBytes: config.limits.ledger_bytes, whenFull: config.ledgerFull },
     calls: callLimits(config.limits),
     binding: journalBinding(identity),
-    folds: [open, ownRuns, suspects, refused, facts],
+    folds: [open, ownRuns, askedShares, suspects, refused, facts],
   });
-  return { journal, open, ownRuns, suspects, refused, facts };
+  return { journal, open, ownRuns, askedShares, suspects, refused, facts };
 }
 
 /** A settled key takes 29 bytes of a checkpoint, and checkpoints must leave most of a small journal free. */

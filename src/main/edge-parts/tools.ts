@@ -13,6 +13,7 @@ import { Undoing } from '../../edge/changes/undo.ts';
 import type { EdgeConfig } from '../../edge/config/edge-config.ts';
 import { Gate } from '../../edge/egress/gate.ts';
 import { FileTexts } from '../../edge/files/file-text.ts';
+import { shareRecords } from '../../edge/grants/asked-shares.ts';
 import { Grants } from '../../edge/grants/grants.ts';
 import { openBlobs } from '../../edge/journal/blobs.ts';
 import { DayCap } from '../../edge/journal/day-cap.ts';
@@ -67,7 +68,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   const allowNow = () => permissions.last.allow;
   const undoing = new Undoing({ allow: allowNow, book: journal.changes, changes, blobs: keptBlobs, log });
   const blobs = await openBlobs(paths.blobs);
-  const { desk, callGrants } = openDesk(ground, journaled, permissions);
+  const { desk, callGrants } = openDesk(ground, journaled, permissions, grants);
   giveNotices(ground, journaled, permissions);
   const inHand = openInHand(ground);
   const runnerParts = {
@@ -112,11 +113,17 @@ const configNow = (permissions: LivePermissions): Promise<Pick<EdgeConfig, 'exec
   );
 
 /** What asks the owner, and the way of the answers. */
-function openDesk({ clock, log, life }: EdgeGround, { journal, open }: Journaled, permissions: LivePermissions) {
+function openDesk(
+  { clock, log, life }: EdgeGround,
+  { journal, open }: Journaled,
+  permissions: LivePermissions,
+  grants: Grants,
+) {
   const callGrants = new CallGrants({ journal, clock, log });
   const desk = new ApprovalDesk({
     journal,
     grants: callGrants,
+    shares: shareRecords(grants),
     titleOf: (run) => open.get(run)?.record.ask?.text,
     limits: () => permissions.last.limits,
     problem: () => permissions.problem,

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/approval/v1/approval.proto.
  */
 export const file_bowline_approval_v1_approval: GenFile = /*@__PURE__*/
-  fileDesc("CiJib3dsaW5lL2FwcHJvdmFsL3YxL2FwcHJvdmFsLnByb3RvEhNib3dsaW5lLmFwcHJvdmFsLnYxInEKCUdyYW50V2lzaBIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAgEhYKBHVzZXMYAiABKA1CCLpIBSoDGOgHEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCAgoJQ2FsbEdyYW50EgoKAmlkGAEgASgJEg4KBm1ldGhvZBgCIAEoCRINCgVlbnRyeRgDIAEoCRIPCgdwYXR0ZXJuGAQgASgJEisKBmVmZmVjdBgFIAEoCzIbLmJvd2xpbmUuYXBwcm92YWwudjEuRWZmZWN0EgwKBHVzZXMYBiABKA0SLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhcHByb3ZhbBgJIAEoCRIKCgJieRgKIAEoCSLgAwoIQXBwcm92YWwSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEgsKA2pvYhgDIAEoCRIOCgZtZXRob2QYBCABKAkSDQoFdGl0bGUYBSABKAkSMQoFc3RhdGUYBiABKA4yIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdGUSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGZWZmZWN0GAogASgLMhsuYm93bGluZS5hcHByb3ZhbC52MS5FZmZlY3QSKAoGdGFpbnRzGAsgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSDgoGcmVhc29uGAwgASgJEg4KBmRpZ2VzdBgNIAEoDBIxCgVzY29wZRgOIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTY29wZRITCgthbnN3ZXJlZF9ieRgPIAEoCRINCgVlbnRyeRgQIAEoCSKrAQoGRWZmZWN0Ei8KBGZpbGUYASABKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3RIABI1Cgdjb21tYW5kGAIgASgLMiIuYm93bGluZS5hcHByb3ZhbC52MS5Db21tYW5kRWZmZWN0SAASLwoEaHR0cBgEIAEoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuSHR0cEVmZmVjdEgAQggKBmVmZmVjdCLqAgoKRmlsZUVmZmVjdBIvCgZhY3Rpb24YASABKA4yHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVBY3Rpb24SDAoEcGF0aBgCIAEoCRIRCglyZWFsX3BhdGgYAyABKAkSLgoGYmVmb3JlGAQgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlU3RhdGUSLQoFYWZ0ZXIYBSABKAsyHi5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVTdGF0ZRIPCgd0b19wYXRoGAYgASgJEhQKDHRvX3JlYWxfcGF0aBgHIAEoCRIMCgRkaWZmGAggASgJEhYKDmRpZmZfbGluZXNfY3V0GAkgASgEEhUKDWZvbGRlcl9kZXZpY2UYCiABKAQSFAoMZm9sZGVyX2lub2RlGAsgASgEEhgKEHRvX2ZvbGRlcl9kZXZpY2UYDCABKAQSFwoPdG9fZm9sZGVyX2lub2RlGA0gASgEIpYBCglGaWxlU3RhdGUSDgoGZGV2aWNlGAEgASgEEg0KBWlub2RlGAIgASgEEg4KBnNoYTI1NhgDIAEoDBINCgVieXRlcxgEIAEoBBIMCgRtb2RlGAUgASgNEg4KBmZvbGRlchgGIAEoCBITCgtsaW5rX3RhcmdldBgHIAEoCRILCgN1aWQYCCABKA0SCwoDZ2lkGAkgASgNIpACCg1Db21tYW5kRWZmZWN0EgwKBGFyZ3YYASADKAkSDwoHcHJvZ3JhbRgCIAEoCRIWCg5wcm9ncmFtX3NoYTI1NhgDIAEoDBILCgNjd2QYBCABKAkSCwoDZW52GAUgAygJEg0KBXN0ZGluGAYgASgJEhQKDHN0ZGluX3NoYTI1NhgHIAEoDBIOCgZsaW1pdHMYCCADKAkSLwoFZmlsZXMYCSADKAsyIC5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRGaWxlEjQKB3ByZXZpZXcYCiABKAsyIy5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRQcmV2aWV3EhIKCm5vX3ByZXZpZXcYCyABKAkiSgoLQ29tbWFuZEZpbGUSDAoEcGF0aBgBIAEoCRIOCgZkZXZpY2UYAiABKAQSDQoFaW5vZGUYAyABKAQSDgoGc2hhMjU2GAQgASgMIokBCg5Db21tYW5kUHJldmlldxIRCglleGl0X2NvZGUYASABKAUSDgoGc2lnbmFsGAIgASgJEjAKB2NoYW5nZXMYAyADKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3QSDgoGb3V0cHV0GAQgASgJEhIKCm5vdF91bmRvbmUYBSABKAki7AEKCkh0dHBFZmZlY3QSDgoGbWV0aG9kGAEgASgJEg0KBWVudHJ5GAIgASgJEg4KBnNjaGVtZRgDIAEoCRIMCgRob3N0GAQgASgJEg8KB2FkZHJlc3MYBSABKAkSDAoEcG9ydBgGIAEoDRIMCgRwYXRoGAcgASgJEg0KBXF1ZXJ5GAggAygJEg4KBnRhcmdldBgJIAEoCRIPCgdoZWFkZXJzGAogAygJEgwKBGJvZHkYCyABKAkSEgoKYm9keV9ieXRlcxgMIAEoBBITCgtib2R5X3NoYTI1NhgNIAEoDBINCgVwcm9vZhgOIAEoCSrYAQoNQXBwcm92YWxTdGF0ZRIeChpBUFBST1ZBTF9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkFQUFJPVkFMX1NUQVRFX1BFTkRJTkcQARIaChZBUFBST1ZBTF9TVEFURV9BTExPV0VEEAISGQoVQVBQUk9WQUxfU1RBVEVfREVOSUVEEAMSGgoWQVBQUk9WQUxfU1RBVEVfRVhQSVJFRBAEEhwKGEFQUFJPVkFMX1NUQVRFX1dJVEhEUkFXThAFEhoKFkFQUFJPVkFMX1NUQVRFX0NIQU5HRUQQBip8Cg1BcHByb3ZhbFNjb3BlEh4KGkFQUFJPVkFMX1NDT1BFX1VOU1BFQ0lGSUVEEAASFwoTQVBQUk9WQUxfU0NPUEVfT05DRRABEhYKEkFQUFJPVkFMX1NDT1BFX1JVThACEhoKFkFQUFJPVkFMX1NDT1BFX1BBVFRFUk4QAyqkAQoKRmlsZUFjdGlvbhIbChdGSUxFX0FDVElPTl9VTlNQRUNJRklFRBAAEhYKEkZJTEVfQUNUSU9OX0NSRUFURRABEhYKEkZJTEVfQUNUSU9OX0NIQU5HRRACEhYKEkZJTEVfQUNUSU9OX0RFTEVURRADEhQKEEZJTEVfQUNUSU9OX01PVkUQBBIbChdGSUxFX0FDVElPTl9NQUtFX0ZPTERFUhAFYgZwcm90bzM", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiJib3dsaW5lL2FwcHJvdmFsL3YxL2FwcHJvdmFsLnByb3RvEhNib3dsaW5lLmFwcHJvdmFsLnYxInEKCUdyYW50V2lzaBIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAgEhYKBHVzZXMYAiABKA1CCLpIBSoDGOgHEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCAgoJQ2FsbEdyYW50EgoKAmlkGAEgASgJEg4KBm1ldGhvZBgCIAEoCRINCgVlbnRyeRgDIAEoCRIPCgdwYXR0ZXJuGAQgASgJEisKBmVmZmVjdBgFIAEoCzIbLmJvd2xpbmUuYXBwcm92YWwudjEuRWZmZWN0EgwKBHVzZXMYBiABKA0SLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhcHByb3ZhbBgJIAEoCRIKCgJieRgKIAEoCSLgAwoIQXBwcm92YWwSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEgsKA2pvYhgDIAEoCRIOCgZtZXRob2QYBCABKAkSDQoFdGl0bGUYBSABKAkSMQoFc3RhdGUYBiABKA4yIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdGUSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGZWZmZWN0GAogASgLMhsuYm93bGluZS5hcHByb3ZhbC52MS5FZmZlY3QSKAoGdGFpbnRzGAsgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSDgoGcmVhc29uGAwgASgJEg4KBmRpZ2VzdBgNIAEoDBIxCgVzY29wZRgOIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTY29wZRITCgthbnN3ZXJlZF9ieRgPIAEoCRINCgVlbnRyeRgQIAEoCSLeAQoGRWZmZWN0Ei8KBGZpbGUYASABKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3RIABI1Cgdjb21tYW5kGAIgASgLMiIuYm93bGluZS5hcHByb3ZhbC52MS5Db21tYW5kRWZmZWN0SAASMQoFc2hhcmUYAyABKAsyIC5ib3dsaW5lLmFwcHJvdmFsLnYxLlNoYXJlRWZmZWN0SAASLwoEaHR0cBgEIAEoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuSHR0cEVmZmVjdEgAQggKBmVmZmVjdCLqAgoKRmlsZUVmZmVjdBIvCgZhY3Rpb24YASABKA4yHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVBY3Rpb24SDAoEcGF0aBgCIAEoCRIRCglyZWFsX3BhdGgYAyABKAkSLgoGYmVmb3JlGAQgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlU3RhdGUSLQoFYWZ0ZXIYBSABKAsyHi5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVTdGF0ZRIPCgd0b19wYXRoGAYgASgJEhQKDHRvX3JlYWxfcGF0aBgHIAEoCRIMCgRkaWZmGAggASgJEhYKDmRpZmZfbGluZXNfY3V0GAkgASgEEhUKDWZvbGRlcl9kZXZpY2UYCiABKAQSFAoMZm9sZGVyX2lub2RlGAsgASgEEhgKEHRvX2ZvbGRlcl9kZXZpY2UYDCABKAQSFwoPdG9fZm9sZGVyX2lub2RlGA0gASgEIpYBCglGaWxlU3RhdGUSDgoGZGV2aWNlGAEgASgEEg0KBWlub2RlGAIgASgEEg4KBnNoYTI1NhgDIAEoDBINCgVieXRlcxgEIAEoBBIMCgRtb2RlGAUgASgNEg4KBmZvbGRlchgGIAEoCBITCgtsaW5rX3RhcmdldBgHIAEoCRILCgN1aWQYCCABKA0SCwoDZ2lkGAkgASgNIpACCg1Db21tYW5kRWZmZWN0EgwKBGFyZ3YYASADKAkSDwoHcHJvZ3JhbRgCIAEoCRIWCg5wcm9ncmFtX3NoYTI1NhgDIAEoDBILCgNjd2QYBCABKAkSCwoDZW52GAUgAygJEg0KBXN0ZGluGAYgASgJEhQKDHN0ZGluX3NoYTI1NhgHIAEoDBIOCgZsaW1pdHMYCCADKAkSLwoFZmlsZXMYCSADKAsyIC5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRGaWxlEjQKB3ByZXZpZXcYCiABKAsyIy5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRQcmV2aWV3EhIKCm5vX3ByZXZpZXcYCyABKAkiSgoLQ29tbWFuZEZpbGUSDAoEcGF0aBgBIAEoCRIOCgZkZXZpY2UYAiABKAQSDQoFaW5vZGUYAyABKAQSDgoGc2hhMjU2GAQgASgMIokBCg5Db21tYW5kUHJldmlldxIRCglleGl0X2NvZGUYASABKAUSDgoGc2lnbmFsGAIgASgJEjAKB2NoYW5nZXMYAyADKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3QSDgoGb3V0cHV0GAQgASgJEhIKCm5vdF91bmRvbmUYBSABKAki7AEKCkh0dHBFZmZlY3QSDgoGbWV0aG9kGAEgASgJEg0KBWVudHJ5GAIgASgJEg4KBnNjaGVtZRgDIAEoCRIMCgRob3N0GAQgASgJEg8KB2FkZHJlc3MYBSABKAkSDAoEcG9ydBgGIAEoDRIMCgRwYXRoGAcgASgJEg0KBXF1ZXJ5GAggAygJEg4KBnRhcmdldBgJIAEoCRIPCgdoZWFkZXJzGAogAygJEgwKBGJvZHkYCyABKAkSEgoKYm9keV9ieXRlcxgMIAEoBBITCgtib2R5X3NoYTI1NhgNIAEoDBINCgVwcm9vZhgOIAEoCSJrCgtTaGFyZUVmZmVjdBItCgVmaWxlcxgBIAMoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuU2hhcmVGaWxlEhEKCXJlY2lwaWVudBgCIAEoCRIaChJyZWNpcGllbnRfaXNfbG9jYWwYAyABKAgiyQEKCVNoYXJlRmlsZRIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRIOCgZkZXZpY2UYAyABKAQSDQoFaW5vZGUYBCABKAQSDgoGc2hhMjU2GAUgASgMEhIKCnN0YXJ0X2xpbmUYBiABKA0SEAoIZW5kX2xpbmUYByABKA0SDQoFYnl0ZXMYCCABKAQSEQoJcnVuX2J5dGVzGAkgASgEEhQKDHJ1bl9pc193aG9sZRgKIAEoCBIOCgZtYXNrZWQYCyABKA0q2AEKDUFwcHJvdmFsU3RhdGUSHgoaQVBQUk9WQUxfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZBUFBST1ZBTF9TVEFURV9QRU5ESU5HEAESGgoWQVBQUk9WQUxfU1RBVEVfQUxMT1dFRBACEhkKFUFQUFJPVkFMX1NUQVRFX0RFTklFRBADEhoKFkFQUFJPVkFMX1NUQVRFX0VYUElSRUQQBBIcChhBUFBST1ZBTF9TVEFURV9XSVRIRFJBV04QBRIaChZBUFBST1ZBTF9TVEFURV9DSEFOR0VEEAYqfAoNQXBwcm92YWxTY29wZRIeChpBUFBST1ZBTF9TQ09QRV9VTlNQRUNJRklFRBAAEhcKE0FQUFJPVkFMX1NDT1BFX09OQ0UQARIWChJBUFBST1ZBTF9TQ09QRV9SVU4QAhIaChZBUFBST1ZBTF9TQ09QRV9QQVRURVJOEAMqpAEKCkZpbGVBY3Rpb24SGwoXRklMRV9BQ1RJT05fVU5TUEVDSUZJRUQQABIWChJGSUxFX0FDVElPTl9DUkVBVEUQARIWChJGSUxFX0FDVElPTl9DSEFOR0UQAhIWChJGSUxFX0FDVElPTl9ERUxFVEUQAxIUChBGSUxFX0FDVElPTl9NT1ZFEAQSGwoXRklMRV9BQ1RJT05fTUFLRV9GT0xERVIQBWIGcHJvdG8z", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * What a lasting grant is to cover beyond the call that is answered.
@@ -274,7 +274,7 @@ export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
  */
 export type Effect = Message<"bowline.approval.v1.Effect"> & {
   /**
-   * Either a change of a file, or a program that runs, or a request to a server.
+   * A change of a file, a program that runs, a request to a server, or content that leaves.
    *
    * @generated from oneof bowline.approval.v1.Effect.effect
    */
@@ -294,6 +294,14 @@ export type Effect = Message<"bowline.approval.v1.Effect"> & {
      */
     value: CommandEffect;
     case: "command";
+  } | {
+    /**
+     * It tells what files hold, and nothing lets that out yet.
+     *
+     * @generated from field: bowline.approval.v1.ShareEffect share = 3;
+     */
+    value: ShareEffect;
+    case: "share";
   } | {
     /**
      * It sends a request to a server of the local network.
@@ -787,6 +795,132 @@ export type HttpEffect = Message<"bowline.approval.v1.HttpEffect"> & {
  */
 export const HttpEffectSchema: GenMessage<HttpEffect> = /*@__PURE__*/
   messageDesc(file_bowline_approval_v1_approval, 9);
+
+/**
+ * Content of files that a call would tell, and that no grant lets out. A no does not end the call: it goes on without this content.
+ *
+ * @generated from message bowline.approval.v1.ShareEffect
+ */
+export type ShareEffect = Message<"bowline.approval.v1.ShareEffect"> & {
+  /**
+   * The files as they are now: another content is asked for anew.
+   *
+   * @generated from field: repeated bowline.approval.v1.ShareFile files = 1;
+   */
+  files: ShareFile[];
+
+  /**
+   * Provider that would see it.
+   *
+   * @generated from field: string recipient = 2;
+   */
+  recipient: string;
+
+  /**
+   * Whether that runs on the owner's machines, as far as the box knows.
+   *
+   * @generated from field: bool recipient_is_local = 3;
+   */
+  recipientIsLocal: boolean;
+};
+
+/**
+ * Describes the message bowline.approval.v1.ShareEffect.
+ * Use `create(ShareEffectSchema)` to create a new message.
+ */
+export const ShareEffectSchema: GenMessage<ShareEffect> = /*@__PURE__*/
+  messageDesc(file_bowline_approval_v1_approval, 10);
+
+/**
+ * What of one file would leave.
+ *
+ * @generated from message bowline.approval.v1.ShareFile
+ */
+export type ShareFile = Message<"bowline.approval.v1.ShareFile"> & {
+  /**
+   * Relative path with the root's name first.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Absolute, with all links resolved.
+   *
+   * @generated from field: string real_path = 2;
+   */
+  realPath: string;
+
+  /**
+   * Number of the device of its file system, as stat says.
+   *
+   * @generated from field: uint64 device = 3;
+   */
+  device: bigint;
+
+  /**
+   * Number of its inode, as stat says.
+   *
+   * @generated from field: uint64 inode = 4;
+   */
+  inode: bigint;
+
+  /**
+   * SHA-256 of its content.
+   *
+   * @generated from field: bytes sha256 = 5;
+   */
+  sha256: Uint8Array;
+
+  /**
+   * First line; 0 means all.
+   *
+   * @generated from field: uint32 start_line = 6;
+   */
+  startLine: number;
+
+  /**
+   * Last line, included; 0 means the last of the file.
+   *
+   * @generated from field: uint32 end_line = 7;
+   */
+  endLine: number;
+
+  /**
+   * Most bytes of it that the call tells.
+   *
+   * @generated from field: uint64 bytes = 8;
+   */
+  bytes: bigint;
+
+  /**
+   * Bytes that a yes for the run lets out: the whole file where a file of its size may be shared, else these lines.
+   *
+   * @generated from field: uint64 run_bytes = 9;
+   */
+  runBytes: bigint;
+
+  /**
+   * Whether a yes for the run means the whole file.
+   *
+   * @generated from field: bool run_is_whole = 10;
+   */
+  runIsWhole: boolean;
+
+  /**
+   * How many values that look like secrets were found in it, which are masked.
+   *
+   * @generated from field: uint32 masked = 11;
+   */
+  masked: number;
+};
+
+/**
+ * Describes the message bowline.approval.v1.ShareFile.
+ * Use `create(ShareFileSchema)` to create a new message.
+ */
+export const ShareFileSchema: GenMessage<ShareFile> = /*@__PURE__*/
+  messageDesc(file_bowline_approval_v1_approval, 11);
 
 /**
  * Where an approval stands.

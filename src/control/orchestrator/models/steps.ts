@@ -1,6 +1,8 @@
 // Questions about the steps of a run: a step is one model turn (index 0) and the tool calls it asked for (1, 2, ...).
+import { Sensitivity } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { jobId } from '../../../base/ids.ts';
 import { FIRST_CHILD_INDEX } from '../run/limits.ts';
+import { both } from '../run/run-recipients.ts';
 import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { type ChatResult, chatResult } from './chat-result.ts';
 
@@ -30,10 +32,20 @@ export function bestText(run: FoldedRun): string {
   return '';
 }
 
-/** Providers that the run's content is bound to, as recorded with its first job; empty is any. */
+/**
+ * Providers that the run's content is bound to: as recorded with its first job, and by what its owner shared while it went on, which is
+ * for the one that it says; empty is any.
+ */
 export function recipientsOfRun(run: FoldedRun): readonly string[] {
   const [first] = run.jobs.values();
-  return first?.recipients ?? [];
+  let bound: readonly string[] = first?.recipients ?? [];
+  const known = new Set(run.shares.map(({ id }) => id));
+  for (const { result, target } of run.jobs.values())
+    for (const { sensitivity, grant, recipients } of target === 'device' ? (result?.egress ?? []) : []) {
+      const isLater = grant !== '' && !grant.startsWith('config:') && !known.has(grant);
+      if (isLater && sensitivity === Sensitivity.CONTENT) bound = both(bound, recipients) ?? bound;
+    }
+  return bound;
 }
 
 /** Children and the like are numbered above everything that a model may ask for. */

@@ -6,6 +6,10 @@ import { leftOutOf } from './collections-left-out.ts';
 import { canSearch } from './retrieval.ts';
 import { changesDevice } from './taint-verdict.ts';
 
+/** What is told without a share, and where more may come from. */
+const NAMES_ONLY =
+  'only names, kinds, rough sizes and times are told. Where the answer needs it, read the file all the same: the owner may share it then.';
+
 /** Files named in the instructions; more are only counted. */
 const MAX_NAMED_FILES = 200;
 
@@ -26,10 +30,10 @@ export function systemText(run: FoldedRun): string {
       lines.push(startLine > 0 ? `- \`${inert(path)}\` (lines ${startLine}-${endLine})` : `- \`${inert(path)}\``);
     }
     if (files.length > MAX_NAMED_FILES) lines.push(`- and ${files.length - MAX_NAMED_FILES} more`);
-    lines.push('The content of every other file is withheld; only names, kinds, rough sizes and times are told.');
+    lines.push(`The content of every other file is withheld; ${NAMES_ONLY}`);
   } else if (run.device !== '') {
     lines.push('Shared files: none.');
-    lines.push('The content of files is withheld; only names, kinds, rough sizes and times are told.');
+    lines.push(`The content of files is withheld; ${NAMES_ONLY}`);
   }
   if (run.tools.some(changesDevice)) {
     lines.push(

@@ -26,11 +26,11 @@ export interface Precaution {
 export const changesDevice = ({ effect, target }: OfferedTool): boolean =>
   target === TargetKind.DEVICE && CHANGING.has(effect);
 
-/** Of a tool call of a step: what its device must know of the run. A READ changes nothing, and a worker asks nobody. */
+/** Of a tool call of a step: what its device must know of the run. A READ changes nothing but may ask for content; a worker asks nobody. */
 export function precaution(run: FoldedRun, step: number, tool: OfferedTool): Precaution {
-  if (!changesDevice(tool)) return { confirm: false, taints: [] };
+  if (tool.target !== TargetKind.DEVICE) return { confirm: false, taints: [] };
   const taints = [Taint.PRIVATE, Taint.UNTRUSTED].filter((taint) => taintOrigin(run, step, taint) !== undefined);
-  return { confirm: taints.includes(Taint.UNTRUSTED), taints };
+  return { confirm: changesDevice(tool) && taints.includes(Taint.UNTRUSTED), taints };
 }
 
 /** Throws TAINT_UNTRUSTED or TAINT_PRIVATE for a tool call of a step that nobody could be asked about. */

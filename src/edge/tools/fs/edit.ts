@@ -117,11 +117,11 @@ async function textOf(
 function isShared(
   { allow, grants }: ToolParts,
   { folder, before, named, realPath }: ChangeTarget,
-  { run, recipient }: ToolCallContext,
+  { run, job, recipient }: ToolCallContext,
   sha256: Uint8Array,
 ): boolean {
   const file = { ...folder, ...before, realPath, judged: named };
-  const cover = grants.covers({ ...originOf(allow, file, sha256), run, recipient });
+  const cover = grants.covers({ ...originOf(allow, file, sha256), run, job, recipient });
   return typeof cover !== 'string' && cover.lines === undefined;
 }
 

@@ -9,7 +9,7 @@ import {
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
-import { originOf, type ReadBounds } from '../../files/content.ts';
+import { originOf } from '../../files/content.ts';
 import type { FileOrigin, LineRange } from '../../files/file-origin.ts';
 import type { LookedAt } from '../../files/file-text.ts';
 import { LinePicker } from '../../files/lines.ts';
@@ -18,6 +18,7 @@ import type { Cover } from '../../grants/grants.ts';
 import type { EdgeTool, PreparedCall, ToolCallContext, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 import { judgePlace, openJudged } from './place.ts';
+import { boundsOfRead, firstOverlap, shareOfRead, wantedLines } from './share-of-read.ts';
 
 export function readTool(parts: ToolParts): EdgeTool {
   return {
@@ -25,12 +26,18 @@ export function readTool(parts: ToolParts): EdgeTool {
     prepare(message, call) {
       const request = message as ReadRequest;
       const judged = judgePlace(parts, request.path, call.run);
+      const share = shareOfRead(parts, judged, request, call);
       // Before anything is looked at: which ranges exist would tell how long the file is.
-      if (isPart(request) && !parts.grants.names(call.run, judged.name)) throw new AppError('RANGE_NEEDS_GRANT');
+      const mustBeNamed = () => {
+        if (isPart(request) && !parts.grants.names(call.run, judged.name, call.job))
+          throw new AppError('RANGE_NEEDS_GRANT');
+      };
+      if (!share) mustBeNamed();
       if (request.endLine !== 0 && request.endLine < request.startLine) {
         throw new AppError('INVALID_ARGUMENT', { what: 'end_line is before start_line' });
       }
       const work: PreparedCall['work'] = async (emit) => {
+        mustBeNamed();
         const file = await openJudged(parts, judged);
         try {
           await emit(await answer(parts, file, request, call));
@@ -38,7 +45,7 @@ export function readTool(parts: ToolParts): EdgeTool {
           await file.handle.close();
         }
       };
-      return { work };
+      return share ? { work, share } : { work };
     },
   };
 }
@@ -53,11 +60,12 @@ async function answer(
 ): Promise<ReadResponse> {
   const { name } = file.judged;
   // Without a grant the content is not even looked at.
-  if (!parts.grants.names(call.run, name)) return aboutOnly(parts, file, originOf(parts.allow, file, undefined), call);
-  const reading = boundsOf(parts, call);
+  if (!parts.grants.names(call.run, name, call.job))
+    return aboutOnly(parts, file, originOf(parts.allow, file, undefined), call);
+  const reading = boundsOfRead(parts, call.signal);
   const looked = await parts.texts.look(file, reading);
   const origin = originOf(parts.allow, file, looked.sha256);
-  const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
+  const cover = parts.grants.covers({ ...origin, run: call.run, job: call.job, recipient: call.recipient });
   if (typeof cover !== 'string') return withGrant(parts, file, { looked, origin, cover }, request, call);
   if (isPart(request)) throw new AppError('RANGE_NEEDS_GRANT');
   return aboutOnly(parts, file, origin, call);
@@ -76,12 +84,12 @@ async function withGrant(
   request: ReadRequest,
   call: ToolCallContext,
 ): Promise<ReadResponse> {
-  const wanted = { start: request.startLine || 1, end: request.endLine || Number.POSITIVE_INFINITY };
+  const wanted = wantedLines(request.startLine, request.endLine);
   const range = cover.lines ? firstOverlap(wanted, cover.lines) : wanted;
   if (!range) throw new AppError('RANGE_NEEDS_GRANT');
   const limit = Math.min(request.maxBytes || parts.limits.read_bytes, parts.limits.read_bytes);
   const picker = new LinePicker(range.start, range.end, limit);
-  const reading = boundsOf(parts, call);
+  const reading = boundsOfRead(parts, call.signal);
   const pieces = maskedValues((piece) => picker.add(piece), cover.secrets);
   const { pageLines } = await parts.texts.text(file, looked, reading, (piece) => pieces.add(piece));
   pieces.end();
@@ -100,23 +108,8 @@ async function withGrant(
   return call.origins.set(response, { ...origin, lines, whole: ['total_lines', 'truncated'] });
 }
 
-/** Of a file that is larger than one may be opened only lines are shared, and the grant says which. */
-const boundsOf = ({ limits }: ToolParts, { signal }: ToolCallContext): ReadBounds => ({
-  maxBytes: limits.search_bytes,
-  setting: 'limits.search_bytes',
-  documentBytes: limits.file_bytes,
-  signal,
-});
-
 /** @param pageLines lines on which pages begin */
 function pagesOf(pageLines: readonly number[], { start, end }: LineRange): { first: number; starts: number[] } {
   const first = pageLines.filter((line) => line <= start).length;
   return { first, starts: pageLines.slice(first).filter((line) => line <= end) };
-}
-
-/** The lines wanted that the first fitting grant allows. */
-function firstOverlap(wanted: LineRange, granted: readonly LineRange[]): LineRange | undefined {
-  return granted
-    .map((range) => ({ start: Math.max(wanted.start, range.start), end: Math.min(wanted.end, range.end) }))
-    .find(({ start, end }) => start <= end);
 }

@@ -1,0 +1,226 @@
+// A call that would tell content which no grant lets out: its owner is asked, and nothing of it leaves before the yes.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { expect, test, vi } from 'vitest';
+import { ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { FsService, type ReadResponse, ReadResponseSchema } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { WithheldReason } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { type EdgeRig, edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
+import { answer, pendingOf, reasonOf, sessionOf } from '../../../test/support/held-calls.ts';
+import { MemoryFs } from '../../../test/support/memory-fs.ts';
+
+const { read } = FsService.method;
+const TEXT = '灯塔在岛上\nsecond\nthird\n';
+const FILES = { 'docs/a.md': TEXT, 'docs/b.md': 'bee\n', 'docs/c.md': 'sea\n', 'docs/d.md': 'dee\n' };
+
+const readOf = ({ answer: told }: ToolResult): ReadResponse | undefined =>
+  told.case === 'done' && told.value.responses[0] ? fromBinary(ReadResponseSchema, told.value.responses[0]) : undefined;
+
+async function asking(dir = edgeFolder(FILES)) {
+  const rig = await edgeRig(dir);
+  const { run } = await rig.ask('Where is the 灯塔?', [], [], undefined, { asksToShare: true });
+  return { rig, run, dir };
+}
+
+const job = (run: string, at: number) => ({ run, job: `${run}/0/${at}`, key: `${run}/0/${at}` });
+
+/** Reads, for a session of its own: what it was told. */
+function reading(rig: EdgeRig) {
+  const session = sessionOf(rig);
+  const send = (run: string, at: number, path: string, lines: { startLine?: number; endLine?: number } = {}) =>
+    session.send(read, { path, ...lines }, job(run, at));
+  const texts = () => session.results.map((result) => readOf(result)?.text);
+  return { session, send, texts };
+}
+
+const records = async (rig: EdgeRig) => {
+  const all = [];
+  for await (const { record } of rig.journal.entries()) all.push(record);
+  return all;
+};
+
+test('nothing leaves before the yes; then exactly what was shown, under a grant that is in the journal with the answer', async () => {
+  const { rig, run } = await asking();
+  const { session, send, texts } = reading(rig);
+  await send(run, 1, 'docs/a.md');
+  expect([session.results, session.held.length]).toEqual([[], 1]);
+  const [asked] = pendingOf(rig);
+  expect(asked?.effect?.effect).toMatchObject({
+    case: 'share',
+    value: {
+      recipient: 'rules',
+      recipientIsLocal: true,
+      files: [{ path: 'docs/a.md', startLine: 0, endLine: 0, bytes: BigInt(Buffer.byteLength(TEXT)), masked: 0 }],
+    },
+  });
+  expect(rig.grants.list()).toEqual([]);
+  await answer(rig, true);
+  await vi.waitFor(() => expect(texts()).toEqual([TEXT]));
+  const all = await records(rig);
+  const kinds = all.map(({ case: kind }) => kind);
+  expect(kinds.slice(-4)).toEqual(['approvalRequested', 'grantMinted', 'approvalAnswered', 'toolOutcome']);
+  const minted = all.flatMap((record) => (record.case === 'grantMinted' ? [record.value] : []));
+  expect(minted).toMatchObject([{ run, job: `${run}/0/1`, approval: asked!.id, recipients: ['rules'] }]);
+  const [result] = session.results;
+  expect(result?.egress.find(({ field }) => field === 'text')).toMatchObject({
+    grant: minted[0]!.id,
+    path: 'docs/a.md',
+  });
+  // Once is once: another call asks again, and another recipient too.
+  await send(run, 2, 'docs/a.md');
+  expect(pendingOf(rig)).toHaveLength(1);
+  expect(texts()).toHaveLength(1);
+  await rig.close();
+});
+
+test('a no, and silence, leave the content on the box; the call succeeds, and after two noes nothing is asked any more', async () => {
+  const { rig, run } = await asking();
+  const { session, send, texts } = reading(rig);
+  for (const [at, path] of ['docs/a.md', 'docs/b.md'].entries()) {
+    await send(run, at, path);
+    await answer(rig, false);
+    await vi.waitFor(() => expect(session.results).toHaveLength(at + 1));
+  }
+  await send(run, 3, 'docs/c.md');
+  expect(session.results.map(reasonOf)).toEqual(['done', 'done', 'done']);
+  expect(texts()).toEqual(['', '', '']);
+  expect(session.results[2]?.withheld.map(({ field, why }) => [field, why])).toContainEqual([
+    'text',
+    WithheldReason.NO_GRANT,
+  ]);
+  expect(pendingOf(rig)).toEqual([]);
+  expect((await records(rig)).filter(({ case: kind }) => kind === 'grantMinted')).toEqual([]);
+  // It goes on so after a restart, and the question that got a no is not asked again.
+  await rig.close();
+  const again = await edgeRig(rig.dir);
+  const later = reading(again);
+  await later.session.send(read, { path: 'docs/a.md' }, { ...job(run, 0), epoch: 2n });
+  await later.send(run, 4, 'docs/d.md');
+  expect([later.texts(), pendingOf(again)]).toEqual([['', ''], []]);
+  await again.close();
+});
+
+test('a yes for the run covers the same file, whole, for its other calls, and what waits for it', async () => {
+  const { rig, run } = await asking();
+  const { send, texts } = reading(rig);
+  await send(run, 1, 'docs/a.md', { startLine: 1, endLine: 1 });
+  await send(run, 2, 'docs/a.md', { startLine: 2 });
+  const [first, second] = pendingOf(rig);
+  expect(first?.effect?.effect.value).toMatchObject({ files: [{ startLine: 1, endLine: 1, runIsWhole: true }] });
+  expect(second?.effect?.effect.value).toMatchObject({ files: [{ startLine: 2, endLine: 0 }] });
+  await answer(rig, true, [first!], ApprovalScope.RUN);
+  await vi.waitFor(() => expect(texts().sort()).toEqual(['second\nthird\n', '灯塔在岛上\n']));
+  await send(run, 3, 'docs/a.md');
+  expect(texts().at(-1)).toBe(TEXT);
+  await rig.close();
+});
+
+test('what changed since the yes is asked anew, and the old yes lets nothing of it out', async () => {
+  const { rig, run, dir } = await asking();
+  const { session, send, texts } = reading(rig);
+  await send(run, 1, 'docs/a.md');
+  const [asked] = pendingOf(rig);
+  writeFileSync(join(dir, 'docs', 'a.md'), 'something else\n');
+  await answer(rig, true);
+  await vi.waitFor(() => expect(pendingOf(rig)).toHaveLength(1));
+  const [anew] = pendingOf(rig);
+  expect([session.results, anew?.id === asked?.id]).toEqual([[], false]);
+  expect(anew?.reason).toContain('changed since your yes');
+  expect((await rig.approvals.get(asked!.id)).state).toBe(ApprovalState.CHANGED);
+  await answer(rig, true);
+  await vi.waitFor(() => expect(texts()).toEqual(['something else\n']));
+  await rig.close();
+});
+
+test('it is not asked where nobody is there, no one is named, or it may not be shared; after foreign bytes it says so', async () => {
+  const dir = edgeFolder({
+    ...FILES,
+    'docs/.env': 'A=b\n',
+    'docs/key.md': '-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n',
+  });
+  const { rig, run } = await asking(dir);
+  const { session, send, texts } = reading(rig);
+  const quiet = (await rig.ask('Where is the 灯塔?')).run;
+  await send(quiet, 1, 'docs/a.md');
+  await session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), recipient: '' });
+  await send(run, 2, 'docs/key.md');
+  await send(run, 3, 'docs/.env');
+  await send(run, 4, 'docs/a.md', { startLine: 40 });
+  await send('of-the-mesh', 5, 'docs/a.md');
+  expect(pendingOf(rig)).toEqual([]);
+  expect(texts()).toEqual(['', '', '', undefined, undefined, '']);
+  expect(session.results.map(reasonOf)).toEqual([
+    'done',
+    'done',
+    'done',
+    'PATH_NOT_ALLOWED',
+    'RANGE_NEEDS_GRANT',
+    'done',
+  ]);
+  const how = { ...job(run, 6), change: (call: { taints: Taint[] }) => void call.taints.push(Taint.UNTRUSTED) };
+  await session.send(read, { path: 'docs/b.md' }, how);
+  expect(pendingOf(rig)[0]).toMatchObject({ taints: [Taint.UNTRUSTED] });
+  expect(pendingOf(rig)[0]?.reason).toContain('what others wrote');
+  await rig.close();
+});
+
+/** A Read from its arrival to its answer, over a journal that may die; what the owner is asked is allowed. */
+async function readOnce(rig: EdgeRig, run: string, life: Life, epoch: bigint): Promise<void> {
+  const { session, texts } = reading(rig);
+  const send = session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), epoch }).catch(() => {});
+  await Promise.race([send, vi.waitFor(() => expect(rig.fatal).not.toEqual([]), { timeout: 5000 })]);
+  const [approval] = pendingOf(rig);
+  if (approval) {
+    expect(life.answered).toBe(false);
+    await answer(rig, true).then(
+      () => {
+        life.answered = true;
+      },
+      () => {},
+    );
+  }
+  if (rig.fatal.length === 0)
+    await vi.waitFor(() => expect([session.results.length, rig.fatal.length]).not.toEqual([0, 0]), { interval: 5 });
+  life.told = texts()[0] ?? '';
+}
+
+interface Life {
+  /** Whether the owner was told that the answer is taken. */
+  answered: boolean;
+  told: string;
+}
+
+test('a process that dies at any write of the journal neither asks twice nor loses a yes, and lets out nothing that the ledger lacks', async () => {
+  let points = 0;
+  for (let at = 0, isWhole = false; !isWhole; at++) {
+    const dir = edgeFolder(FILES);
+    const ready = new MemoryFs();
+    const first = await edgeRig(dir, { fs: ready });
+    const { run } = await first.ask('Where is the 灯塔?', [], [], undefined, { asksToShare: true });
+    await first.close();
+    const dying = ready.kill({ fault: (_operation, count) => (count === at ? 'crash' : undefined) });
+    const life: Life = { answered: false, told: '' };
+    const rig = await edgeRig(dir, { fs: dying }).catch(() => undefined);
+    if (rig) await readOnce(rig, run, life, 1n);
+    isWhole = rig?.fatal.length === 0;
+    const left = life.told;
+    const again = await edgeRig(dir, { fs: dying.crash(() => at % 2 === 0) });
+    const kinds = (await records(again)).map(({ case: kind }) => kind);
+    // The answer and its grant are both there, or neither is.
+    expect(kinds.includes('grantMinted')).toBe(kinds.includes('approvalAnswered'));
+    const egress = (await records(again)).flatMap((record) =>
+      record.case === 'toolOutcome' ? record.value.egress : [],
+    );
+    if (left !== '') expect(egress.map(({ field }) => field)).toContain('text');
+    await again.runner.recover();
+    again.desk.start();
+    await readOnce(again, run, life, 2n);
+    expect([life.told, pendingOf(again)]).toEqual([TEXT, []]);
+    await again.close();
+    points++;
+  }
+  expect(points).toBeGreaterThan(6);
+});
