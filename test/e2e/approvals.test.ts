@@ -208,7 +208,9 @@ test('content that is not shared is asked for when a call would tell it: a yes o
       'approvals',
       'ls',
     );
-    return found.length === 2 && found;
+    // Which of the two reads was ready first is nobody's rule.
+    const pathOf = (each: (typeof found)[number]) => each.effect.share.files[0]?.path ?? '';
+    return found.length === 2 && found.sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1));
   }, 30_000);
   expect(asked.map(({ effect: { share } }) => [share.recipient, share.files[0]?.path])).toEqual([
     ['told', 'docs/g.md'],
