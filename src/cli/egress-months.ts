@@ -65,13 +65,13 @@ export class MonthSums {
   /** The newest month first, in each the recipient first to whom most left. */
   get sums(): MonthSum[] {
     return [...this.#sums.values()].sort(
-      (a, b) => b.month.localeCompare(a.month) || b.content - a.content || b.names - a.names || (a.to < b.to ? -1 : 1),
+      (a, b) => inOrder(b.month, a.month) || b.content - a.content || b.names - a.names || inOrder(a.to, b.to),
     );
   }
 
   /** The file first of which most left. */
   get files(): FileSum[] {
-    return [...this.#files.values()].sort((a, b) => b.content - a.content || (a.path < b.path ? -1 : 1));
+    return [...this.#files.values()].sort((a, b) => b.content - a.content || inOrder(a.path, b.path));
   }
 }
 
@@ -84,3 +84,5 @@ export function barOf(part: number, most: number): string {
   const eighths = Math.max(1, Math.round((part / most) * CELLS * 8));
   return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '');
 }
+
+const inOrder = (a: string, b: string): number => Number(a > b) - Number(a < b);

@@ -1,8 +1,6 @@
 // What the box holds of sensitive conversations, for the verbs that show runs and conversations. The control plane is never asked.
 
-import { create } from '@bufbuild/protobuf';
 import {
-  ListSensitiveRequestSchema,
   type RunEvent as LocalRunEvent,
   LocalService,
   type SensitiveTurn,
@@ -11,12 +9,17 @@ import { AppError } from '../base/errors.ts';
 import { isSensitiveId } from '../base/ids.ts';
 import { type GlobalOptions, localSide, type Side, using } from './client.ts';
 import type { CliIo } from './io.ts';
+import { allPages } from './listing.ts';
 import { wholeId } from './short-id.ts';
 
 /** Whole turns of a conversation, or without one the beginnings of all. None where no edge of this version runs here. */
 export async function sensitiveTurns(edge: Side, conversation = ''): Promise<SensitiveTurn[]> {
   try {
-    return (await edge.client(LocalService).listSensitive(create(ListSensitiveRequestSchema, { conversation }))).turns;
+    const local = edge.client(LocalService);
+    return await allPages(async (pageToken) => {
+      const { turns, nextPageToken } = await local.listSensitive({ conversation, pageToken });
+      return { items: turns, nextPageToken };
+    });
   } catch {
     return [];
   }

@@ -164,6 +164,7 @@ const WRONG: Readonly<Record<string, string>> = {
   'src/edge/runner': 'src/edge/grants',
   'src/edge/owners': 'src/edge/session',
   'src/edge/asks': 'src/edge/runner',
+  'src/edge/sensitive': 'src/edge/session',
   'src/edge/session': 'src/edge/local',
   'src/edge/local': 'src/edge/program',
   'src/edge/program': 'src/edge/session',

@@ -193,7 +193,10 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       await (isSensitiveId(run) ? sensitive : asks).cancel(run);
       return {};
     },
-    listSensitive: async ({ conversation }) => ({ turns: await sensitive.list(conversation) }),
+    async listSensitive(request) {
+      const { items, nextPageToken } = await sensitive.list(request);
+      return { turns: items, nextPageToken };
+    },
     listQueue: (request) => queueOf(open, request),
     listEgress: (request) => egressOf(deps.ledger, request),
     async explainEgress(request) {

@@ -6,6 +6,7 @@ import type { SensitiveAsk } from '../../../gen/bowline/journal/v1/journal_pb.ts
 import {
   type AskRequest,
   EndedSchema,
+  type ListSensitiveRequest,
   type RunEvent as LocalRunEvent,
   RunEventSchema as LocalRunEventSchema,
   type SensitiveTurn,
@@ -18,6 +19,7 @@ import { AppError } from '../../base/errors.ts';
 import { isSensitiveId, newSensitiveId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
+import { type ListPage, pageOf } from '../../contract/paging.ts';
 import { checkAsk } from '../asks/ask-request.ts';
 import { cancelledOutcome, outcomeForJournal, timedOutOutcome } from '../asks/outcomes.ts';
 import type { AskJournal } from '../asks/ports.ts';
@@ -46,6 +48,7 @@ const MOST_EARLIER_CHARS = 24_000;
 const RETRY_MS = 10_000;
 /** Starts of the edge after which an ask is given up: answering it may be what ends it. */
 const MOST_STARTS = 5;
+const MOST_OF_PAGE = 250;
 
 interface AtWork {
   readonly abort: AbortController;
@@ -136,22 +139,19 @@ export class SensitiveAsks {
     if (turn.endedIn === undefined) await this.#end(run, cancelledOutcome());
   }
 
-  /** Whole turns of a conversation, or without one the beginnings of all, oldest first. */
-  async list(conversation: string): Promise<SensitiveTurn[]> {
+  /** A page of whole turns of a conversation, or without one of the beginnings of all, oldest first. Throws INVALID_ARGUMENT. */
+  async list({ conversation, ...page }: ListSensitiveRequest): Promise<ListPage<SensitiveTurn>> {
     const { book } = this.#parts;
-    const about = ({ run, conversation, at, endedIn }: NotedTurn) => {
-      const times = { createTime: timestampFromMs(at), open: endedIn === undefined };
-      return { run, conversation, ...times };
-    };
-    if (conversation === '')
-      return book.all().map((turn) => create(SensitiveTurnSchema, { ...about(turn), text: turn.title }));
-    const turns = [];
-    for (const turn of book.of(conversation)) {
-      const outcome = await this.#outcomeOf(turn);
-      const text = (await this.#words(turn))?.text ?? turn.title;
-      turns.push(create(SensitiveTurnSchema, { ...about(turn), text, ...(outcome && { outcome }) }));
-    }
-    return turns;
+    const all = conversation === '' ? book.all() : book.of(conversation);
+    const { items, nextPageToken } = pageOf(all, placeOfTurn, page, MOST_OF_PAGE);
+    const turns: SensitiveTurn[] = [];
+    for (const turn of items) turns.push(conversation === '' ? turnOf(turn, turn.title) : await this.#whole(turn));
+    return { items: turns, nextPageToken };
+  }
+
+  async #whole(turn: NotedTurn): Promise<SensitiveTurn> {
+    const outcome = await this.#outcomeOf(turn);
+    return turnOf(turn, (await this.#words(turn))?.text ?? turn.title, outcome);
   }
 
   #mustFit(request: AskRequest): void {
@@ -284,3 +284,15 @@ export class SensitiveAsks {
     return record.value.sensitive.find(({ ask }) => ask?.run === run)?.ended?.outcome;
   }
 }
+
+const placeOfTurn = ({ sequence }: NotedTurn): string => String(sequence).padStart(16, '0');
+
+const turnOf = ({ run, conversation, at, endedIn }: NotedTurn, text: string, outcome?: Outcome): SensitiveTurn =>
+  create(SensitiveTurnSchema, {
+    run,
+    conversation,
+    text,
+    createTime: timestampFromMs(at),
+    open: endedIn === undefined,
+    ...(outcome && { outcome }),
+  });
