@@ -1,19 +1,12 @@
 // `bowline undo` over the owner's socket: looks first, asks, says what stays and where to take it back.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { Command } from 'commander';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { FsService, WriteMode } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import { homePaths } from '../../src/base/home.ts';
-import { silentLogger } from '../../src/base/logger.ts';
-import { RequestFaults } from '../../src/base/stray-errors.ts';
 import { undoVerb } from '../../src/cli/verbs/undo.ts';
-import { ownerKey } from '../../src/edge/local/home-owner-key.ts';
-import { LocalServer } from '../../src/edge/local/local-server.ts';
-import { undoMethods } from '../../src/edge/local/undo-methods.ts';
 import { edgeFolder, edgeRig } from '../support/edge-rig.ts';
+import { ownerSocket, runVerb } from '../support/owner-socket.ts';
+import { inTerminal, screenOf } from '../support/terminal.ts';
 
 const RUN = '0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11';
 
@@ -26,56 +19,11 @@ async function changedBox() {
     await rig.call(FsService.method.write, request, { run: RUN });
   }
   const { home } = rig;
-  const paths = homePaths(home);
-  mkdirSync(join(paths.socket, '..'), { recursive: true, mode: 0o700 });
-  const server = await LocalServer.listen({
-    socket: paths.socket,
-    ownerKey: ownerKey(paths.ownerKey),
-    ownerKeyFile: paths.ownerKey,
-    clients: 4,
-    routes: (router) =>
-      router.service(
-        LocalService,
-        undoMethods({ mask: () => {}, undoing: rig.undoing, closing: new AbortController().signal }),
-      ),
-    log: silentLogger,
-    faults: new RequestFaults(silentLogger),
-  });
-  onTestFinished(async () => {
-    await server.close(0);
-    await rig.close();
-  });
+  await ownerSocket(rig);
   return { dir, home, text: (name: string) => readFileSync(join(dir, `docs/${name}.md`), 'utf8') };
 }
 
-/** What it printed, and its exit code or what it threw. */
-async function undo(home: string, ...words: string[]) {
-  const said = { out: '', err: '', exit: 0, failed: '' };
-  const stream = (name: 'out' | 'err') => ({
-    isTTY: false,
-    write: (text: string) => {
-      said[name] += text;
-      return true;
-    },
-  });
-  const io = {
-    env: {},
-    cwd: home,
-    stdin: Readable.from([]),
-    stdout: stream('out'),
-    stderr: stream('err'),
-    onInterrupt: () => () => {},
-    exit: (code: number) => {
-      said.exit = code;
-    },
-  };
-  const program = new Command('bowline').option('--home <folder>').exitOverride();
-  program.addCommand(undoVerb(io as never));
-  await program.parseAsync(['--home', home, 'undo', ...words], { from: 'user' }).catch((error: Error) => {
-    said.failed = error.message;
-  });
-  return said;
-}
+const undo = (home: string, ...words: string[]) => runVerb(undoVerb, home, ...words);
 
 test('it shows what it would restore, needs a yes, restores, and can be taken back', async () => {
   const { home, text } = await changedBox();
@@ -101,4 +49,16 @@ test('what changed since stays, is said, and makes another exit code; an unknown
   expect(out).toContain('undone: restore docs/b.md');
   expect(out).toContain('stays: it changed since: restore docs/a.md');
   expect((await undo(home, 'none-such')).failed).toContain('none-such');
+});
+
+test.each(['', 'n', 'y'])('at a terminal it asks, and %j is the answer', async (key) => {
+  const { dir, home, text } = await changedBox();
+  const keys = [{ after: 'Undo 2 changes? y/N', press: `${key}\r` }];
+  const { all, code } = await inTerminal(['undo', RUN], { cwd: dir, home, columns: 80, keys });
+  const screen = screenOf(all);
+  expect(code).toBe(0);
+  expect(screen).toContain('can be undone: restore docs/a.md (5 bytes)');
+  if (key === 'y') expect(screen).toMatch(/undone: restore docs\/b\.md[\s\S]*To take this back: bowline undo /);
+  else expect(screen).toContain('Nothing was changed.');
+  expect([text('a'), text('b')]).toEqual(key === 'y' ? ['eins\n', '文\n'] : ['new\n', 'new\n']);
 });

@@ -7,7 +7,11 @@ import {
   ApprovalState,
   ApprovalStateSchema,
 } from '../../../gen/bowline/approval/v1/approval_pb.ts';
-import { LocalService, type PreviewGrantResponse } from '../../../gen/bowline/local/v1/local_pb.ts';
+import {
+  LocalService,
+  type PreviewGrantResponse,
+  PreviewGrantResponseSchema,
+} from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { AnswerKeys, canBeAsked } from '../approvals/answer-keys.ts';
@@ -93,7 +97,7 @@ export function approvalsVerb(io: CliIo): Command {
       .addOption(new Option('--uses <count>', 'of the grant: most calls (default: 100)').argParser(parseCount(1000)))
       .option('--yes', 'do not ask; what waits now is allowed as it is')
       .option('--digest <digest>', 'do not ask; allow it only if its digest begins like this (one id)')
-      .option('--json', 'print one JSON array')
+      .option('--json', 'print one JSON array; with --pattern its element tells in `preview` what the grant covers')
       .addHelpText(
         'after',
         '\nExamples:\n  $ bowline approvals allow 1b6d0a5c\n  $ bowline approvals allow 1b6d0a5c --for run\n  $ bowline approvals allow 1b6d0a5c --digest 0f3a9c12e4b5\n  $ bowline approvals allow 1b6d0a5c --pattern "notes/**/*.md" --until 2h --uses 20\n  $ bowline approvals allow 1b6d0a5c --pattern "lp -n {int} {path}"',
@@ -184,7 +188,10 @@ async function allow(io: CliIo, typed: readonly string[], options: AnswerOptions
       io.exit(EXIT.approval);
       return;
     }
-    told(io, await sendAnswers(edge.client(LocalService), found, true, scope, wish), options);
+    const now = await sendAnswers(edge.client(LocalService), found, true, scope, wish);
+    told(io, now, options, preview);
+    // Who was asked has seen it.
+    if (preview && !asks && !options.json) tellPreview(io, preview);
   });
 }
 
@@ -204,9 +211,10 @@ async function foundApprovals(edge: Side, typed: readonly string[]): Promise<App
   return [...found.values()];
 }
 
-function told(io: CliIo, now: readonly Approval[], { json }: AnswerOptions): void {
+function told(io: CliIo, now: readonly Approval[], { json }: AnswerOptions, preview?: PreviewGrantResponse): void {
   const out = new Printer(io.stdout, io.env);
-  if (json) out.json(now.map((each) => plain(ApprovalSchema, each)));
+  const more = preview ? { preview: plain(PreviewGrantResponseSchema, preview) } : {};
+  if (json) out.json(now.map((each) => ({ ...plain(ApprovalSchema, each), ...more })));
   else for (const each of now) out.quoted(`${approvalEnd(each)}: ${approvalTitle(each)}`);
 }
 
