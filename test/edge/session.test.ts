@@ -263,21 +263,56 @@ test('of several files that are shared a bad one is told and left out; where non
 });
 
 test('an ask whose caller goes before it is accepted is dropped, and one that is accepted meanwhile ends before it is sent', async () => {
-  const edge = await start({ connect: false });
+  const late = new AbortController();
+  const edge = await start({ connect: false, onEntry: ({ record }) => record.case === 'ask' && late.abort() });
   const request = create(AskRequestSchema, { text: 'q' });
   const early = new AbortController();
   const dropped = await edge.asks.prepare(request, early.signal);
   early.abort(new AppError('CANCELED'));
   await expect(dropped.commit()).rejects.toMatchObject({ reason: 'CANCELED' });
   expect(edge.entries.filter(({ record }) => record.case === 'ask')).toHaveLength(0);
-  const late = new AbortController();
   const prepared = await edge.asks.prepare(request, late.signal);
-  const asked = prepared.commit();
-  late.abort();
-  const { run } = await asked;
+  const { run } = await prepared.commit();
   expect(edge.entries.map(({ record }) => record.case)).toEqual(expect.arrayContaining(['ask', 'runAnswered']));
   expect(edge.open.size).toBe(0);
   expect(edge.asks.isOpen(run)).toBe(false);
+});
+
+test('whoever comes back with the request of an ask whose caller went asks anew, once; what its owner cancelled stays so', async () => {
+  const request = create(AskRequestSchema, { text: '灯塔在哪里？', requestId: 'x' });
+  const gone = new AbortController();
+  let back: Promise<{ run: string }[]> | undefined;
+  const edge = await start({
+    connect: false,
+    onEntry({ record }) {
+      if (record.case !== 'ask') return;
+      gone.abort();
+      // While the first is withdrawn, two come back.
+      back ??= Promise.all([edge.ask(request.text, request), edge.ask(request.text, request)]);
+    },
+  });
+  const withdrawn = await (await edge.asks.prepare(request, gone.signal)).commit();
+  const [again, andAgain] = (await back) ?? [];
+  expect(again?.run).not.toBe(withdrawn.run);
+  expect(andAgain).toEqual(again);
+  expect(edge.open.all().map(({ record }) => record.ask?.run)).toEqual([again?.run]);
+  await edge.asks.cancel(again?.run ?? '');
+  expect(await edge.ask(request.text, request)).toEqual(again);
+  expect(edge.open.size).toBe(0);
+});
+
+test('an ask that is withdrawn leaves its request free for the next process as well, and one that its owner cancelled does not', async () => {
+  const gone = new AbortController();
+  const first = await start({ connect: false, onEntry: ({ record }) => record.case === 'ask' && gone.abort() });
+  const request = create(AskRequestSchema, { text: 'q', requestId: 'x' });
+  const withdrawn = await (await first.asks.prepare(request, gone.signal)).commit();
+  const cancelled = await first.ask('p', { requestId: 'y' });
+  await first.asks.cancel(cancelled.run);
+  await stop(first);
+  const next = await start({ connect: false });
+  expect((await next.ask('q', request)).run).not.toBe(withdrawn.run);
+  expect(await next.ask('p', { requestId: 'y' })).toEqual(cancelled);
+  expect(next.open.size).toBe(1);
 });
 
 test('a full queue refuses the next ask before anything is journaled', async () => {

@@ -20,6 +20,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
+import { OneByOne } from '../../base/one-by-one.ts';
 import type { FactBook, FactOwner } from '../facts/fact-book.ts';
 import { LeftOutFiles } from '../grants/left-out.ts';
 import type { ShareRules } from '../grants/share-resolver.ts';
@@ -78,7 +79,8 @@ export class AskService {
   readonly views: WatchedRuns;
   readonly #deps: AskServiceDeps;
   readonly #limits: AskLimits;
-  readonly #committing = new Map<string, Promise<AskedRun>>();
+  /** By the ids of the owner's requests: one id is one ask. */
+  readonly #commits = new OneByOne();
   readonly #ending = new Map<string, Promise<void>>();
   readonly #timers = new Map<string, () => void>();
   readonly #listeners = new Set<() => void>();
@@ -122,6 +124,7 @@ export class AskService {
    */
   async prepare(request: AskRequest, caller?: AbortSignal): Promise<PreparedAsk> {
     checkAskThatLeaves(request);
+    await this.#commits.ended(request.requestId);
     const known = await this.#repeated(request);
     if (known) return { shared: undefined, commit: async () => known, discard() {} };
     this.#checkRoom();
@@ -160,12 +163,13 @@ export class AskService {
       }
       const ask = this.#deps.open.get(run);
       if (ask) this.#show(ask);
-      // Nobody was told of it: it ends as if it had not come.
-      if (ask && caller?.aborted && !ask.sent) await this.ended(run, cancelledOutcome());
+      // Nobody was told of it: it ends as if it had not come, and whoever comes back with its request asks anew.
+      if (ask && caller?.aborted && !ask.sent) await this.#withdraw(run);
       this.#changed();
       return { run, conversation };
     };
-    const commit = () => this.#once(request, write).finally(discard);
+    const once = async () => (await this.#repeated(request)) ?? write();
+    const commit = () => this.#commits.run(request.requestId, once).finally(discard);
     return { shared: sharedOf(grants, recipients, model, left), commit, discard };
   }
 
@@ -267,6 +271,11 @@ export class AskService {
     return this.#finish(run, outcome, { case: 'runAnswered', value: { run, outcome: outcomeForJournal(outcome) } });
   }
 
+  #withdraw(run: string): Promise<void> {
+    const outcome = cancelledOutcome();
+    return this.#finish(run, outcome, { case: 'runAnswered', value: { run, outcome, withdrawn: true } });
+  }
+
   /** @param offline why nothing can be sent, in words; undefined while a session is open */
   connection(offline: string | undefined): void {
     this.#offline = offline;
@@ -346,18 +355,6 @@ export class AskService {
     if (ask && ask.text !== request.text) throw new AppError('REQUEST_ID_REUSED', { id: request.requestId });
     const conversation = ask?.conversation ?? open.ended(run)?.conversation ?? (await archive.run(run))?.conversation;
     return { run, conversation: conversation ?? '' };
-  }
-
-  /** One commit per request id; a concurrent repeat gets the first one's run. */
-  #once(request: AskRequest, write: () => Promise<AskedRun>): Promise<AskedRun> {
-    const id = request.requestId;
-    if (id === '') return write();
-    const running = this.#committing.get(id);
-    if (running) return running;
-    const known = async () => (await this.#repeated(request)) ?? write();
-    const result = known().finally(() => this.#committing.delete(id));
-    this.#committing.set(id, result);
-    return result;
   }
 
   #checkRoom(): void {

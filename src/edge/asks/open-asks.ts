@@ -35,6 +35,7 @@ export interface EndedAsk {
   readonly run: string;
   /** Empty when its ask is no longer in the journal. */
   readonly conversation: string;
+  /** Empty also when it was withdrawn. */
   readonly requestId: string;
   /** Sequence of the record that ended it: RunAnswered or a refusing AskOutcome. */
   readonly endedAt: number;
@@ -111,7 +112,7 @@ export class OpenAsks implements Fold {
         return;
       case 'runAnswered':
         this.#miss(record.value.run, record.value.outcome);
-        this.#end(record.value.run, sequence);
+        this.#end(record.value.run, sequence, record.value.withdrawn);
         return;
       case 'cancel': {
         const ask = this.#open.get(record.value.run);
@@ -164,16 +165,21 @@ export class OpenAsks implements Fold {
     dropOldest(this.#missed, KEEP_MISSED);
   }
 
-  /** Remembered also when the ask is unknown: a later checkpoint may still list it. */
-  #end(run: string, endedAt: number): void {
+  /**
+   * Remembered also when the ask is unknown: a later checkpoint may still list it.
+   * @param withdrawn the id of its request is free
+   */
+  #end(run: string, endedAt: number, withdrawn = false): void {
     const record = this.#open.get(run)?.record;
     if (this.#ended.has(run)) return;
     this.#open.delete(run);
     this.#openBytes -= record?.ask?.text.length ?? 0;
+    const requestId = record?.requestId ?? '';
+    if (withdrawn) this.#requests.delete(requestId);
     this.#ended.set(run, {
       run,
       conversation: record?.ask?.conversation ?? '',
-      requestId: record?.requestId ?? '',
+      requestId: withdrawn ? '' : requestId,
       endedAt,
     });
     if (this.#ended.size <= KEEP_ENDED) return;

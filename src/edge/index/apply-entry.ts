@@ -17,6 +17,7 @@ export function applyEntry(db: SqlDatabase, { sequence, at, record }: Entry): vo
       break;
     case 'runAnswered':
       db.run(`UPDATE runs SET open = 0, endedIn = ? WHERE run = ? AND endedIn IS NULL`, [sequence, record.value.run]);
+      if (record.value.withdrawn) db.run(`UPDATE runs SET requestId = '' WHERE run = ?`, [record.value.run]);
       break;
     case 'toolOutcome':
       ledger(db, record.value.egress, sequence, at);

@@ -131,6 +131,19 @@ test('runs and ledger can be asked for as soon as they are synced', async () => 
   expect(index.ledger({ limit: 9, run: 'other' })).toEqual([]);
 });
 
+test('a run that was withdrawn leaves its request to the next one', async () => {
+  const fs = new MemoryFs();
+  const journal = await journalOn(fs);
+  const index = await indexOn(fs, journal);
+  await journal.append([ask('r1')]);
+  await journal.append([{ case: 'runAnswered', value: { run: 'r1', withdrawn: true } }]);
+  expect(index.runOfRequest('request r1')).toBeUndefined();
+  const again = ask('r2').value;
+  await journal.append([{ case: 'ask', value: { ...again, requestId: 'request r1' } } as RecordInit]);
+  expect(index.runOfRequest('request r1')?.run).toBe('r2');
+  expect(index.run('r1')).toMatchObject({ endedIn: 2 });
+});
+
 test('an index from its snapshot is the same as one rebuilt, and reads only what came later', async () => {
   const fs = new MemoryFs();
   const journal = await journalOn(fs);

@@ -18,6 +18,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { isSensitiveId, newSensitiveId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
+import { OneByOne } from '../../base/one-by-one.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { type ListPage, pageOf } from '../../contract/paging.ts';
 import { checkAsk } from '../asks/ask-request.ts';
@@ -55,11 +56,19 @@ interface AtWork {
   readonly done: Promise<void>;
 }
 
+interface SensitiveAsked {
+  readonly run: string;
+  readonly conversation: string;
+  readonly expiresAt: number | undefined;
+}
+
 export class SensitiveAsks {
   readonly #parts: SensitiveAsksParts;
   readonly #views = new Map<string, WatchedRun>();
   readonly #atWork = new Map<string, AtWork>();
   readonly #timers = new Map<string, () => void>();
+  /** By the ids of the owner's requests: one id is one ask. */
+  readonly #commits = new OneByOne();
   #committing = 0;
   #stopping = false;
 
@@ -94,8 +103,12 @@ export class SensitiveAsks {
    * Journals an ask. From then on it is answered, refused with a reason, or visibly waiting. Throws CONVERSATION_LEAVES for one in a
    * conversation that is not sensitive, NOT_FOUND for one that this box does not hold any more, QUEUE_FULL, INVALID_ARGUMENT.
    */
-  async ask(request: AskRequest): Promise<{ run: string; conversation: string; expiresAt: number | undefined }> {
+  async ask(request: AskRequest): Promise<SensitiveAsked> {
     checkAsk(request);
+    return this.#commits.run(request.requestId, () => this.#commit(request));
+  }
+
+  async #commit(request: AskRequest): Promise<SensitiveAsked> {
     const { book, journal } = this.#parts;
     const known = book.get(book.runOfRequest(request.requestId) ?? '');
     if (known) return this.#repeated(known, request);

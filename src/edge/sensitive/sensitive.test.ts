@@ -143,7 +143,9 @@ test('what cannot be sensitive is refused before anything is written', async () 
 
 test('the same request id attaches; a cancel ends it, once', async () => {
   const box = await opened();
-  const one = await box.asks.ask(request('What is my blood type?', { requestId: 'r' }));
+  const mine = request('What is my blood type?', { requestId: 'r' });
+  const [one, atOnce] = await Promise.all([box.asks.ask(mine), box.asks.ask(mine)]);
+  expect(atOnce).toMatchObject(one);
   expect(await box.asks.ask(request('What is my blood type?', { requestId: 'r' }))).toMatchObject(one);
   await expect(box.asks.ask(request('other', { requestId: 'r' }))).rejects.toMatchObject({
     reason: 'REQUEST_ID_REUSED',

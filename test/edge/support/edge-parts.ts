@@ -47,6 +47,8 @@ export interface Parts {
   readonly limits?: Partial<AskLimits>;
   readonly connect?: boolean;
   readonly resolve?: Shares['resolve'];
+  /** Called with each record when it is in the journal, before whoever wrote it is told. */
+  readonly onEntry?: (entry: Entry) => void;
   readonly onSummary?: EdgeSessionDeps['onSummary'];
 }
 
@@ -64,6 +66,10 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
   const open = new OpenAsks();
   const facts = new FactBook();
   const entries: Entry[] = [];
+  const see = (entry: Entry) => {
+    entries.push(entry);
+    parts.onEntry?.(entry);
+  };
   const journal = await openEdgeJournal(joinPath(home, 'journal'), {
     clock: systemClock,
     log,
@@ -71,7 +77,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
       throw error;
     },
     binding: journalBinding(identity),
-    folds: [open, facts, { apply: (entry) => void entries.push(entry) }],
+    folds: [open, facts, { apply: see }],
   });
   const ended: string[] = [];
   const grants = new Grants({ clock: systemClock, log, journal });
