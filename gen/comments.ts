@@ -389,7 +389,7 @@ export const comments: Readonly<Record<string, string>> = {
   "bowline.capability.shell.v1.Output.stream": "Where it came from.",
   "bowline.capability.shell.v1.RunRequest": "Request of Run.",
   "bowline.capability.shell.v1.RunRequest.argv": "The program and its words.",
-  "bowline.capability.shell.v1.RunRequest.cwd": "Folder to run in; empty means the first allowed root.",
+  "bowline.capability.shell.v1.RunRequest.cwd": "Folder to run in; empty means the one of its entry in config.yaml, else the first allowed root where nothing may be written, else `/`.",
   "bowline.capability.shell.v1.RunRequest.stdin": "What it reads on standard input.",
   "bowline.capability.shell.v1.RunRequest.timeout": "Killed after this time; none means the limit of the device (60 s by default).",
   "bowline.capability.shell.v1.RunResponse": "One message of the response stream.",

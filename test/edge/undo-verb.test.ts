@@ -1,5 +1,5 @@
 // `bowline undo` over the owner's socket: looks first, asks, says what stays and where to take it back.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FsService, WriteMode } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
@@ -11,8 +11,9 @@ import { inTerminal, screenOf } from '../support/terminal.ts';
 const RUN = '0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11';
 
 /** A box whose run changed two files. */
-async function changedBox() {
+async function changedBox(first: (box: { dir: string }) => void = () => {}) {
   const dir = edgeFolder({ 'docs/a.md': 'eins\n', 'docs/b.md': '文\n' });
+  first({ dir });
   const rig = await edgeRig(dir, { config: 'allow:\n  write: [{path: DIR/docs, confirm: never}]\n' });
   for (const name of ['a', 'b']) {
     const request = { path: `docs/${name}.md`, text: 'new\n', mode: WriteMode.REPLACE };
@@ -61,4 +62,22 @@ test.each(['', 'n', 'y'])('at a terminal it asks, and %j is the answer', async (
   if (key === 'y') expect(screen).toMatch(/undone: restore docs\/b\.md[\s\S]*To take this back: bowline undo /);
   else expect(screen).toContain('Nothing was changed.');
   expect([text('a'), text('b')]).toEqual(key === 'y' ? ['eins\n', '文\n'] : ['new\n', 'new\n']);
+});
+
+test('other names of what was replaced are told, and keep their content through change and undo', async () => {
+  const { dir, home, text } = await changedBox(({ dir }) =>
+    linkSync(join(dir, 'docs/a.md'), join(dir, 'docs/same.md')),
+  );
+  linkSync(join(dir, 'docs/a.md'), join(dir, 'docs/later.md'));
+  const { out } = await undo(home, RUN, '--preview');
+  expect(out).toMatch(
+    /restore docs\/a\.md .*\n {2}it had 1 other name; what was there stays under it, apart from this file\n {2}it has 1 other name now; what is there stays under it\n/,
+  );
+  const done = await undo(home, RUN, '--yes');
+  expect(['a', 'same', 'later'].map(text)).toEqual(['eins\n', 'eins\n', 'new\n']);
+  const id = /To take this back: bowline undo (\S+)/.exec(done.out)?.[1] ?? '';
+  // The file that came back has no other name; the one that went had one.
+  expect((await undo(home, id, '--preview')).out).toMatch(
+    /restore docs\/a\.md .*\n {2}it had 1 other name; .*\n {2}@@/,
+  );
 });

@@ -183,6 +183,10 @@ export const EDGE_ERRORS = {
     },
   ),
   FILE_UNREADABLE: row('failed_precondition', 'the system refused access to the file; check its permissions'),
+  REPLACED_UNREADABLE: row(
+    'failed_precondition',
+    'the user of the edge may not read what is there, so it could be neither shown nor kept for undo; nothing was changed; let that user read it',
+  ),
   SECRET_CONTENT: row(
     'permission_denied',
     'the file holds what looks like {what}, so it is not shared; remove that from it, share other files or folders, or share it all the same with --share-secrets',

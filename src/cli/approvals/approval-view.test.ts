@@ -321,6 +321,22 @@ const request = (more = {}) =>
     },
   });
 
+test('other names of a file that is replaced stand in a row; without any there is none', () => {
+  const [before, after] = [
+    { sha256: HASH, bytes: 1n, mode: 0o644 },
+    { bytes: 2n, mode: 0o644 },
+  ];
+  const shown = (otherNames: number, more = {}) =>
+    linesOf(change('', 'a', { before: { ...before, otherNames }, after, ...more })).join('\n');
+  expect(shown(0)).not.toContain('other names');
+  expect(shown(1)).toMatch(/other names 1 \(hard link\): keeps what is there now; undo does not/);
+  expect(shown(3, { action: FileAction.DELETE })).toContain('other names 3 (hard links): keep what is there now');
+  expect(shown(3, { action: FileAction.MOVE })).not.toContain('other names');
+  const changes = [{ action: FileAction.CHANGE, path: 'a', before: { ...before, otherNames: 1 }, after }];
+  const tried = linesOf(command(['make'], { preview: { exitCode: 0, changes, output: '' } })).join('\n');
+  expect(tried).toContain('other names 1 (hard link): keeps what is there now');
+});
+
 test('a request: its host apart from what is asked, decoded and as sent, at 80 and 120 columns', () => {
   expect(linesOf(request()).slice(0, 10)).toEqual([
     'POST to hub.local:8123 (heating): "/api/lamp one"',

@@ -108,7 +108,17 @@ function fileRows(rows: RowMaker, file: FileEffect, most: number | undefined): v
   if (file.toRealPath) rows.row('goes to', seenWord(file.toRealPath));
   if (file.before) rows.row('now', stateText(file.before));
   if (file.after && file.action !== FileAction.MOVE) rows.row('then', stateText(file.after));
+  otherNameRows(rows, file);
   diffRows(rows, file, most);
+}
+
+/** What becomes of the hard links of a file that is changed or deleted. */
+function otherNameRows(rows: RowMaker, { action, before }: FileEffect): void {
+  const others = before?.otherNames ?? 0;
+  const isReplaced = action === FileAction.CHANGE || action === FileAction.DELETE;
+  if (others === 0 || !isReplaced) return;
+  const keep = others === 1 ? 'link): keeps' : 'links): keep';
+  rows.words('other names', `${others} (hard ${keep} what is there now; undo does not join them again`, 'yellow');
 }
 
 function diffRows(rows: RowMaker, file: FileEffect, most: number | undefined): void {
@@ -238,6 +248,7 @@ function previewRows(rows: RowMaker, preview: CommandPreview, most: number | und
   for (const change of shown) {
     rows.put(`  ${fileTitle(change)}`, 'bold');
     stateRows(rows, change);
+    otherNameRows(rows, change);
     diffRows(rows, change, each);
   }
   if (shown.length < changes.length) {

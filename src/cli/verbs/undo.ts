@@ -13,7 +13,7 @@ import type { CliIo } from '../io.ts';
 import { LineReader } from '../line-reader.ts';
 import { Printer } from '../output.ts';
 import { plain } from '../plain.ts';
-import { clockText } from '../units.ts';
+import { clockText, countText } from '../units.ts';
 
 interface UndoOptions extends GlobalOptions {
   json?: boolean;
@@ -91,6 +91,7 @@ const STATE: Readonly<Record<number, string>> = {
 function show(out: Printer, steps: readonly UndoStep[]): void {
   for (const step of steps) {
     out.line(`${stateText(step)}: ${actText(step)}`);
+    for (const row of otherNames(step)) out.line(`  ${row}`);
     for (const row of (step.effect?.diff ?? '').split('\n').slice(0, -1)) out.line(`  ${row}`);
     const cut = step.effect?.diffLinesCut ?? 0n;
     if (cut > 0n) out.line(`  … ${cut} lines of the difference are not shown`);
@@ -113,6 +114,22 @@ function actText({ effect, changeTime }: UndoStep): string {
   if (action === FileAction.MAKE_FOLDER) return `make the folder ${path} again${at}`;
   const bytes = `${after?.bytes ?? 0n} bytes`;
   return action === FileAction.CREATE ? `bring back ${path} (${bytes})${at}` : `restore ${path} (${bytes})${at}`;
+}
+
+/** Hard links of what was there before, and of what is there now: each keeps its own content. */
+function otherNames({ effect }: UndoStep): string[] {
+  if (!effect || effect.action === FileAction.MOVE) return [];
+  const [then, now] = [effect.after?.otherNames ?? 0, effect.before?.otherNames ?? 0];
+  return [
+    ...(then > 0
+      ? [
+          `it had ${countText(then, 'other name')}; what was there stays under ${then === 1 ? 'it' : 'them'}, apart from this file`,
+        ]
+      : []),
+    ...(now > 0
+      ? [`it has ${countText(now, 'other name')} now; what is there stays under ${now === 1 ? 'it' : 'them'}`]
+      : []),
+  ];
 }
 
 /** The default is no. @throws USAGE where nobody can be asked */

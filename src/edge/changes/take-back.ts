@@ -10,6 +10,7 @@ import type { Allowlist } from '../allowlist/allowlist.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { KeptChange } from '../journal/change-book.ts';
 import { changeFailure, unsynced } from '../tools/fs/change/change-failure.ts';
+import { otherNamesOf } from '../tools/fs/change/file-effect.ts';
 import { moveTo } from '../tools/fs/change/move-to.ts';
 import { contentOf, putFile, requireSame } from '../tools/fs/change/new-file.ts';
 import type { ChangeTarget } from '../tools/fs/change/target.ts';
@@ -64,11 +65,12 @@ export async function takeBack(parts: TakeBackParts, { record }: KeptChange): Pr
   }
 }
 
-/** Whose it is that goes: the one who did the change could not know it. */
+/** Whose it is that goes, and its other names: the one who did the change could not know it. */
 function withOwner(inverse: FileEffect, { before: there }: ChangeTarget): FileEffect {
   if (!inverse.before || !there) return inverse;
   const { uid, gid } = there.stat;
-  return create(FileEffectSchema, { ...inverse, before: { ...inverse.before, uid: Number(uid), gid: Number(gid) } });
+  const known = { uid: Number(uid), gid: Number(gid), otherNames: otherNamesOf(there.stat) };
+  return create(FileEffectSchema, { ...inverse, before: { ...inverse.before, ...known } });
 }
 
 async function moveBack({ allow, keep }: TakeBackParts, inverse: FileEffect, from: ChangeTarget): Promise<void> {
@@ -145,7 +147,10 @@ async function restore(parts: TakeBackParts, inverse: FileEffect, target: Change
     signal,
     ready: (stat) =>
       keep(
-        create(FileEffectSchema, { ...inverse, after: { ...inverse.after!, device: stat.dev, inode: stat.ino } }),
+        create(FileEffectSchema, {
+          ...inverse,
+          after: { ...inverse.after!, device: stat.dev, inode: stat.ino, otherNames: 0 },
+        }),
         current,
       ),
   });

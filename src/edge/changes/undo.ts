@@ -131,7 +131,7 @@ async function stepOf(
     }
     const restored = await restoredText(parts, change, here);
     if (restored === 'NOT_KEPT') return ended(UndoState.NOT_KEPT);
-    const shown = await withDiff(inverse, here, restored);
+    const shown = await withDiff(withNames(inverse, here), here, restored);
     const state = await act();
     plan(effect, places, { here, text: restored });
     return create(UndoStepSchema, { ...told, effect: shown, state });
@@ -187,6 +187,12 @@ async function restoredText(
 }
 
 const SHOWN_BYTES = 4 << 20;
+
+/** With the other names that what is there has by now. */
+const withNames = (inverse: FileEffect, { state }: Present): FileEffect =>
+  inverse.before && inverse.toRealPath === ''
+    ? create(FileEffectSchema, { ...inverse, before: { ...inverse.before, otherNames: state?.otherNames ?? 0 } })
+    : inverse;
 
 async function withDiff(inverse: FileEffect, here: Present, restored: Uint8Array | undefined): Promise<FileEffect> {
   const [old, now] = [here.text ?? new Uint8Array(), restored ?? new Uint8Array()];

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -54,6 +55,36 @@ test('the effect says what is there, what will be there, and the difference', as
   expect(await work(effect)).toBe('done');
   expect(content()).toBe('eins\n三\n');
   expect(statSync(file).mode & 0o7777).toBe(0o640);
+  await close();
+});
+
+test('other names of a file are told, and keep the old content; one that comes meanwhile is asked about anew', async () => {
+  const { dir, file, write, close, content } = await writes({ [NAME]: '旧\n' });
+  linkSync(file, join(dir, 'other'));
+  const { show, work } = write('neu\n');
+  const effect = await show();
+  expect([fileOf(effect).before?.otherNames, fileOf(effect).after?.otherNames]).toEqual([1, 0]);
+  linkSync(file, join(dir, 'third'));
+  expect(await work(effect)).toBe('APPROVAL_CHANGED');
+  const again = await show();
+  expect(fileOf(again).before?.otherNames).toBe(2);
+  expect(await work(again)).toBe('done');
+  expect([content(), readFileSync(join(dir, 'other'), 'utf8')]).toEqual(['neu\n', '旧\n']);
+  expect(fileOf(await write('3').show()).before?.otherNames).toBe(0);
+  await close();
+});
+
+test('a file that may not be read is not replaced, and its error says what to do', async (context) => {
+  if (process.getuid?.() === 0) context.skip('root may read everything');
+  const { file, write, close, content } = await writes({ [NAME]: 'a\n' });
+  for (const mode of [REPLACE, APPEND]) {
+    chmodSync(file, 0o200);
+    expect(await write('b\n', mode).show().then(String, reasonOf)).toBe('REPLACED_UNREADABLE');
+    chmodSync(file, 0o600);
+    expect(content()).toBe('a\n');
+  }
+  const { show, work } = write('b\n');
+  expect(await work(await show())).toBe('done');
   await close();
 });
 

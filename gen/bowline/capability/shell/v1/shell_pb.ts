@@ -32,7 +32,7 @@ export type RunRequest = Message<"bowline.capability.shell.v1.RunRequest"> & {
   argv: string[];
 
   /**
-   * Folder to run in; empty means the first allowed root.
+   * Folder to run in; empty means the one of its entry in config.yaml, else the first allowed root where nothing may be written, else `/`.
    *
    * @generated from field: string cwd = 2;
    */

@@ -25,7 +25,12 @@ export const stateOf = (stat: BigIntStats, sha256?: Uint8Array): FileState =>
     uid: Number(stat.uid),
     gid: Number(stat.gid),
     ...(sha256 ? { sha256 } : {}),
+    otherNames: otherNamesOf(stat),
   });
+
+/** Hard links to a file beside the name that was looked at. */
+export const otherNamesOf = (stat: BigIntStats): number =>
+  stat.isFile() && stat.nlink > 1n ? Number(stat.nlink - 1n) : 0;
 
 export const permissionsOf = ({ mode }: BigIntStats): number => Number(mode & 0o7777n);
 

@@ -4,6 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { AppError } from '../../../../base/errors.ts';
 import { otherForm } from '../../../../base/same-name.ts';
+import { systemCode } from '../../../../base/system-code.ts';
 import type { AllowedWrite, Allowlist } from '../../../allowlist/allowlist.ts';
 import { inRoot, type JudgedPath, refused } from '../../../allowlist/judge-path.ts';
 import { lookByName } from '../../../allowlist/look-by-name.ts';
@@ -30,7 +31,7 @@ export type TargetKinds = 'files' | 'folders' | 'links';
 
 /**
  * Opens a place that may be written.
- * @throws PATH_NOT_ALLOWED, NOT_A_FILE, FILE_NOT_FOUND for its folder; see openFolder
+ * @throws PATH_NOT_ALLOWED, NOT_A_FILE, REPLACED_UNREADABLE, FILE_NOT_FOUND for its folder; see openFolder
  */
 export async function openTarget(
   allow: Allowlist,
@@ -92,7 +93,11 @@ const O_PATH = 0o10000000;
 
 async function openSame(path: string, seen: BigIntStats): Promise<FileHandle> {
   const how = seen.isSymbolicLink() ? O_PATH : constants.O_RDONLY | constants.O_NONBLOCK;
-  const handle = await open(path, how | constants.O_NOFOLLOW);
+  const handle = await open(path, how | constants.O_NOFOLLOW).catch((error: unknown) => {
+    throw ['EACCES', 'EPERM'].includes(systemCode(error))
+      ? new AppError('REPLACED_UNREADABLE', {}, { cause: error })
+      : error;
+  });
   const { dev, ino } = await handle.stat({ bigint: true });
   if (dev === seen.dev && ino === seen.ino) return handle;
   await handle.close();

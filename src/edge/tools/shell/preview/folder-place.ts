@@ -4,6 +4,7 @@ import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, lstat, open, readlink } from 'node:fs/promises';
 import { AppError } from '../../../../base/errors.ts';
 import { systemCode } from '../../../../base/system-code.ts';
+import { otherNamesOf } from '../../fs/change/file-effect.ts';
 import type { PlannedState } from './planned-change.ts';
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -59,7 +60,13 @@ export async function stateAt(
     return { kind: 'link', mode: 0, sha256, bytes: target.length, target, ...which };
   }
   if (!stat.isFile()) throw new AppError('PREVIEW_REFUSED', { what: 'a device, a pipe or a socket' });
-  return { kind: 'file', mode: modeOf(stat), ...(await contentOf(path, stat, receive)), ...which };
+  return {
+    kind: 'file',
+    mode: modeOf(stat),
+    ...(await contentOf(path, stat, receive)),
+    ...which,
+    otherNames: otherNamesOf(stat),
+  };
 }
 
 const modeOf = ({ mode }: BigIntStats): number => Number(mode & 0o7777n);

@@ -16,6 +16,8 @@ export interface PlannedState {
   /** And whose. */
   readonly uid?: number;
   readonly gid?: number;
+  /** Of a file that is there already: how many other names it has. */
+  readonly otherNames?: number;
 }
 
 export interface PlannedChange {

@@ -41,7 +41,18 @@ function actionOf(before: PlannedState | undefined, after: PlannedState | undefi
   return after.kind === 'folder' ? FileAction.MAKE_FOLDER : FileAction.CREATE;
 }
 
-const shownState = ({ kind, mode, sha256, bytes, device, inode, target, uid, gid }: PlannedState): FileState =>
+const shownState = ({
+  kind,
+  mode,
+  sha256,
+  bytes,
+  device,
+  inode,
+  target,
+  uid,
+  gid,
+  otherNames,
+}: PlannedState): FileState =>
   create(FileStateSchema, {
     device: BigInt(device ?? 0),
     inode: BigInt(inode ?? 0),
@@ -52,6 +63,7 @@ const shownState = ({ kind, mode, sha256, bytes, device, inode, target, uid, gid
     linkTarget: target ?? '',
     uid: uid ?? 0,
     gid: gid ?? 0,
+    otherNames: otherNames ?? 0,
   });
 
 /** Undefined where it is no text that is compared. */
