@@ -1,13 +1,15 @@
 // A control plane that is not what it should be, against a client of ours: what it answers is measured before it is decoded.
-import { createServer, type Http2Server } from 'node:http2';
+import { constants, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { connect, type Socket } from 'node:net';
 import { createClient } from '@connectrpc/connect';
 import { afterEach, expect, test } from 'vitest';
 import { EdgeService } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { withTurnWatch } from '../../test/support/turn-watch.ts';
+import { toAppError } from './errors.ts';
 import { H2Sessions } from './h2-sessions.ts';
 import { measuredTransport } from './measured-transport.ts';
+import { wasRefused } from './session/call-broken.ts';
 
 let server: Http2Server;
 const sockets = new Set<Socket>();
@@ -37,7 +39,20 @@ afterEach(() => {
 
 const BOUNDS = { fields: 1000, messages: 100, numbers: 1000, 'bytes of text': 1 << 20 };
 
-async function first(port: number): Promise<unknown> {
+/** Ends every call like this. */
+async function endingWith(end: (stream: ServerHttp2Stream) => void): Promise<number> {
+  server = createServer().on('stream', (stream) => {
+    stream.on('error', () => {});
+    end(stream);
+  });
+  server.on('connection', (socket) => void sockets.add(socket as Socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+const first = (port: number): Promise<unknown> => firstOf(port).catch(String);
+
+async function firstOf(port: number): Promise<unknown> {
   const baseUrl = `http://127.0.0.1:${port}`;
   const dial = async () => connect({ host: '127.0.0.1', port }) as never;
   const sessionManager = new H2Sessions(baseUrl, { dial });
@@ -45,12 +60,27 @@ async function first(port: number): Promise<unknown> {
   try {
     for await (const frame of createClient(EdgeService, transport).connect((async function* () {})())) return frame;
     return undefined;
-  } catch (error) {
-    return String(error);
   } finally {
     sessionManager.abort();
   }
 }
+
+test.each([
+  ['a stream that it refuses', (stream: ServerHttp2Stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM), true],
+  ['a stream of too many', (stream: ServerHttp2Stream) => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM), false],
+  [
+    'a connection that it ends',
+    (stream: ServerHttp2Stream) => stream.session?.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM),
+    false,
+  ],
+])('%s is no fault: whoever calls may come again', async (_name, end, refused) => {
+  const error = await firstOf(await endingWith(end)).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(toAppError(error)).toMatchObject({ reason: 'UNAVAILABLE', retryable: true });
+  expect(wasRefused(toAppError(error))).toBe(refused);
+});
 
 const FRAMES = {
   'unknown fields': Buffer.alloc(4 << 20, Buffer.from([0xf8, 1, 1, 0xf8])).subarray(0, 3_999_999),

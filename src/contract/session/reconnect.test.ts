@@ -43,9 +43,21 @@ test('who is asked to move or to wait has not failed, and who is refused waits l
   expect(session({ kind: 'refused', moreMs: 5_000 })).toBe(5_400);
 });
 
+test('who was taken by nobody that is there comes back soon, once', () => {
+  const { session, reconnect } = start();
+  const untaken: SessionEnded = { kind: 'untaken' };
+  for (let failure = 0; failure < 5; failure++) session(lost);
+  expect(session(untaken)).toBe(100);
+  expect(reconnect.failures).toBe(5);
+  expect(session(untaken)).toBe(1_000);
+  expect(session(lost)).toBe(1_000);
+  expect(session(untaken)).toBe(100);
+});
+
 test('whatever happens, no wait is longer than it may be, and random moments spread over all of it', () => {
   const ended: fc.Arbitrary<SessionEnded> = fc.oneof(
     fc.constant(lost),
+    fc.constant({ kind: 'untaken' as const }),
     fc.record({ kind: fc.constant('refused' as const), moreMs: fc.constant(5_000) }),
     fc.record({ kind: fc.constant('moved' as const), withinMs: fc.constant(50) }),
   );
@@ -57,7 +69,7 @@ test('whatever happens, no wait is longer than it may be, and random moments spr
         const { session } = start(() => random.next().value);
         for (const [how, stood] of sessions) {
           const wait = session(how, stood);
-          const most = how.kind === 'lost' ? 1_000 : how.kind === 'moved' ? 50 : 6_000;
+          const most = how.kind === 'lost' || how.kind === 'untaken' ? 1_000 : how.kind === 'moved' ? 50 : 6_000;
           expect(wait).toBeGreaterThanOrEqual(how.kind === 'refused' ? 5_000 : 0);
           expect(wait).toBeLessThanOrEqual(most);
         }

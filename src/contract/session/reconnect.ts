@@ -16,6 +16,8 @@ export interface ReconnectParts {
 /** Why the session ended. */
 export type SessionEnded =
   | { readonly kind: 'lost' }
+  /** Somebody is there and took nothing of it, because they leave: comes back as after a first failure, unless that happened just before. */
+  | { readonly kind: 'untaken' }
   /** Something that a repeat will hardly change: waits this much longer. */
   | { readonly kind: 'refused'; readonly moreMs: number }
   /** The control plane told how long to wait, because many connect at once; no failure. */
@@ -27,6 +29,7 @@ export class Reconnect {
   readonly #parts: ReconnectParts;
   #failures = 0;
   #welcomedAt: number | undefined;
+  #untaken = false;
 
   constructor(parts: ReconnectParts) {
     this.#parts = parts;
@@ -47,6 +50,9 @@ export class Reconnect {
     const { clock, baseMs, capMs, lastedMs, random = Math.random } = this.#parts;
     if (this.#welcomedAt !== undefined && clock.monotonic() - this.#welcomedAt >= lastedMs) this.#failures = 0;
     this.#welcomedAt = undefined;
+    const again = this.#untaken;
+    this.#untaken = ended.kind === 'untaken';
+    if (ended.kind === 'untaken' && !again) return fullJitter(1, baseMs, capMs, random);
     if (ended.kind === 'moved') return random() * ended.withinMs;
     if (ended.kind === 'told') return ended.ms * (1 + random() / 4);
     const wait = fullJitter(++this.#failures, baseMs, capMs, random);

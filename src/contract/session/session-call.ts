@@ -39,7 +39,7 @@ export async function openCall(call: SessionCall): Promise<OpenCall> {
   let foundStatus = false;
   let inbound: InboundFrames<Message> | undefined;
   const broken = (reason: unknown) => {
-    inbound?.break(callBroken(reason));
+    inbound?.break(callBroken(reason, stream.rstCode));
     if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
   };
   stream.on('error', broken);

@@ -22,6 +22,7 @@ import type { Code } from '../../base/status-codes.ts';
 import { check } from '../../contract/check.ts';
 import { firstStop } from '../../contract/condition.ts';
 import { toAppError } from '../../contract/errors.ts';
+import { wasRefused } from '../../contract/session/call-broken.ts';
 import { Reconnect, type SessionEnded } from '../../contract/session/reconnect.ts';
 import { openTime } from '../../contract/signed-time.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
@@ -284,8 +285,8 @@ export class EdgeSession {
     if (end.kind === 'drained') return { kind: 'moved', withinMs: 0 };
     const ms = pacedMs(end);
     if (ms !== undefined) return { kind: 'told', ms };
-    const refused = end.kind === 'lost' && isRefusal(end.error);
-    return refused ? { kind: 'refused', moreMs: this.#options.refusedMs } : { kind: 'lost' };
+    if (end.kind === 'lost' && isRefusal(end.error)) return { kind: 'refused', moreMs: this.#options.refusedMs };
+    return { kind: end.kind === 'lost' && wasRefused(end.error) ? 'untaken' : 'lost' };
   }
 
   #offline(connection: ConnectionState, problem: AppError): void {

@@ -9,7 +9,8 @@ import type { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Code } from '../../base/status-codes.ts';
 import { toAppError } from '../../contract/errors.ts';
-import { Reconnect } from '../../contract/session/reconnect.ts';
+import { wasRefused } from '../../contract/session/call-broken.ts';
+import { Reconnect, type SessionEnded } from '../../contract/session/reconnect.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
 import type { Labels } from '../kit/capability.ts';
 import type { Handler } from '../kit/handler.ts';
@@ -134,7 +135,10 @@ export class WorkLoop {
         }
       }
       if (this.#leaving) return;
-      const wait = this.#reconnect.waitMs(this.#moves ? { kind: 'moved', withinMs: MOVE_MS } : { kind: 'lost' });
+      const ended: SessionEnded = this.#moves
+        ? { kind: 'moved', withinMs: MOVE_MS }
+        : { kind: wasRefused(lost) ? 'untaken' : 'lost' };
+      const wait = this.#reconnect.waitMs(ended);
       this.#moves = false;
       if (lost) {
         const { reason, message: why } = lost;
