@@ -76,7 +76,7 @@ export function joinAnswer(
   leaves = true,
 ): GatedAnswer {
   const withheld = [...merge(gated.flatMap((one) => one.withheld)), ...notes].slice(0, 1024);
-  const egress = mergeLines(gated.flatMap((one) => one.egress));
+  const egress = fewLines(gated.flatMap((one) => one.egress));
   const names = (field: string, texts: readonly string[]): Egress =>
     create(EgressSchema, {
       field,
@@ -101,7 +101,7 @@ export function joinAnswer(
     responses: gated.map(({ bytes }) => bytes),
     failure,
     withheld,
-    egress: [...egress.slice(0, 1022), ...lists],
+    egress: [...egress, ...lists],
   };
 }
 
@@ -112,10 +112,35 @@ function merge(entries: readonly Withheld[]): Withheld[] {
   return [...known.values()];
 }
 
+/** A result holds 1,024 lines, and two are for its own lists. */
+const MOST_LINES = 1022;
+/** So many stay as they are where there are more; the rest is merged. */
+const KEPT_LINES = 512;
+
+/** What a merged line tells less than those that it stands for. The last leaves few lines, whatever there is. */
+const LESS: readonly ((line: Egress) => Partial<Egress>)[] = [
+  () => ({ path: '' }),
+  () => ({ path: '', field: 'several' }),
+  ({ grant }) => ({ path: '', field: 'several', grant: grant && 'several' }),
+];
+
+/** Each line once. Where there are too many for a result, the rest tells no path: its bytes are in the ledger whatever it is. */
+function fewLines(lines: readonly Egress[]): Egress[] {
+  const each = mergeLines(lines);
+  if (each.length <= MOST_LINES) return each;
+  const kept = each.slice(0, KEPT_LINES);
+  let rest = each.slice(KEPT_LINES);
+  for (const less of LESS) {
+    rest = mergeLines(rest.map((line) => create(EgressSchema, { ...line, ...less(line) })));
+    if (kept.length + rest.length <= MOST_LINES) break;
+  }
+  return [...kept, ...rest];
+}
+
 function mergeLines(lines: readonly Egress[]): Egress[] {
   const known = new Map<string, Egress>();
   for (const line of lines) {
-    const key = `${line.path}\0${line.field}\0${line.sensitivity}\0${line.grant}`;
+    const key = JSON.stringify([line.path, line.field, line.sensitivity, line.grant, line.recipients]);
     const before = known.get(key);
     if (before) before.bytes += line.bytes;
     else known.set(key, create(EgressSchema, { ...line }));
