@@ -170,16 +170,26 @@ test('what happened without a yes, was asked twice, or was refused after a yes i
     ...more,
   });
   const done = [{ phase: 'done' as const, result: undefined }];
-  expect(judgeOwned(owned({}), 1, done)).toEqual([]);
-  expect(judgeOwned(owned({ allow: false }), 0, [])).toEqual([]);
-  expect(judgeOwned(owned({ allow: false }), 1, done).join()).toMatch(/nobody allowed/);
-  expect(judgeOwned(owned({ sent: false, taken: false }), 1, done).join()).toMatch(/nobody allowed.*nobody answered/);
-  expect(judgeOwned(owned({ asked: new Set(['a', 'b']) }), 1, done).join()).toMatch(/asked 2 times/);
-  const failed = [
+  expect(judgeOwned(owned({}), 1, done, false)).toEqual([]);
+  expect(judgeOwned(owned({ allow: false }), 0, [], false)).toEqual([]);
+  expect(judgeOwned(owned({ allow: false }), 1, done, false).join()).toMatch(/nobody allowed/);
+  expect(judgeOwned(owned({ sent: false, taken: false }), 1, done, false).join()).toMatch(
+    /nobody allowed.*nobody answered/,
+  );
+  expect(judgeOwned(owned({ asked: new Set(['a', 'b']) }), 1, done, false).join()).toMatch(/asked 2 times/);
+  const failed = (reason: string) => [
     {
       phase: 'failed' as const,
-      result: create(JobFinishedSchema, { result: { case: 'neverStarted', value: { reason: 'APPROVAL_DENIED' } } }),
+      result: create(JobFinishedSchema, { result: { case: 'neverStarted', value: { reason } } }),
     },
   ];
-  expect(judgeOwned(owned({}), 0, failed).join()).toMatch(/said yes, and it was refused: APPROVAL_DENIED/);
+  for (const [reason, full, gone] of [
+    ['APPROVAL_DENIED', true, false],
+    ['JOURNAL_FULL', false, false],
+    ['JOURNAL_FULL', true, true],
+    ['CANCELED', false, true],
+  ] as const)
+    expect(judgeOwned(owned({}), 0, failed(reason), full)).toEqual(
+      gone ? [] : [`its owner said yes, and it was refused: ${reason}`],
+    );
 });

@@ -89,12 +89,15 @@ const FINAL = new Set(['answered', 'refused', 'failed', 'cancelled', 'timed_out'
 export class Model {
   readonly asks: AskRecord[] = [];
   readonly calls: CallRecord[] = [];
+  /** The edges whose journal has no room for a while. */
+  readonly full = new Set<number>();
   readonly #lines = new Set<string>();
 
   /** What was judged is not judged again; its lines stay known. */
   forget(): void {
     for (const { line } of [...this.asks.splice(0), ...this.calls.splice(0)])
       if (line !== undefined) this.#lines.add(line);
+    this.full.clear();
   }
 
   /** Everything that does not hold; empty when all is well. */
@@ -113,7 +116,10 @@ export class Model {
       const { row, id } = conversation;
       if (row?.activeRun || row?.waiting.length) wrong.push(`conversation ${id}: someone still has or awaits the turn`);
     }
-    for (const ask of this.asks) wrong.push(...judgeAsk(ask, states, effects).map((what) => `${ask.name}: ${what}`));
+    for (const ask of this.asks) {
+      const full = this.full.has(ask.edge);
+      wrong.push(...judgeAsk(ask, states, effects, full).map((what) => `${ask.name}: ${what}`));
+    }
     for (const call of this.calls)
       wrong.push(...judgeCall(call, states, effects).map((what) => `${call.key}: ${what}`));
     wrong.push(...this.#strangers(effects));
@@ -138,7 +144,7 @@ export class Model {
   }
 }
 
-function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, FoldedRun>, effects: Effects): string[] {
+function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, FoldedRun>, effects: Effects, full: boolean): string[] {
   const wrong: string[] = [];
   if (ask.runs.size > 1) wrong.push(`one request id became ${ask.runs.size} runs`);
   const [id] = ask.runs;
@@ -180,16 +186,20 @@ function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, FoldedRun>, effect
         wrong.push(`its write is recorded as failed (${failureOf(result)}) and happened`);
     }
     if (writes.length === 0 && times > 0) wrong.push('its line stands there without a job');
-    if (ask.owned) wrong.push(...judgeOwned(ask.owned, times, writes));
+    if (ask.owned) wrong.push(...judgeOwned(ask.owned, times, writes, full));
   }
   return wrong;
 }
 
-/** It happened only after a yes, and was asked about once; a yes that was taken is used. */
+/**
+ * It happened only after a yes, and was asked about once; a yes that was taken is used.
+ * @param full the journal of its edge had no room for a while
+ */
 export function judgeOwned(
   { allow, asked, sent, taken }: Owned,
   times: number,
   writes: readonly Pick<FoldedJob, 'phase' | 'result'>[],
+  full: boolean,
 ): string[] {
   const wrong: string[] = [];
   if (asked.size > 1) wrong.push(`its owner was asked ${asked.size} times`);
@@ -198,13 +208,12 @@ export function judgeOwned(
     if (phase === 'done' && !sent) wrong.push('it is recorded as done and nobody answered');
     const { case: kind, value } = result?.result ?? {};
     const reason = kind === 'neverStarted' ? value?.reason : undefined;
-    if (taken && allow && reason && !GONE.has(reason)) wrong.push(`its owner said yes, and it was refused: ${reason}`);
+    // Nobody wants it any more, or what becomes of it cannot be written down.
+    const gone = reason === 'CANCELED' || (full && reason === 'JOURNAL_FULL');
+    if (taken && allow && reason && !gone) wrong.push(`its owner said yes, and it was refused: ${reason}`);
   }
   return wrong;
 }
-
-/** Why a call is not run after a yes: nobody wants it, or there is no room to write down what becomes of it. */
-const GONE = new Set(['CANCELED', 'JOURNAL_FULL']);
 
 function judgeCall(
   { edge, file, line, outcomes, key }: CallRecord,

@@ -60,6 +60,7 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
       await within(FAULT_MS, 'the fault', play(cluster, fault));
     });
   });
+  for (const { kind, target } of plan.faults) if (kind === 'full') model.full.add(Number(target.replace('edge-', '')));
   const before = { asks: model.asks.length, calls: model.calls.length };
   const at = async (ms: number, act: () => Promise<void>) => {
     await wait(Math.max(0, started + ms - performance.now()));
