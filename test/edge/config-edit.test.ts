@@ -146,6 +146,10 @@ test('an entry that comes and one that goes count at once, by whatever way the f
   for (const text of ['removed: allow.write', 'added: allow.write'])
     expect(said.split('\n').filter((line) => line.includes(`config.yaml: ${text}`)).length).toBeGreaterThan(1);
   expect(said).toContain(`${join(place.home, 'docs', 'b.txt')} (confirm never)`);
+
+  const server = '{name: hub, url: "http://127.0.0.1:9", methods: [GET], headers: {Token: "Bearer secret://none"}}';
+  writeFileSync(kept, `allow: {lan: [${server}]}\n`);
+  await until(() => /requests to a server are refused until.*hub.*secret none/.test(log()), 'a warning of its secret');
 });
 
 test('what cannot be used allows nothing and says why, until the next save; edits in a row leave nothing behind', async () => {

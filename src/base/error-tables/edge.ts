@@ -282,7 +282,7 @@ export const EDGE_ERRORS = {
     'failed_precondition',
     'the secret {name} cannot be used: {problem}; `bowline secrets set {name}` sets it, and `bowline secrets ls` shows what uses it',
     {
-      bare: 'the command was not started, because a secret that its entry names cannot be used; `bowline secrets ls` on the device says why',
+      bare: 'nothing was run or sent, because a secret that its entry names cannot be used; `bowline secrets ls` on the device says why',
     },
   ),
   COMMAND_TIMED_OUT: row(

@@ -53,7 +53,7 @@ export async function commands(
 }
 
 /** Undefined for what another finding tells. */
-function configOf(home: string): EdgeConfig | undefined {
+export function configOf(home: string): EdgeConfig | undefined {
   try {
     return loadEdgeConfig(homePaths(home).config);
   } catch {

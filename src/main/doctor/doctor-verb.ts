@@ -10,6 +10,7 @@ import { toAppError } from '../../contract/errors.ts';
 import { commands } from './commands.ts';
 import { type DoctorFinding, fault } from './finding.ts';
 import { config, modes } from './home.ts';
+import { lan } from './lan.ts';
 import { disk, keptIn, memory, node, packages, port, sandbox } from './machine.ts';
 import { controlListens, model, postgres, redis, running } from './programs.ts';
 
@@ -46,7 +47,11 @@ async function examine(io: CliIo, options: GlobalOptions): Promise<DoctorFinding
     looked('home', () => modes(home)),
     // The folders are the edge's, the port is the control plane's.
     ...(isFor('edge')
-      ? [looked('config', () => config(home, where.usual)), looked('commands', () => commands(home))]
+      ? [
+          looked('config', () => config(home, where.usual)),
+          looked('commands', () => commands(home)),
+          looked('lan', () => lan(home)),
+        ]
       : []),
     looked('programs', () => running(io, options, where)),
     looked('model', () => model(io.env, where)),

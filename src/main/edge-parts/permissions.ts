@@ -7,6 +7,7 @@ import { Allowlist } from '../../edge/allowlist/allowlist.ts';
 import { configChanges, configDigest, limitsInForce } from '../../edge/config/config-changes.ts';
 import { type EdgeConfig, loadEdgeConfig } from '../../edge/config/edge-config.ts';
 import type { EdgeLimits } from '../../edge/config/edge-settings.ts';
+import { headerSecret } from '../../edge/config/lan-entry.ts';
 import { type FileReading, LiveFile } from '../../edge/config/live-file.ts';
 import { wideRoots } from '../../edge/config/wide-roots.ts';
 import { ShareResolver } from '../../edge/grants/share-resolver.ts';
@@ -222,19 +223,27 @@ class ReadingBook {
     return true;
   }
 
-  /** Tells which commands are refused for want of a secret. */
-  #warnOfSecrets({ execute }: EdgeConfig): void {
-    for (const { argv, env, stdin } of execute) {
-      for (const text of [...Object.values(env), String(stdin)]) {
-        try {
-          this.#parts.secrets.reveal(text);
-        } catch (error) {
-          const problem = causeText(error);
-          this.#ground.log.warn('a command is refused until its secret can be used', {
-            command: argv[0] ?? '',
-            problem,
-          });
-        }
+  /** Tells which commands and requests are refused for want of a secret. */
+  #warnOfSecrets({ execute, lan }: EdgeConfig): void {
+    for (const { argv, env, stdin } of execute)
+      this.#warnOf('a command is refused until its secret can be used', { command: argv[0] ?? '' }, [
+        ...Object.values(env),
+        String(stdin),
+      ]);
+    for (const { name, headers } of lan)
+      this.#warnOf(
+        'requests to a server are refused until their secret can be used',
+        { server: name },
+        Object.values(headers).map((value) => headerSecret(value)?.handle ?? ''),
+      );
+  }
+
+  #warnOf(what: string, whose: Readonly<Record<string, string>>, texts: readonly string[]): void {
+    for (const text of texts) {
+      try {
+        this.#parts.secrets.reveal(text);
+      } catch (error) {
+        this.#ground.log.warn(what, { ...whose, problem: causeText(error) });
       }
     }
   }

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { AnswerKind, LanService, SendMethod, ServerVerdict } from '../../../../gen/bowline/capability/lan/v1/lan_pb.ts';
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
@@ -165,8 +166,14 @@ test('a request whose answer does not come is unknown, and never sent again', as
 });
 
 /** What a peer says below HTTP, and what becomes of a Get and of a Send. */
+/** Bytes that come without end, each soon enough after the one before. */
+function drips(socket: Socket): void {
+  const timer = setInterval(() => socket.write('z'), 40);
+  socket.once('close', () => clearInterval(timer));
+}
+
 const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n';
-const hostile: Readonly<Record<string, { says: (socket: Socket) => void; gets: string; sends: string }>> = {
+const hostile: Readonly<Record<string, { says: (socket: Socket) => void; gets: unknown; sends: unknown }>> = {
   'that is no HTTP': {
     says: (socket) => socket.end('SSH-2.0-OpenSSH\r\n'),
     gets: 'HOST_ANSWER_INVALID',
@@ -222,6 +229,32 @@ const hostile: Readonly<Record<string, { says: (socket: Socket) => void; gets: s
     gets: `${'z'.repeat(100)} cut`,
     sends: `${'z'.repeat(100)} cut`,
   },
+  'whose head comes one byte at a time': {
+    says: (socket) => {
+      socket.write(`${HEAD}x: `);
+      drips(socket);
+    },
+    gets: 'HOST_UNREACHABLE',
+    sends: 'OUTCOME_UNKNOWN',
+  },
+  'whose body comes one byte at a time': {
+    says: (socket) => {
+      socket.write(`${HEAD}content-length: 90\r\n\r\n`);
+      drips(socket);
+    },
+    gets: expect.stringMatching(/^z{1,89} cut$/),
+    sends: expect.stringMatching(/^z{1,89} cut$/),
+  },
+  'that would unpack to 64 MiB': {
+    says: (socket) => {
+      const bomb = gzipSync(Buffer.alloc(64 << 20));
+      socket.end(
+        Buffer.concat([Buffer.from(`${HEAD}content-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`), bomb]),
+      );
+    },
+    gets: ' cut',
+    sends: ' cut',
+  },
   'that stays open': {
     says: (socket) => socket.write(`${HEAD}connection: keep-alive\r\ncontent-length: 2\r\n\r\nok`),
     gets: 'ok',
@@ -254,6 +287,22 @@ test.each(Object.entries(hostile))('an answer %s ends within its bounds, and is 
   };
   expect(await Promise.all([came(get), came(send)])).toEqual([peer.gets, peer.sends]);
   expect(requests()).toBe(2);
+  expect(rig.fatal).toEqual([]);
+});
+
+test('a call that is cancelled while its server thinks ends at once: a Get is cancelled, a Send unknown', async () => {
+  const { port, requests } = await rawServer(() => {});
+  const { rig, session } = await edge(`url: "http://127.0.0.1:${port}", methods: [GET, PUT], confirm: never`);
+  const sent = [
+    session.send(get, { url: 'home/x' }, { run: 'r', job: 'r/0/0', key: 'a' }),
+    session.send(send, { method: SendMethod.PUT, url: 'home/x', body: '1' }, { run: 'r', job: 'r/0/1', key: 'b' }),
+  ];
+  await vi.waitFor(() => expect(requests()).toBe(2));
+  rig.runner.cancel('r/0/0', 1n);
+  rig.runner.cancel('r/0/1', 1n);
+  await Promise.all(sent);
+  const ends = session.results.map((result) => `${result.job} ${result.answer.case} ${reasonOf(result)}`);
+  expect(ends.sort()).toEqual(['r/0/0 done CANCELED', 'r/0/1 unknown OUTCOME_UNKNOWN']);
   expect(rig.fatal).toEqual([]);
 });
 
