@@ -7,8 +7,8 @@ export interface LocalModelEntry {
   readonly url: string;
   /** As the server calls it. */
   readonly model: string;
-  /** The handle of the secret that is its key; empty: it wants none. */
-  readonly key: string;
+  /** The handle of the secret that is its key; undefined: it wants none. */
+  readonly key?: string | undefined;
 }
 
 /** Addresses of this machine alone. A name would have to be looked up, and could be somewhere else tomorrow. */
@@ -31,11 +31,11 @@ export const localModelEntry = v.strictObject({
     ),
   ),
   model: v.pipe(v.string(), v.minLength(1), v.maxLength(128)),
+  // Without a default: one would have to be a handle, too.
   key: v.optional(
     v.pipe(
       v.string(),
       v.check((text) => secretNamed(text) !== undefined, 'use `secret://NAME`'),
     ),
-    '',
   ),
 });
