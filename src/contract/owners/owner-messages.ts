@@ -6,6 +6,7 @@ import {
   OwnerAnswerSchema,
   type SealedApproval,
   SealedApprovalSchema,
+  type SignedMessage,
   SignedMessageSchema,
 } from '../../../gen/bowline/owner/v1/owner_pb.ts';
 import { ed25519PublicKey } from '../tool-call.ts';
@@ -22,10 +23,11 @@ export const signingKeyOf = (text: string): KeyObject =>
   createPrivateKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'pkcs8' });
 
 export const signAnswer = (answer: OwnerAnswer, key: KeyObject): Uint8Array =>
-  signed(ANSWER, toBinary(OwnerAnswerSchema, answer), key);
+  toBinary(SignedMessageSchema, signed(ANSWER, toBinary(OwnerAnswerSchema, answer), key));
 
+/** Padded: its length tells the class of its size alone. */
 export const signSealed = (sealed: SealedApproval, key: KeyObject): Uint8Array =>
-  signed(SEALED, toBinary(SealedApprovalSchema, sealed), key);
+  toBinary(SignedMessageSchema, padded(signed(SEALED, toBinary(SealedApprovalSchema, sealed), key)));
 
 /** The answer, if this key signed exactly these bytes, and their digest; undefined otherwise. */
 export const openAnswer = (note: Uint8Array, publicKey: Uint8Array) =>
@@ -51,10 +53,36 @@ export function challengeOf(deviceKey: KeyObject, approval: string, key: string)
   return Buffer.from(hkdfSync('sha256', secret, '', `bowline.owner-challenge.v1 ${approval} ${key}`, 32));
 }
 
-function signed(prefix: Buffer, bytes: Uint8Array, key: KeyObject): Uint8Array {
+function signed(prefix: Buffer, bytes: Uint8Array, key: KeyObject): SignedMessage {
   const signature = sign(null, Buffer.concat([prefix, bytes]), key);
-  return toBinary(SignedMessageSchema, create(SignedMessageSchema, { signed: bytes, signature }));
+  return create(SignedMessageSchema, { signed: bytes, signature });
 }
+
+/** Most bytes of a sealed note (SealedNote.body), less than what the seal itself takes. */
+const MOST_PLAIN = (1 << 20) - 64;
+const LEAST_CLASS = 4 << 10;
+
+/** What is signed stays as it is. The whole is a power of two long, from 4 KiB up to what a note may hold. */
+function padded(message: SignedMessage): SignedMessage {
+  const bare = toBinary(SignedMessageSchema, message).length;
+  let size = LEAST_CLASS;
+  while (size < bare + LEAST_PADDING) size *= 2;
+  return { ...message, padding: paddingOf(Math.min(size, MOST_PLAIN) - bare) };
+}
+
+/** An empty one: its tag and its length. */
+const LEAST_PADDING = 2;
+
+/** Zeros that take exactly so many bytes of the message. Where a longer length leaves a gap, an empty one goes before them. */
+function paddingOf(room: number): Uint8Array[] {
+  if (room < LEAST_PADDING) return [];
+  for (let zeros = room - LEAST_PADDING; zeros >= 0 && room - zeros <= 4; zeros--)
+    if (zeros + 1 + lengthBytes(zeros) === room) return [new Uint8Array(zeros)];
+  return [new Uint8Array(), ...paddingOf(room - LEAST_PADDING)];
+}
+
+/** Of a length below 2 MiB. */
+const lengthBytes = (length: number): number => (length < 1 << 7 ? 1 : length < 1 << 14 ? 2 : 3);
 
 function opened<D extends DescMessage>(
   prefix: Buffer,

@@ -1,6 +1,6 @@
 // What a box and a paired machine say to each other: nobody between them can read it, make it, or turn it into something else.
 import { randomBytes as bufferOf, generateKeyPairSync } from 'node:crypto';
-import { create, equals } from '@bufbuild/protobuf';
+import { create, equals, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
@@ -8,6 +8,7 @@ import {
   PairingReplySchema,
   PairingRequestSchema,
   SealedApprovalSchema,
+  SignedMessageSchema,
 } from '../../../gen/bowline/owner/v1/owner_pb.ts';
 import { rawPublicKey } from '../tool-call.ts';
 import { challengeOf, openAnswer, openSigned, shownDigest, signAnswer, signSealed } from './owner-messages.ts';
@@ -94,6 +95,29 @@ test('what is sealed opens for one key and one note, whole or not at all', async
   for (const bytes of [...altered(body), Buffer.alloc(0), body.subarray(0, 32)])
     expect(await unseal(mine.privateKey, bytes, context)).toBeUndefined();
   expect(Buffer.from(await seal(mine.publicKey, plain, context))).not.toEqual(Buffer.from(body));
+});
+
+test('what the box signs for a key is as long as many others, for each length, and opens without its padding too', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const raw = rawPublicKey(publicKey);
+  const saying = (shown: number) => create(SealedApprovalSchema, { challenge: new Uint8Array(shown).fill(7) });
+  const lengthOf = (shown: number) => signSealed(saying(shown), privateKey).length;
+  for (const shown of [0, 3_850, 3_990]) {
+    const bytes = signSealed(saying(shown), privateKey);
+    expect(openSigned(bytes, raw)).toEqual(saying(shown));
+    const bare = create(SignedMessageSchema, { ...fromBinary(SignedMessageSchema, bytes), padding: [] });
+    expect(openSigned(toBinary(SignedMessageSchema, bare), raw)).toEqual(saying(shown));
+  }
+  // Around the places where a class ends, and where the length of the length of the padding grows.
+  for (const [from, to] of [
+    [3_760, 4_020],
+    [16_200, 16_310],
+    [48_950, 49_100],
+  ] as const)
+    for (let shown = from; shown < to; shown++) expect([shown, Math.log2(lengthOf(shown)) % 1]).toEqual([shown, 0]);
+  expect([0, 1, 700, 4_100, 70_000].map(lengthOf)).toEqual([4_096, 4_096, 4_096, 8_192, 131_072]);
+  // The largest class is what a note may hold, with room for the seal.
+  expect(lengthOf(600_000)).toBeLessThanOrEqual((1 << 20) - 48);
 });
 
 test('an answer counts as signed, and only as an answer', () => {

@@ -32,7 +32,7 @@ async function opened(dir = edgeFolder(FILES), journalBytes?: number, url?: stri
     facts: rig.facts,
     tools: { methods: served.map(({ method }) => method), current: async () => inForce, isCurrent: () => true },
     runner: rig.runnerParts,
-    model: url === undefined ? undefined : { entry: { url, model: 'tiny-model', KEYX },
+    model: url === undefined ? undefined : { entry: { url, model: 'tiny-model' }, key: () => 'a-key' },
     masker: () => rig.secrets.masker,
     clock: rig.parts.clock,
     log: silentLogger,
