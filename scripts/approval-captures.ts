@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { chunk, events, FakeProvider, type Reply } from '../test/support/fake-provider.ts';
 import { Program } from '../test/support/program.ts';
-import { APPROVAL_CAPTURES, approvalPart, MARKS, SAID, WRITES } from './approval-page.ts';
+import { ANSWER, APPROVAL_CAPTURES, approvalPart, MARKS, QUESTION, READ, SAID, WRITES } from './approval-page.ts';
 import { fiveDigits, LIMIT_MS, newFolder, type Place, ROOT, take } from './take-capture.ts';
 import { SIZES } from './tour-captures.ts';
 
@@ -15,17 +15,19 @@ const PLAN = '# Plan\n\nThe launch is on 14 May.\nThe budget is 52000 EUR.\n';
 const modelsText = (url: string): string =>
   `default: scripted\nmodels:\n  scripted:\n    provider: openai-compatible\n    model: for-this-page\n    base_url: ${url}\n`;
 
-/** The model of these pictures: it wants the same writes each time, and says what became of them. */
+/** The model of these pictures: it wants the same writes, or the same read, each time, and says what became of them. */
 const wants: Reply = (response, { body }) => {
   const results = body.messages.filter(({ role }: { role: string }) => role === 'tool').length;
-  const calls = WRITES.map((write, index) => ({
+  const reads = JSON.stringify(body.messages).includes(QUESTION);
+  const calls = (reads ? [READ] : WRITES).map((request, index) => ({
     index,
     id: `call-${index}`,
     type: 'function',
-    function: { name: 'fs_write', arguments: JSON.stringify(write) },
+    function: { name: reads ? 'fs_read' : 'fs_write', arguments: JSON.stringify(request) },
   }));
   const usage = { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 };
-  const said = results === 0 ? { role: 'assistant', tool_calls: calls } : { role: 'assistant', content: SAID };
+  const said =
+    results === 0 ? { role: 'assistant', tool_calls: calls } : { role: 'assistant', content: reads ? ANSWER : SAID };
   events(response, [chunk(said), chunk({}, results === 0 ? 'tool_calls' : 'stop', usage), '[DONE]']);
   response.end();
 };
@@ -52,6 +54,14 @@ async function firstWaiting(place: Place): Promise<string> {
     if (first && all.length === WRITES.length) return first.id;
   }
   throw new Error('nothing waits for a yes');
+}
+
+/** The newest run that was asked this. */
+async function runOf(place: Place, asked: string): Promise<string> {
+  const runs = (await json(place, 'runs', 'ls')) as { readonly id: string; readonly text: string }[];
+  const found = runs.find(({ text }) => text === asked);
+  if (!found) throw new Error(`nothing was asked: ${asked}`);
+  return found.id;
 }
 
 async function main(): Promise<void> {
@@ -84,8 +94,9 @@ async function main(): Promise<void> {
           await json(place, 'ask', '--no-wait', capture.needsOne);
           id = await firstWaiting(place);
         }
+        if (capture.needsRun) id = await runOf(place, capture.needsRun);
         texts.set(`${capture.name}-${size.columns}`, (await take(capture, size, place, id)).text);
-        if (id) await json(place, 'approvals', 'deny', ...(await waiting(place)).map((each) => each.id));
+        if (capture.needsOne) await json(place, 'approvals', 'deny', ...(await waiting(place)).map((each) => each.id));
       }
     }
     const [before = '', rest = ''] = readFileSync(PAGE, 'utf8').split(MARKS.begin);

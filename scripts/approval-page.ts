@@ -5,6 +5,8 @@ import { type Capture, SIZES } from './tour-captures.ts';
 export interface ApprovalCapture extends Capture {
   /** The ask whose call must wait before it is taken. */
   readonly needsOne?: string;
+  /** The ask whose run stands in place of ID. */
+  readonly needsRun?: string;
 }
 
 export const MARKS = { begin: '<!-- captures: make tour -->', end: '<!-- end of captures -->' } as const;
@@ -21,6 +23,11 @@ export const WRITES = [
   { path: 'notes/港口.md', text: '港口已预订。\nThe harbour is booked.\n', mode: 'WRITE_MODE_CREATE' },
 ] as const;
 export const SAID = 'The launch is on 21 May now. I left the other note: you said no.';
+
+/** What is asked about a file that nobody shared, and the answer. */
+export const QUESTION = 'When is the launch?';
+export const READ = { path: 'notes/plan.md' };
+export const ANSWER = 'The launch is on 14 May.';
 
 export const APPROVAL_CAPTURES: readonly ApprovalCapture[] = [
   {
@@ -58,6 +65,29 @@ export const APPROVAL_CAPTURES: readonly ApprovalCapture[] = [
     command: './bowline approvals show ID',
     needsOne: ASK,
     shows: /-The launch is on 14 May\.\s*\n\s*\+The launch is on 21 May\./,
+  },
+  {
+    name: 'share',
+    title: 'A share in the moment',
+    about: 'The file was not shared. The key is `y`.',
+    command: `./bowline ask "${QUESTION}"`,
+    typed: [[/share notes\/plan\.md[^\n]*\[y/, 'y']],
+    shows: /allowed by box[\s\S]*14 May/,
+  },
+  {
+    name: 'egress-show',
+    title: 'What left for that ask',
+    about: '',
+    command: './bowline egress show ID',
+    needsRun: QUESTION,
+    shows: /plan\.md/,
+  },
+  {
+    name: 'egress-month',
+    title: 'What left in each month',
+    about: '',
+    command: './bowline egress month',
+    shows: /scripted/,
   },
 ];
 
