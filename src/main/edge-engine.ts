@@ -2,9 +2,14 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** From now on the heap is collected as soon as a tenth of its allowance is used, and grows slowly. During the start that would only take time. */
+/**
+ * From now on the heap is collected as soon as a tenth of its allowance is used, and grows slowly. During the start that would only take time.
+ * What was compiled of functions that did not run since the collection before goes, too: much of it only a start needs. What is called
+ * again later is compiled again.
+ */
 const SPARING = [
   '--optimize-for-size',
+  '--bytecode-old-age=1',
   '--incremental-marking-hard-trigger=10',
   '--incremental-marking-soft-trigger=10',
 ];
