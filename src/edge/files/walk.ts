@@ -12,6 +12,8 @@ import { type OpenFile, readable } from '../allowlist/open-file.ts';
 /** One file, folder or link below the start. */
 export interface WalkEntry {
   readonly judged: JudgedPath;
+  /** Where it is, links above it followed. */
+  readonly realPath: string;
   /** Of the entry itself, links not followed. */
   readonly stat: BigIntStats;
 }
@@ -92,7 +94,7 @@ async function* below(
       continue;
     }
     if (stat.isSymbolicLink() && !(await staysInside(allow, judged))) continue;
-    if (!ahead) yield { judged, stat };
+    if (!ahead) yield { judged, realPath, stat };
     if (!stat.isDirectory() || !options.recursive || options.enters?.(judged) === false) continue;
     if (depth + 1 >= options.maxDepth) {
       options.tooDeep?.(judged);

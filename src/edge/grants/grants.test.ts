@@ -43,8 +43,8 @@ test('a share covers exactly the frozen file, for its run and recipients', () =>
   }
   // Not looked at, so nothing is known of a change.
   expect(grants.covers({ ...now, sha256: undefined })).toBe('NO_GRANT');
-  expect(grants.names('r', 'docs/a.md')).toBe(true);
-  expect(grants.names('r', 'docs/b.md')).toBe(false);
+  expect(grants.names('r', '/docs/a.md')).toBe(true);
+  expect(grants.names('r', '/docs/b.md')).toBe(false);
 });
 
 test('`local` means the providers that are known to be the owner’s, `any` means any', () => {

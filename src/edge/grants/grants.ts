@@ -16,7 +16,6 @@ import type { Clock } from '../../base/clock.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
-import { formOf } from '../../base/same-name.ts';
 import type { LineRange } from '../files/file-origin.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { type EarlyEnd, EndedShares, isEarly } from './ended-shares.ts';
@@ -72,8 +71,6 @@ interface Held {
   /** The one job that it is for; empty: all of the run. */
   readonly job: string;
   files: readonly GrantedFile[];
-  /** Names of the files, as they are compared. */
-  readonly names: ReadonlySet<string>;
   readonly recipients: readonly string[];
   readonly capBytes: number;
   /** Undefined while its ask was not sent. */
@@ -187,9 +184,8 @@ export class Grants {
     grant.stop = this.#clock.after(leftMs, () => this.end(grant.id, 'EXPIRED'));
   }
 
-  #hold(grant: Omit<Held, 'names' | 'expiresAt' | 'until' | 'stop'>): Held {
-    const names = new Set(grant.files.map(({ path }) => formOf(path)));
-    const held: Held = { ...grant, names, expiresAt: undefined, until: Number.POSITIVE_INFINITY, stop: () => {} };
+  #hold(grant: Omit<Held, 'expiresAt' | 'until' | 'stop'>): Held {
+    const held: Held = { ...grant, expiresAt: undefined, until: Number.POSITIVE_INFINITY, stop: () => {} };
     this.#held.set(grant.id, held);
     return held;
   }
@@ -206,10 +202,9 @@ export class Grants {
     return this.#local.has(provider);
   }
 
-  /** Whether a grant of the run names this file, by its name alone, in any form: nothing is looked at on the disk. */
-  names(run: string, name: string, job?: string): boolean {
-    const form = formOf(name);
-    return this.#for({ run, job }).some((grant) => grant.names.has(form));
+  /** Whether a grant of the run is for the file at this real path, whatever it holds now and by whatever name it was opened. */
+  names(run: string, realPath: string, job?: string): boolean {
+    return this.#for({ run, job }).some(({ files }) => files.some((file) => file.realPath === realPath));
   }
 
   /** Whether the run has any grant. */
@@ -295,7 +290,7 @@ export class Grants {
   }
 
   list(): LiveGrant[] {
-    return [...this.#held.values()].map(({ used, stop: _, until: __, names: ___, job: ____, ...grant }) => ({
+    return [...this.#held.values()].map(({ used, stop: _, until: __, job: ___, ...grant }) => ({
       ...grant,
       usedBytes: used,
     }));

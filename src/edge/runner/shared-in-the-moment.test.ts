@@ -1,5 +1,5 @@
 // A call that would tell content which no grant lets out: its owner is asked, and nothing of it leaves before the yes.
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { expect, test, vi } from 'vitest';
@@ -41,6 +41,23 @@ const records = async (rig: EdgeRig) => {
   for await (const { record } of rig.journal.entries()) all.push(record);
   return all;
 };
+
+test('a yes to what was asked for over a link, or over a folder that is one, lets the file out', async () => {
+  const dir = edgeFolder(FILES);
+  symlinkSync('a.md', join(dir, 'docs/link'));
+  symlinkSync('.', join(dir, 'docs/here'));
+  const { rig, run } = await asking(dir);
+  const { session, send, texts } = reading(rig);
+  await send(run, 1, 'docs/link');
+  await answer(rig, true, pendingOf(rig), ApprovalScope.RUN);
+  await vi.waitFor(() => expect(session.results).toHaveLength(1), { timeout: 5_000 });
+  for (const [at, path] of ['docs/here/a.md', 'docs/a.md'].entries()) await send(run, at + 2, path);
+  await vi.waitFor(() => expect(session.results).toHaveLength(3), { timeout: 5_000 });
+  expect(texts()).toEqual([TEXT, TEXT, TEXT]);
+  await send(run, 4, 'docs/here/b.md');
+  expect(pendingOf(rig)[0]?.effect?.effect.value).toMatchObject({ files: [{ path: 'docs/b.md' }] });
+  await rig.close();
+});
 
 test('nothing leaves before the yes; then exactly what was shown, under a grant that is in the journal with the answer', async () => {
   const { rig, run } = await asking();

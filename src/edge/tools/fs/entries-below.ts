@@ -54,7 +54,7 @@ export async function* entriesBelow(
     if (!at) {
       if (start) throw new AppError('FILE_NOT_FOUND');
     } else if (at.stat.isDirectory()) yield* walk(parts.allow, at.judged, options);
-    else yield { judged: at.judged, stat: at.stat };
+    else yield at;
   }
   signal.throwIfAborted();
   looking.more ||= budget.met;

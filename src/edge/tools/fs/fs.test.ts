@@ -56,6 +56,40 @@ test('Read: shared lines of a file that is larger than one may open whole, and n
   await rig.close();
 });
 
+test('what is shared is told over a link, too, to it or to its folder, and nothing else is', async () => {
+  const files = { 'docs/notes/发布.md': '发布日期 is May\nsecond\n', 'docs/notes/other.md': '发布日期 is a secret\n' };
+  const dir = edgeFolder(files);
+  symlinkSync('notes/发布.md', join(dir, 'docs/in'));
+  symlinkSync('notes/other.md', join(dir, 'docs/else'));
+  symlinkSync('notes', join(dir, 'docs/folder'));
+  const rig = await edgeRig(dir);
+  const { run } = await rig.ask('发布日期', ['docs/in']);
+  const text = async (path: string, range: object = {}) => {
+    const { messages, failure } = await rig.call(read, { path, ...range }, { run });
+    return failure ?? messages[0]?.text;
+  };
+  for (const path of ['docs/in', 'docs/folder/发布.md', 'docs/notes/发布.md']) {
+    expect(await text(path)).toBe('发布日期 is May\nsecond\n');
+    expect(await text(path, { startLine: 2 })).toBe('second\n');
+    const { messages } = await rig.call(search, { terms: ['发布日期'], path }, { run });
+    expect(messages[0]?.matches).toMatchObject([{ file: { path }, line: 1, text: '发布日期 is May' }]);
+    expect((await rig.call(stat, { path }, { run })).messages[0]?.file?.sizeBytes).toBe(27n);
+  }
+  for (const path of ['docs/else', 'docs/folder/other.md']) {
+    expect(await text(path)).toBe('');
+    expect(await text(path, { startLine: 1 })).toBe('RANGE_NEEDS_GRANT');
+  }
+  const { messages } = await rig.call(search, { terms: ['发布日期'], path: 'docs/folder' }, { run });
+  const told = messages[0]?.matches.map(({ file, text }) => [file?.path, text]);
+  expect(told).toEqual([
+    ['docs/folder/发布.md', '发布日期 is May'],
+    ['docs/folder/other.md', ''],
+  ]);
+  const listed = (await rig.call(list, { path: 'docs/folder' }, { run })).messages[0]?.files;
+  expect(listed?.map(({ sizeBytes }) => sizeBytes)).toEqual([0n, 27n]);
+  await rig.close();
+});
+
 test('Write: creates, replaces, appends, each atomically, and leaves nothing behind', async () => {
   const rig = await edgeRig(edgeFolder(), { config: WRITE });
   const path = 'docs/out.txt';

@@ -97,16 +97,17 @@ async function* entries(
   for (const root of startsOf(parts)) {
     const found = await parts.allow.resolve(root).catch(() => undefined);
     if (!found) continue;
-    const { stat } = found;
-    if (after === undefined || compareNames(root.name, after) > 0) yield { judged: root, stat };
+    const { realPath, stat } = found;
+    if (after === undefined || compareNames(root.name, after) > 0) yield { judged: root, realPath, stat };
     if (request.recursive && stat.isDirectory()) yield* walk(parts.allow, root, options);
   }
 }
 
-async function infoOf(parts: ToolParts, { judged, stat }: WalkEntry, call: ToolCallContext): Promise<FileInfo> {
-  const info = fileInfo(parts.allow, judged.name, judged.path, stat);
+async function infoOf(parts: ToolParts, entry: WalkEntry, call: ToolCallContext): Promise<FileInfo> {
+  const { judged, realPath, stat } = entry;
+  const info = fileInfo(parts.allow, judged.name, realPath, stat);
   if (!stat.isFile()) return info;
   // A file that cannot be read any more is listed all the same, without its exact size.
-  const origin = await grantedOrigin(parts, judged, call).catch(() => undefined);
+  const origin = await grantedOrigin(parts, entry, call).catch(() => undefined);
   return origin ? call.origins.set(info, origin) : info;
 }

@@ -94,7 +94,7 @@ async function factOf(asked: Asked): Promise<Fact> {
   const word = measureWord(request.measure);
   const measure = filter.folders ? undefined : contentMeasure(word, request, most);
   const tally = tallyOf(word, filter.folders, most, asked.start?.name ?? '');
-  const told = ({ judged, stat }: WalkEntry) => toldSize(parts.allow, judged.path, stat);
+  const told = ({ realPath, stat }: WalkEntry) => toldSize(parts.allow, realPath, stat);
   const meant = (entry: WalkEntry) => filter.meant(entry) && measure?.reads?.(entry.judged.name) !== false;
   const holding = filter.folders ? undefined : heldTerms(word, request);
   const reads = measure !== undefined || holding !== undefined;
@@ -121,7 +121,7 @@ async function factOf(asked: Asked): Promise<Fact> {
     isThere ||= isNamed(entry.judged);
     if (!meant(entry)) continue;
     kept.files++;
-    await origins.add(entry.judged, filter.folders);
+    await origins.add(entry, filter.folders);
     if (!filter.fits(entry)) continue;
     if (holding && !(await holds(holding, entry, content))) continue;
     if (measure) await measure.take(entry, content);
@@ -187,9 +187,9 @@ class MeantFiles {
     this.#call = call;
   }
 
-  async add(judged: JudgedPath, isFolder: boolean): Promise<void> {
+  async add(entry: WalkEntry, isFolder: boolean): Promise<void> {
     if (this.#more) return;
-    const origin = isFolder ? undefined : await grantedOrigin(this.#parts, judged, this.#call).catch(() => undefined);
+    const origin = isFolder ? undefined : await grantedOrigin(this.#parts, entry, this.#call).catch(() => undefined);
     if (origin) this.#files.push(origin);
     else {
       this.#more = true;

@@ -28,16 +28,15 @@ export function readTool(parts: ToolParts): EdgeTool {
       const judged = judgePlace(parts, request.path, call.run);
       const share = shareOfRead(parts, judged, request, call);
       // Before anything is looked at: which ranges exist would tell how long the file is.
-      const mustBeNamed = () => {
-        if (isPart(request) && !parts.grants.names(call.run, judged.name, call.job))
-          throw new AppError('RANGE_NEEDS_GRANT');
+      const mustBeShared = () => {
+        if (isPart(request) && !parts.grants.any(call.run)) throw new AppError('RANGE_NEEDS_GRANT');
       };
-      if (!share) mustBeNamed();
+      if (!share) mustBeShared();
       if (request.endLine !== 0 && request.endLine < request.startLine) {
         throw new AppError('INVALID_ARGUMENT', { what: 'end_line is before start_line' });
       }
       const work: PreparedCall['work'] = async (emit) => {
-        mustBeNamed();
+        mustBeShared();
         const file = await openJudged(parts, judged);
         try {
           await emit(await answer(parts, file, request, call));
@@ -58,10 +57,11 @@ async function answer(
   request: ReadRequest,
   call: ToolCallContext,
 ): Promise<ReadResponse> {
-  const { name } = file.judged;
   // Without a grant the content is not even looked at.
-  if (!parts.grants.names(call.run, name, call.job))
+  if (!parts.grants.names(call.run, file.realPath, call.job)) {
+    if (isPart(request)) throw new AppError('RANGE_NEEDS_GRANT');
     return aboutOnly(parts, file, originOf(parts.allow, file, undefined), call);
+  }
   const reading = boundsOfRead(parts, call.signal);
   const looked = await parts.texts.look(file, reading);
   const origin = originOf(parts.allow, file, looked.sha256);

@@ -162,20 +162,20 @@ async function* entriesOf(
 
 /** Looks at one file; one that cannot be read is told by its name alone, and noted. */
 async function look(query: Query, entry: WalkEntry): Promise<void> {
-  const { judged, stat } = entry;
+  const { judged, realPath, stat } = entry;
   const { parts, terms, folded, found, call, looking } = query;
-  const info = fileInfo(parts.allow, judged.name, judged.path, stat);
+  const info = fileInfo(parts.allow, judged.name, realPath, stat);
   // The root's own name is in the path of every file below it, and tells none of them from the others.
   const name = foldText(judged.relative || judged.name);
   const inName = placesOf(folded, (term) => name.includes(term));
   const nameHits = terms.length === 0 || inName.length > 0;
-  const granted = parts.grants.names(call.run, judged.name);
+  const granted = parts.grants.names(call.run, realPath);
   const why = passedOver(query, entry, granted);
-  const told = why ? undefined : await lookInside(query, judged, info, granted, { nameHits, inName });
+  const told = why ? undefined : await lookInside(query, entry, info, granted, { nameHits, inName });
   const skipped = why ?? (told === 'unread' ? 'UNREADABLE' : told === 'late' ? 'TIME' : undefined);
   if (skipped === undefined || skipped === 'BY_NAME') looking.files++;
   else looking.skip(skipped, judged.name, info.sizeClass);
-  if (told !== 'told' && nameHits) nameOnly(found, info, unread(judged, info), call, { inName });
+  if (told !== 'told' && nameHits) nameOnly(found, info, unread(entry, info), call, { inName });
 }
 
 /** Why nothing is looked for in a file, by its name, its size and what is left to be read; `BY_NAME` where nothing is looked for in any. */
@@ -197,7 +197,7 @@ const placesOf = (terms: readonly string[], test: (term: string) => boolean): nu
 /** Whether the file is told from here, could not be read, or its time was over; `nothing`: it has no text, or may not be looked into. */
 async function lookInside(
   query: Query,
-  judged: JudgedPath,
+  entry: WalkEntry,
   info: FileInfo,
   granted: boolean,
   { nameHits, inName }: { readonly nameHits: boolean; readonly inName: readonly number[] },
@@ -205,14 +205,14 @@ async function lookInside(
   const { parts, verdict, found, call } = query;
   let file: OpenFile | undefined;
   try {
-    file = await openJudged(parts, judged);
+    file = await openJudged(parts, entry.judged);
     if (granted) {
       const looked = await parts.texts.look(file, boundsOf(query), query.budget.inTime);
       const origin = originOf(parts.allow, file, looked.sha256);
       const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
       if (typeof cover !== 'string') {
         const lines = await searchLines(query, file, { looked, origin, cover }, info);
-        if (!lines && nameHits) nameOnly(found, info, cover.lines ? unread(judged, info) : origin, call, { inName });
+        if (!lines && nameHits) nameOnly(found, info, cover.lines ? unread(entry, info) : origin, call, { inName });
         return 'told';
       }
     }
@@ -338,12 +338,12 @@ function nameOnly(
 }
 
 /** The origin of a file that was not opened. */
-function unread(judged: JudgedPath, info: FileInfo): FileOrigin {
+function unread({ judged, realPath }: WalkEntry, info: FileInfo): FileOrigin {
   const { sizeClass } = info;
   return {
     kind: 'file',
     name: judged.name,
-    realPath: judged.path,
+    realPath,
     device: 0n,
     inode: 0n,
     sha256: undefined,

@@ -67,9 +67,9 @@ async function isCovered(
   { startLine, endLine }: ReadRequest,
   { run, job, recipient, signal }: ToolCallContext,
 ): Promise<boolean> {
-  if (!parts.grants.names(run, judged.name, job)) return false;
   const file = await openJudged(parts, judged);
   try {
+    if (!parts.grants.names(run, file.realPath, job)) return false;
     const looked = await parts.texts.look(file, boundsOfRead(parts, signal));
     const cover = parts.grants.covers({ ...originOf(parts.allow, file, looked.sha256), run, job, recipient });
     if (typeof cover === 'string') return false;

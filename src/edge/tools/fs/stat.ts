@@ -17,7 +17,7 @@ export function statTool(parts: ToolParts): EdgeTool {
         if (!found) throw new AppError('FILE_NOT_FOUND');
         const { stat, judged: there } = found;
         const info = fileInfo(parts.allow, there.name, found.realPath, stat);
-        const origin = stat.isFile() ? await grantedOrigin(parts, there, call) : undefined;
+        const origin = stat.isFile() ? await grantedOrigin(parts, found, call) : undefined;
         if (origin) call.origins.set(info, origin);
         await emit(create(StatResponseSchema, { file: info }));
       };
