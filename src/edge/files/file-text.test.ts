@@ -26,7 +26,7 @@ test('while the text of a document is taken in, others have their turn', async (
   };
   const turnsAtPieces: number[] = [];
   setImmediate(turn);
-  await texts.text(file, looked, bounds, () => turnsAtPieces.push(turns));
+  await texts.text(file, looked, bounds, 'plain', () => turnsAtPieces.push(turns));
   ends = true;
   await handle.close();
   expect(turnsAtPieces).toHaveLength(32);

@@ -6,6 +6,7 @@ import type { OpenFile } from '../allowlist/open-file.ts';
 import { type ReadBounds, readPieces } from './content.ts';
 import type { DocumentReader, DocumentText } from './document-reader.ts';
 import { TextReader } from './lines.ts';
+import { maskedValues } from './secret-values.ts';
 
 /** Endings of what is text to a machine and a document to people. */
 const SAID: Readonly<Record<string, string>> = {
@@ -85,8 +86,22 @@ export class FileTexts {
   /**
    * Gives the text of a file that was looked at to `receive`, piece by piece as UTF-8, and returns what is known of it besides. Throws
    * FILE_CHANGED when it is no longer the same, and what reading it throws.
+   * @param values `plain` where no word of it leaves, or the values in it are meant to; `masked` wherever what is told may come of them
    */
   async text(
+    file: OpenFile,
+    looked: LookedAt,
+    bounds: ReadBounds,
+    values: ValuesSeen,
+    receive: (piece: Uint8Array) => void,
+  ): Promise<AboutText> {
+    const pieces = maskedValues(receive, values === 'plain');
+    const about = await this.#plain(file, looked, bounds, (piece) => pieces.add(piece));
+    pieces.end();
+    return about;
+  }
+
+  async #plain(
     file: OpenFile,
     { sha256, document }: LookedAt,
     bounds: ReadBounds,
@@ -110,6 +125,9 @@ export class FileTexts {
     return about;
   }
 }
+
+/** How the values that look like secrets are seen in a text. */
+export type ValuesSeen = 'plain' | 'masked';
 
 export type AboutText = Omit<DocumentText, 'text'>;
 

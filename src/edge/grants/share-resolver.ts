@@ -272,14 +272,14 @@ export class ShareResolver {
     if (whole && document === undefined) return { sha256, bytes: file.stat.size, masked: values.end() };
     if (whole && !text) {
       // It leaves as it is, and is read elsewhere: what its text says is looked at here.
-      const known = await this.#texts.text(file, looked, bounds, find).catch(unlessItHasNone);
+      const known = await this.#texts.text(file, looked, bounds, 'plain', find).catch(unlessItHasNone);
       about?.(file.judged.name, known);
       return { sha256, bytes: file.stat.size, masked: 0 };
     }
     const [from, to] = whole ? [1, Number.POSITIVE_INFINITY] : [startLine, endLine];
     const picker = new LinePicker(from, to, Number.POSITIVE_INFINITY, false);
     const said = whole ? new ValueMask(() => {}) : new LinePicker(from, to, documentBytes);
-    const known = await this.#texts.text(file, looked, bounds, (piece) => {
+    const known = await this.#texts.text(file, looked, bounds, 'plain', (piece) => {
       picker.add(piece);
       said.add(piece);
       find(piece);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { FsService } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { FsService, Measure } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 
-const { read, search } = FsService.method;
+const { query, read, search } = FsService.method;
 const NOTES = 'the router\nwifi password: Tr0ub4dor&3\nurl: postgres://app:s3cr3tpw@db/x\nend\n';
 const KEY = `the key\ntoken ghp_${'a1B2'.repeat(9)}\n`;
 
@@ -44,5 +44,41 @@ test('a file with a key is shared only where its secrets are meant', async () =>
   });
   const { run } = await rig.ask('?', ['docs/key.md'], ['rules'], new Uint8Array(), { secrets: true });
   expect((await rig.call(read, { path: 'docs/key.md' }, { run })).messages[0]?.text).toBe(KEY);
+  await rig.close();
+});
+
+test('a fact that leaves tells nothing of a masked value: not in a cell, a header or a count; one that stays is exact', async () => {
+  const SECRET = 'q7XkT2vB9zLm4';
+  const table = `amount,note\n7,wifi\n5,password: ${SECRET}\n`;
+  const rig = await edgeRig(edgeFolder({ 'docs/a.csv': table, 'docs/b.csv': `api_key=${SECRET},x\n1,2\n` }));
+  const facts = async (run: string, path: string) => {
+    const asked = [
+      { measure: Measure.COLUMN_SUM, column: 'note' },
+      { measure: Measure.COLUMN_SUM, column: 'api_key' },
+      { measure: Measure.COLUMN_MAX, column: 'none' },
+      { measure: Measure.OCCURRENCES, terms: [SECRET] },
+      { measure: Measure.COUNT, terms: [SECRET] },
+      { measure: Measure.COUNT, withoutTerms: [SECRET] },
+    ];
+    const texts: string[] = [];
+    for (const each of asked) {
+      const { messages } = await rig.call(query, { path, ...each }, { run });
+      const mark = messages[0]?.mark ?? '';
+      const kept = await rig.facts.lookUp({ run, conversation: '' }, [mark], (at) => rig.journal.entry(at));
+      texts.push(messages[0]?.text || `kept: ${kept.get(mark)}`);
+    }
+    return texts;
+  };
+  const { run } = await rig.ask('what is the sum?', ['docs/a.csv', 'docs/b.csv']);
+  for (const path of ['docs/a.csv', 'docs/b.csv']) {
+    const told = await facts(run, path);
+    expect(told.join('\n')).not.toMatch(/q7Xk|^kept/m);
+    expect(told.slice(3)).toEqual(['0 times', 'no files', '1 file']);
+  }
+  expect((await facts(run, 'docs/b.csv')).join()).toContain('api_key=***');
+  const meant = await rig.ask('?', ['docs/a.csv'], ['rules'], new Uint8Array(), { secrets: true });
+  expect((await facts(meant.run, 'docs/a.csv'))[3]).toMatch(/^1 time/);
+  const bare = await rig.ask('?');
+  expect((await facts(bare.run, 'docs/a.csv'))[3]).toMatch(/^kept: 1 time/);
   await rig.close();
 });

@@ -13,8 +13,7 @@ import { originOf } from '../../files/content.ts';
 import type { FileOrigin, LineRange } from '../../files/file-origin.ts';
 import type { LookedAt } from '../../files/file-text.ts';
 import { LinePicker } from '../../files/lines.ts';
-import { maskedValues } from '../../files/secret-values.ts';
-import type { Cover } from '../../grants/grants.ts';
+import { type Cover, valuesIn } from '../../grants/grants.ts';
 import type { EdgeTool, PreparedCall, ToolCallContext, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 import { judgePlace, openJudged } from './place.ts';
@@ -90,9 +89,7 @@ async function withGrant(
   const limit = Math.min(request.maxBytes || parts.limits.read_bytes, parts.limits.read_bytes);
   const picker = new LinePicker(range.start, range.end, limit);
   const reading = boundsOfRead(parts, call.signal);
-  const pieces = maskedValues((piece) => picker.add(piece), cover.secrets);
-  const { pageLines } = await parts.texts.text(file, looked, reading, (piece) => pieces.add(piece));
-  pieces.end();
+  const { pageLines } = await parts.texts.text(file, looked, reading, valuesIn(cover), (piece) => picker.add(piece));
   const { text, last, cut, total } = picker.end();
   const response = create(ReadResponseSchema, {
     file: call.origins.set(fileInfo(parts.allow, file.judged.name, file.realPath, file.stat), origin),

@@ -24,9 +24,8 @@ import type { FileOrigin } from '../../files/file-origin.ts';
 import { hasNoText, type LookedAt } from '../../files/file-text.ts';
 import { placeGlob } from '../../files/place-glob.ts';
 import { SecretFinder } from '../../files/secret-content.ts';
-import { maskedValues } from '../../files/secret-values.ts';
 import { compareNames, type WalkEntry } from '../../files/walk.ts';
-import type { Cover } from '../../grants/grants.ts';
+import { type Cover, valuesIn } from '../../grants/grants.ts';
 import type { TermsVerdict } from '../../grants/own-runs.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { entriesBelow } from './entries-below.ts';
@@ -260,12 +259,10 @@ async function searchLines(
       found.cut = true;
     }
   });
-  const pieces = maskedValues((piece) => finder.add(piece), cover.secrets);
-  await parts.texts.text(file, looked, boundsOf(query), (piece) => {
+  await parts.texts.text(file, looked, boundsOf(query), valuesIn(cover), (piece) => {
     query.budget.inTime();
-    pieces.add(piece);
+    finder.add(piece);
   });
-  pieces.end();
   finder.end();
   found.searched.push(origin);
   for (const hit of hits) {
@@ -316,7 +313,7 @@ async function wordsIn(query: Query, file: OpenFile, wanted: readonly string[]) 
   }
   const said = take();
   const looked = await parts.texts.look(file, boundsOf(query), query.budget.inTime);
-  await parts.texts.text(file, looked, boundsOf(query), (piece) => {
+  await parts.texts.text(file, looked, boundsOf(query), 'plain', (piece) => {
     query.budget.inTime();
     said.add(piece);
   });

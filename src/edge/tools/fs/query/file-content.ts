@@ -2,11 +2,13 @@
 // others before it, so it is told in the fact alone.
 import { AppError } from '../../../../base/errors.ts';
 import type { OpenFile } from '../../../allowlist/open-file.ts';
-import { readPieces } from '../../../files/content.ts';
-import { hasNoText } from '../../../files/file-text.ts';
+import { originOf, readPieces } from '../../../files/content.ts';
+import { hasNoText, type ValuesSeen } from '../../../files/file-text.ts';
 import { TextReader } from '../../../files/lines.ts';
+import { maskedValues } from '../../../files/secret-values.ts';
 import { toldSize } from '../../../files/size-class.ts';
 import type { WalkEntry } from '../../../files/walk.ts';
+import { valuesIn } from '../../../grants/grants.ts';
 import type { ToolCallContext, ToolParts } from '../../tool.ts';
 import type { Looking } from '../looking.ts';
 import { openJudged } from '../place.ts';
@@ -104,9 +106,19 @@ export class FileContent {
     return { maxBytes: Number.POSITIVE_INFINITY, signal: this.#call.signal };
   }
 
+  /** Of a file that a grant names the fact may leave. Of any other it stays, and is exact. */
+  #values(file: OpenFile, sha256?: Uint8Array): ValuesSeen {
+    const { allow, grants } = this.#parts;
+    const { run, job, recipient } = this.#call;
+    if (!grants.names(run, file.judged.name, job)) return 'plain';
+    return valuesIn(grants.covers({ ...originOf(allow, file, sha256), run, job, recipient }));
+  }
+
   async #plain(file: OpenFile, taker: TextTaker): Promise<void> {
     const reader = new TextReader();
-    const hash = await readPieces(file, this.#bounds, this.#budget.inTime, (piece) => taker.add(reader.add(piece)));
+    const pieces = maskedValues((piece) => taker.add(reader.add(piece)), this.#values(file) === 'plain');
+    const hash = await readPieces(file, this.#bounds, this.#budget.inTime, (piece) => pieces.add(piece));
+    pieces.end();
     reader.end();
     this.#read(file.judged.name, hash);
   }
@@ -115,10 +127,16 @@ export class FileContent {
     const bounds = { maxBytes: this.#parts.limits.file_bytes, signal: this.#call.signal };
     const looked = await this.#parts.texts.look(file, bounds, this.#budget.inTime);
     const reader = new TextReader();
-    const { guessed, warning } = await this.#parts.texts.text(file, looked, bounds, (piece) => {
-      this.#budget.inTime();
-      taker.add(reader.add(piece));
-    });
+    const { guessed, warning } = await this.#parts.texts.text(
+      file,
+      looked,
+      bounds,
+      this.#values(file, looked.sha256),
+      (piece) => {
+        this.#budget.inTime();
+        taker.add(reader.add(piece));
+      },
+    );
     reader.end();
     const { name } = file.judged;
     if (guessed !== '') this.guessed.set(name, guessed);
