@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { CONTROL_ERRORS } from './error-tables/control.ts';
 import { EDGE_ERRORS } from './error-tables/edge.ts';
+import { EDGE_TOOL_ERRORS } from './error-tables/edge-tools.ts';
 import { PAIRED_KEY_ERRORS } from './error-tables/paired-keys.ts';
 import { SHARED_ERRORS } from './error-tables/shared.ts';
 import { WORKER_ERRORS } from './error-tables/worker.ts';
@@ -19,9 +20,14 @@ test('a limit names the setting that raises it; a fixed one says so, and what to
 });
 
 test('no reason stands in two areas', () => {
-  const areas = [SHARED_ERRORS, CONTROL_ERRORS, EDGE_ERRORS, PAIRED_KEY_ERRORS, WORKER_ERRORS].flatMap((table) =>
-    Object.keys(table),
-  );
+  const areas = [
+    SHARED_ERRORS,
+    CONTROL_ERRORS,
+    EDGE_ERRORS,
+    EDGE_TOOL_ERRORS,
+    PAIRED_KEY_ERRORS,
+    WORKER_ERRORS,
+  ].flatMap((table) => Object.keys(table));
   expect(areas.toSorted()).toEqual(Object.keys(ERRORS).toSorted());
 });
 

@@ -2,6 +2,7 @@
 // each program's edge; never builds wire messages itself.
 import { CONTROL_ERRORS } from './error-tables/control.ts';
 import { EDGE_ERRORS } from './error-tables/edge.ts';
+import { EDGE_TOOL_ERRORS } from './error-tables/edge-tools.ts';
 import { PAIRED_KEY_ERRORS } from './error-tables/paired-keys.ts';
 import type { ErrorRow, Placeholders } from './error-tables/row.ts';
 import { SHARED_ERRORS } from './error-tables/shared.ts';
@@ -13,6 +14,7 @@ export const ERRORS = {
   ...SHARED_ERRORS,
   ...CONTROL_ERRORS,
   ...EDGE_ERRORS,
+  ...EDGE_TOOL_ERRORS,
   ...PAIRED_KEY_ERRORS,
   ...WORKER_ERRORS,
 } as const satisfies Record<string, ErrorRow>;

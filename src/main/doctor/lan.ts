@@ -36,7 +36,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   HOST_UNREACHABLE: 'start that server, or correct `url` of its entry in config.yaml',
   HOST_UNPROVEN: 'correct `ca` or `pin` of its entry in config.yaml, or give that server a certificate for its name',
   HOST_NOT_LOCAL: 'correct `url` of its entry in config.yaml: it must be in the local network',
-  SECRET_UNUSABLE: 'set that secret with `bowline secrets set`',
+  SECRET_UNUSABLE: 'set that secret with `bowline secrets set NAME`',
 };
 
 async function reached(entry: LanEntry, lookUp: typeof systemLookUp): Promise<DoctorFinding> {
