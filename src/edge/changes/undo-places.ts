@@ -61,8 +61,11 @@ export class UndoPlaces {
     this.#planned.unshift({ realPath: to, from });
   }
 
-  /** Errors: see openTarget; what is no folder, or not there, holds nothing. */
-  async look(realPath: string, name: string): Promise<Present> {
+  /**
+   * Errors: see openTarget; what is no folder, or not there, holds nothing.
+   * @param most a file with more bytes is in no state that is asked about, and is not read
+   */
+  async look(realPath: string, name: string, most: number): Promise<Present> {
     let path = realPath;
     for (const planned of this.#planned) {
       if ('from' in planned) {
@@ -71,10 +74,10 @@ export class UndoPlaces {
       } else if (path === planned.realPath) return planned.present;
       else if (!planned.isKept && contains(planned.realPath, path)) return NOTHING;
     }
-    return this.#onDisk(path, name);
+    return this.#onDisk(path, name, most);
   }
 
-  async #onDisk(realPath: string, name: string): Promise<Present> {
+  async #onDisk(realPath: string, name: string, most: number): Promise<Present> {
     let target: ChangeTarget;
     try {
       target = await openPlaceOf(this.#allow, realPath, name);
@@ -87,6 +90,7 @@ export class UndoPlaces {
       if (!before || target.realPath !== realPath) return NOTHING;
       if (before.stat.isDirectory()) return { state: stateOf(before.stat), text: undefined };
       if (before.stat.isSymbolicLink()) return { state: await linkState(target.path, before.stat), text: undefined };
+      if (before.stat.size > most) return { state: stateOf(before.stat), text: undefined };
       const pieces: Buffer[] = [];
       const keep = before.stat.size <= TEXT_BYTES;
       const bounds = { maxBytes: Number(before.stat.size), signal: this.#signal };

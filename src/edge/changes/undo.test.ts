@@ -1,5 +1,14 @@
 // Undo restores what changes replaced, newest first; what changed since stays, and is said; a kill at any moment leaves nothing half done.
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { DescMethod, MessageInitShape } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
@@ -96,6 +105,16 @@ test('ten mixed changes of a run are shown, taken back, and the undo is taken ba
   expect(states((await rig.undoing.undo(run, [], signal)).steps)).toEqual(Array(10).fill('NOTHING_TO_DO'));
   expect(states((await rig.undoing.undo(id, [], signal)).steps)).toEqual(Array(10).fill('DONE'));
   expect(seen(join(dir, 'docs'))).toEqual(after);
+  await rig.close();
+});
+
+test('what stands there and is larger than anything that the change knew is not read', async () => {
+  const dir = edgeFolder(FILES);
+  const rig = await start(dir);
+  const run = await tenChanges(rig);
+  truncateSync(join(dir, 'docs/log.txt'), 2 ** 40);
+  const { steps } = await rig.undoing.preview(run, signal);
+  expect(states(steps)).toEqual([...Array(7).fill('POSSIBLE'), 'CHANGED_SINCE', 'POSSIBLE', 'POSSIBLE']);
   await rig.close();
 });
 

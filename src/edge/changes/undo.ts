@@ -123,7 +123,7 @@ async function stepOf(
   };
   try {
     if (pathsOf(effect).some((path) => blocked.has(path))) return ended(UndoState.CHANGED_SINCE);
-    const [here, there] = await presentOf(effect, places);
+    const [here, there] = await presentOf([change, ...older], places);
     if (!isAsLeft(effect, here, there)) {
       if (takenBack(parts.book).has(change.sequence)) return ended(UndoState.NOTHING_TO_DO);
       const before = there ? isIn(effect.before, here.state) && !there.state : wasThere(change, older, here);
@@ -155,10 +155,16 @@ function wasThere({ record: { effect } }: KeptChange, older: readonly KeptChange
 /** Something else came meanwhile, or into a folder. */
 const SINCE: ReadonlySet<string> = new Set(['FILE_CHANGED', 'FOLDER_NOT_EMPTY', 'PLACE_TAKEN', 'NOT_A_FILE']);
 
-/** What is at the place of a change, and, for a move, where it went. */
-async function presentOf(effect: FileEffect, places: UndoPlaces): Promise<readonly [Present, Present | undefined]> {
-  const here = await places.look(effect.realPath, effect.path);
-  return [here, effect.toRealPath === '' ? undefined : await places.look(effect.toRealPath, effect.toPath)];
+/** What is at the place of the first change, and, for a move, where it went. @param changes with those before it */
+async function presentOf(
+  changes: readonly KeptChange[],
+  places: UndoPlaces,
+): Promise<readonly [Present, Present | undefined]> {
+  const { realPath, path, toRealPath, toPath } = changes[0]!.record.effect!;
+  const states = changes.flatMap(({ record: { effect } }) => [effect?.before, effect?.after]);
+  const most = Math.max(...states.map((state) => Number(state?.bytes ?? 0)));
+  const here = await places.look(realPath, path, most);
+  return [here, toRealPath === '' ? undefined : await places.look(toRealPath, toPath, most)];
 }
 
 const isAsLeft = ({ after }: FileEffect, here: Present, there: Present | undefined): boolean =>

@@ -10,7 +10,7 @@ import { normalForm } from '../../base/normal-form.ts';
 const SYSTEM = [
   '/etc /boot /dev /proc /sys /bin /sbin /lib /lib32 /lib64 /usr /opt/bin /root/bin /nix /snap',
   '/var/spool/cron /var/spool/at /var/spool/anacron /var/lib/systemd /private/etc /private/var/at /System /Library',
-  '/var/lib/dpkg /var/lib/polkit-1 /var/lib/snapd /var/lib/flatpak',
+  '/var/cron /var/at /var/spool/incron /var/lib/dpkg /var/lib/polkit-1 /var/lib/snapd /var/lib/flatpak',
   ...['/run', '/var/run'].flatMap((run) =>
     words(
       'systemd udev dbus-1 polkit-1 tmpfiles.d sysusers.d sysctl.d modprobe.d modules-load.d binfmt.d environment.d containers NetworkManager',
@@ -26,15 +26,26 @@ const NAMES: ReadonlySet<string> = new Set(
     '.zshenv .zlogin .zlogout .kshrc .mkshrc .cshrc .tcshrc .shrc .inputrc .xinitrc .xprofile .xsession .xsessionrc .xserverrc .xbindkeysrc',
     '.pam_environment .environment .shinit .oh-my-zsh .oh-my-bash .bash_it .zsh .hushlogin .lessfilter .starship.toml .envrc',
     '.xmonad .sxhkdrc .i3 .sway .fluxbox .blackbox .openbox .icewm .fvwm .fvwm2rc .jwmrc .twmrc .mwmrc .dmrc .ratpoisonrc .stumpwmrc .xsettingsd',
+    '.yashrc .yash_profile .xonshrc .elvish .rcrc .esrc .oilsrc .login_conf .selected_editor .zshrc.d .zimrc .zpreztorc .p10k.zsh .fzf.bash .fzf.zsh',
+    '.xclients .xinitrc.d .xsession.d .wayland-session .startxrc .vnc .xscreensaver .urxvt .xresources .xdefaults .gtkrc .gtkrc-2.0 .conkyrc',
+    '.awesome .cwmrc .ctwmrc .vtwmrc .spectrwm.conf .sawfish .sawfishrc .windowmaker .e16 .herbstluftwm .dwm .xprofile.d',
     '.gnupg gpg-agent.conf gpg.conf dirmngr.conf scdaemon.conf .nix-profile .nix-defexpr .guix-profile',
     // Programs that run what their settings say.
     '.gitconfig .git .gitmodules .hg .hgrc .svn .bzr .husky .githooks .git-hooks .lefthook .pre-commit-config.yaml .vscode .idea .devcontainer',
     '.vimrc .gvimrc .vim .exrc .nvimrc .emacs .emacs.d .spacemacs .nanorc .tmux.conf .screenrc .gdbinit .lldbinit .irbrc .pryrc .pythonrc.py',
     '.pythonstartup .rprofile .octaverc .psqlrc .sqliterc .mailcap .forward .procmailrc .curlrc .wgetrc .yarnrc .yarnrc.yml .bunfig.toml .cargo',
     '.ipython .julia .ghci .guile .sbclrc .iex.exs .erlang .pdbrc .perldb .byobu sitecustomize.py usercustomize.py native-messaging-hosts',
-    'nativemessaginghosts .direnvrc .mise.toml .tool-versions .claude .cursor .aider.conf.yml .continue',
+    'nativemessaginghosts .direnvrc .mise.toml .tool-versions .claude .cursor .aider.conf.yml .continue .mcp.json .gemini .codex .windsurf .zed',
+    '.gdbearlyinit .lvimrc .nvim.lua .kakrc .ansible.cfg ansible.cfg .mvn .sbt .npmrc .pnpmfile.cjs .pnpmfile.mjs',
+    '.huskyrc lefthook.yml lefthook.yaml lefthook.toml lefthook.json .lefthook.yml .lefthook.yaml .lefthook.toml .lefthook.json .overcommit.yml',
+    'lefthook-local.yml lefthook-local.yaml lefthook-local.toml .lefthook-local .lefthook-local.yml .simple-git-hooks.json .lintstagedrc .tigrc',
+    '.jjconfig.toml .ctags .ctags.d .ackrc .gemrc .bundle .rdebugrc .byebugrc .renviron .mongorc.js .mongoshrc.js .duckdbrc .my.cnf .tmux',
+    '.jupyter .condarc .luarocks .muttrc .mutt .neomuttrc .mailrc .msmtprc .mbsyncrc .offlineimaprc .fetchmailrc .w3m .irssi .weechat .mplayer .mpv',
+    '.rbenv .pyenv .nvm .asdf .asdfrc .rvm .rvmrc .sdkman .volta .rustup',
     // What runs at a time.
-    'crontab cron.d cron.hourly cron.daily cron.weekly cron.monthly cron.allow cron.deny anacrontab',
+    'crontab crontabs .crontab .fcrontab incron.d cron.d cron.hourly cron.daily cron.weekly cron.monthly cron.allow cron.deny anacrontab',
+    // Who may come in without a word.
+    '.rhosts .shosts .k5login .k5users hosts.equiv shosts.equiv',
     // ssh, whatever is in it.
     '.ssh authorized_keys authorized_keys2 sshd_config ssh_config sshrc known_hosts',
     // Bowline itself.
@@ -57,6 +68,16 @@ const PLACES = [
   'lxsession/*/autostart labwc/autostart openbox/autostart local/sbin local/libexec local/share/bash-completion local/share/zsh',
   'local/share/fish local/share/nvim local/share/kwin local/share/plasma local/share/gnome-shell local/share/cinnamon local/share/kio',
   'local/share/nemo local/share/kservices5 local/share/containers local/state/nix',
+  'kde4/autostart kde/share/autostart kde4/share/autostart kde/env kde4/env kde/shutdown kde4/shutdown config/kdeconnect config/kwinrc',
+  'config/gdb config/lldb config/oils config/rc config/yash config/ipython config/jupyter config/kak config/micro config/mc',
+  'config/libvirt config/nautilus config/nemo config/caja config/thunar config/rofi config/wofi config/mpv config/conky',
+  'config/yazi config/neomutt config/mutt config/newsboat config/qutebrowser config/gtk-2.0 config/gtk-3.0 config/gtk-4.0 config/cosmic',
+  'config/gnome-session config/cinnamon-session config/mate config/sublime-text config/zed config/cursor config/pip config/npm config/pnpm',
+  'config/yarn config/go config/gh config/jj config/hg config/tig config/lazygit config/ripgrep config/bat config/dbus-1 config/asdf',
+  'local/share/nautilus-python local/share/nemo-python local/share/caja-python local/share/caja local/share/thunarx-python',
+  'local/share/file-manager local/share/konsole local/share/gedit local/share/pluma local/share/xed local/share/kservices6 local/share/elvish',
+  'local/share/xonsh local/share/mise local/share/asdf local/share/pnpm local/share/gvfs gradle/init.d gradle/init.gradle',
+  'gradle/init.gradle.kts gradle/gradle.properties m2/settings.xml m2/extensions.xml spool/cron spool/at',
   '*.git/hooks *.git/config *.git/config.worktree *.git/commondir *.git/info *.git/modules *.git/worktrees',
   'systemd/system systemd/user library/launchagents library/launchdaemons library/startupitems git/hooks',
 ]

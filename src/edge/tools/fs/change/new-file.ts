@@ -104,16 +104,19 @@ async function digestOf(file: FileHandle, signal: AbortSignal): Promise<Uint8Arr
 /** What is open, to be kept. */
 export const contentOf = ({ handle, stat }: NonNullable<ChangeTarget['before']>, signal: AbortSignal): KeptContent => ({
   bytes: Number(stat.size),
-  pieces: () => piecesOf(handle, signal),
+  pieces: () => piecesOf(handle, signal, stat.size),
 });
 
-async function* piecesOf(file: FileHandle, signal: AbortSignal): AsyncGenerator<Buffer> {
+/** @throws FILE_CHANGED when it has grown: one that writes to it without end would be followed without end */
+async function* piecesOf(file: FileHandle, signal: AbortSignal, seen?: bigint): AsyncGenerator<Buffer> {
+  const { size } = seen === undefined ? await file.stat({ bigint: true }) : { size: seen };
   const buffer = Buffer.allocUnsafe(PIECE_BYTES);
   for (let at = 0; ; ) {
     if (signal.aborted) throw new AppError('CANCELED');
     const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
     if (bytesRead === 0) return;
     at += bytesRead;
+    if (at > size) throw new AppError('FILE_CHANGED');
     yield buffer.subarray(0, bytesRead);
   }
 }

@@ -6,7 +6,7 @@ import { placeOf } from '../../../allowlist/open-beneath.ts';
 import type { OpenFile } from '../../../allowlist/open-file.ts';
 
 /** Whether a folder that is open, or one that it is in, is a repository, or would be one with `name` in it. */
-export async function isOfRepository(folder: OpenFile, name: string): Promise<boolean> {
+export async function isOfRepository(folder: Pick<OpenFile, 'handle' | 'realPath'>, name: string): Promise<boolean> {
   if (await isRepository(placeOf(folder), name.toLowerCase())) return true;
   let place = placeOf(folder);
   for (const _ of folder.realPath.split('/').slice(2)) {

@@ -2,8 +2,10 @@
 // folder. All of them together are not, so how far it came is written down, and what cannot go on is taken back.
 import { constants } from 'node:fs';
 import { chmod, copyFile, lchown, link, lstat, mkdir, open, rename, rmdir, symlink, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { AppError } from '../../../../base/errors.ts';
-import { openPlaceIn, stateAt } from './folder-place.ts';
+import { isOfRepository } from '../../fs/change/repository.ts';
+import { openPlaceIn, type PlanTop, stateAt } from './folder-place.ts';
 import { isState, type PlannedChange, type PlannedState } from './planned-change.ts';
 
 /** Hears of each step. What it throws is what went wrong there. */
@@ -20,34 +22,59 @@ export interface ChangeParts {
   readonly step: StepAt;
 }
 
-/** @throws APPROVAL_CHANGED when what is there is not what was seen */
-export async function mustBeAsBefore(tops: readonly string[], change: PlannedChange): Promise<void> {
-  if (!(await isNow(tops, change, change.before))) throw new AppError('APPROVAL_CHANGED');
+/** @throws FILE_CHANGED when what is there is not what was seen, or not where it was seen */
+export async function mustBeAsBefore(tops: readonly PlanTop[], change: PlannedChange): Promise<void> {
+  const { before } = change;
+  if (!isState(await stateNow(tops, change, mostBytesOf([change])), before)) throw new AppError('FILE_CHANGED');
 }
 
-/** Whether what a change is about is in this state now. */
-export async function isNow(
-  tops: readonly string[],
+/** What is at the place of a change now. @throws FILE_CHANGED */
+export async function stateNow(
+  tops: readonly PlanTop[],
   { folder, path }: PlannedChange,
-  wanted: PlannedState | undefined,
-): Promise<boolean> {
+  most: number,
+): Promise<PlannedState | undefined> {
   const place = await openPlaceIn(tops[folder]!, path);
-  if (!place) return wanted === undefined;
+  if (!place) return undefined;
   try {
-    return isState(await stateAt(place.path), wanted);
+    return await stateAt(place.path, most);
+  } finally {
+    await place.folder.close();
+  }
+}
+
+/** A file with more bytes is in no state of these changes. */
+export const mostBytesOf = (changes: readonly PlannedChange[]): number =>
+  Math.max(0, ...changes.flatMap(({ before, after }) => [before?.bytes ?? 0, after?.bytes ?? 0]));
+
+/**
+ * What is on the disk may have become a repository of git since, or would be one with what the plan adds: git finds one by what is in a
+ * folder. @throws FILE_CHANGED
+ */
+export async function mustBeOfNoRepository(
+  tops: readonly PlanTop[],
+  { folder, path }: PlannedChange,
+  added = '',
+): Promise<void> {
+  const top = tops[folder]!;
+  const place = await openPlaceIn(top, path);
+  if (!place) return;
+  try {
+    const opened = { handle: place.folder, realPath: join(top.realPath, dirname(path)) };
+    if (await isOfRepository(opened, added)) throw new AppError('FILE_CHANGED');
   } finally {
     await place.folder.close();
   }
 }
 
 /** @throws FILE_CHANGED when what is there is not what the change begins with; what the system says */
-export async function doChange(tops: readonly string[], change: PlannedChange, parts: ChangeParts): Promise<void> {
+export async function doChange(tops: readonly PlanTop[], change: PlannedChange, parts: ChangeParts): Promise<void> {
   const { before, after } = change;
   const place = await openPlaceIn(tops[change.folder]!, change.path);
   if (!place) throw new AppError('FILE_CHANGED');
   const { folder, path } = place;
   try {
-    if (!isState(await stateAt(path), before)) throw new AppError('FILE_CHANGED');
+    if (!isState(await stateAt(path, mostBytesOf([change])), before)) throw new AppError('FILE_CHANGED');
     const own = await (before ? lstat(path) : folder.stat());
     const owner = { uid: after?.uid ?? own.uid, gid: after?.gid ?? own.gid };
     if (!after) await (before?.kind === 'folder' ? rmdir(path) : unlink(path));
@@ -61,11 +88,11 @@ export async function doChange(tops: readonly string[], change: PlannedChange, p
 
 /** Removes what an end has left of a change. */
 export async function removeTemporary(
-  tops: readonly string[],
+  tops: readonly PlanTop[],
   { folder, path }: PlannedChange,
   { temporary }: ChangeParts,
 ): Promise<void> {
-  const place = await openPlaceIn(tops[folder]!, path);
+  const place = await openPlaceIn(tops[folder]!, path).catch(() => undefined);
   if (!place) return;
   try {
     await removed(`/proc/self/fd/${place.folder.fd}/${temporary}`);

@@ -4,7 +4,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { AppError } from '../../../../base/errors.ts';
 import { isRepository } from '../../fs/change/repository.ts';
-import { stateAt } from './folder-place.ts';
+import { deviceAndInode, stateAt } from './folder-place.ts';
 import { isState, type PlannedChange, type PlannedState, stateToCome } from './planned-change.ts';
 
 /** Where a folder, what was written above it, and both together are found. */
@@ -25,31 +25,48 @@ export interface FindChangesParts {
   readonly holdsSecret: (text: string) => boolean;
   /** Changes of the folders before it. */
   readonly already: number;
+  /** Of one file. */
+  readonly mostBytes: number;
   readonly signal: AbortSignal;
+}
+
+export interface FoundInFolder {
+  /** In the order in which they can be done: what goes, goes before what comes. */
+  readonly changes: readonly PlannedChange[];
+  /** Which one each folder is that a change lies in, and that no change removes: `device:inode` by path. */
+  readonly inside: Readonly<Record<string, string>>;
 }
 
 /** Changes of one preview. */
 export const MOST_CHANGES = 1_000;
 
-/** In the order in which they can be done: what goes, goes before what comes. @throws PREVIEW_REFUSED, why `signal` aborted */
-export async function findChanges(layers: OverlayLayers, parts: FindChangesParts): Promise<PlannedChange[]> {
+/** @throws PREVIEW_REFUSED, why `signal` aborted */
+export async function findChanges(layers: OverlayLayers, parts: FindChangesParts): Promise<FoundInFolder> {
   const found = new FoundChanges(layers, parts);
   await found.folder('');
-  await mustBeOfNoRepository(layers, found.changes);
-  return found.changes;
+  const { changes } = found;
+  const folders = [
+    ...new Set(changes.flatMap(({ path }) => path.split('/').map((_, n, names) => names.slice(0, n).join('/')))),
+  ];
+  await mustBeOfNoRepository(layers, folders);
+  return { changes, inside: await identitiesOf(layers, folders, changes) };
 }
 
 /** Git finds a repository by what is in a folder, and runs what its hooks and settings say. @throws PREVIEW_REFUSED */
-async function mustBeOfNoRepository(
-  { lower, merged }: OverlayLayers,
-  changes: readonly PlannedChange[],
-): Promise<void> {
-  const folders = new Set(
-    changes.flatMap(({ path }) => path.split('/').map((_, n, parts) => parts.slice(0, n).join('/'))),
-  );
+async function mustBeOfNoRepository({ lower, merged }: OverlayLayers, folders: readonly string[]): Promise<void> {
   for (const folder of folders)
     for (const layer of [lower, merged])
       if (await isRepository(join(layer, folder))) throw refusedChange('a file of a git repository');
+}
+
+async function identitiesOf({ lower }: OverlayLayers, folders: readonly string[], changes: readonly PlannedChange[]) {
+  const stays = (path: string) => !changes.some((change) => change.path === path && change.after?.kind !== 'folder');
+  const inside: Record<string, string> = {};
+  for (const folder of folders) {
+    const stat = stays(folder) ? await lstat(join(lower, folder), { bigint: true }).catch(() => undefined) : undefined;
+    if (stat?.isDirectory()) inside[folder] = deviceAndInode(stat);
+  }
+  return inside;
 }
 
 class FoundChanges {
@@ -75,7 +92,7 @@ class FoundChanges {
 
   async #compare(path: string): Promise<void> {
     const { lower, merged } = this.#layers;
-    const [before, after] = [await stateAt(join(lower, path)), await stateAt(join(merged, path))];
+    const [before, after] = [await this.#state(join(lower, path)), await this.#state(join(merged, path))];
     if (!before || !after || before.kind !== after.kind || before.kind === 'link') {
       if (before?.kind === 'link' && after?.kind === 'link' && before.sha256 === after.sha256) return;
       if (before) await this.#gone(path);
@@ -88,7 +105,7 @@ class FoundChanges {
   }
 
   async #gone(path: string): Promise<void> {
-    const before = await stateAt(join(this.#layers.lower, path));
+    const before = await this.#state(join(this.#layers.lower, path));
     if (!before) return;
     if (before.kind === 'folder') {
       for (const name of await namesIn(join(this.#layers.lower, path))) await this.#gone(join(path, name));
@@ -97,13 +114,20 @@ class FoundChanges {
   }
 
   async #come(path: string): Promise<void> {
-    const after = await stateAt(join(this.#layers.merged, path));
+    const after = await this.#state(join(this.#layers.merged, path));
     if (!after) return;
     const bare = stateToCome(after);
     await this.#add(path, undefined, bare);
     if (after.kind === 'folder') {
       for (const name of await namesIn(join(this.#layers.merged, path))) await this.#come(join(path, name));
     }
+  }
+
+  async #state(place: string): Promise<PlannedState | undefined> {
+    const { mostBytes, signal } = this.#parts;
+    const state = await stateAt(place, mostBytes, signal);
+    if (state && state.bytes > mostBytes) throw tooManyBytes();
+    return state;
   }
 
   async #add(path: string, before: PlannedState | undefined, after: PlannedState | undefined): Promise<void> {
@@ -127,6 +151,8 @@ class FoundChanges {
 }
 
 export const refusedChange = (what: string) => new AppError('PREVIEW_REFUSED', { what });
+
+export const tooManyBytes = () => refusedChange('more bytes than limits.command_disk_bytes');
 
 const leadsOut = (path: string, target: string): boolean =>
   isAbsolute(target) || normalize(join(dirname(path), target)).split('/')[0] === '..';

@@ -8,11 +8,13 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { expect, onTestFinished, test } from 'vitest';
 import { CommandEffectSchema } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
@@ -54,8 +56,8 @@ async function start() {
   const [work, to, kept] = [join(dir, 'work'), join(dir, 'to'), join(dir, 'kept')];
   make(work, false);
   make(to, true);
-  const before = async (path: string) => ({ path, folder: 0, before: (await stateAt(join(work, path)))! });
-  const after = async (path: string) => ({ path, folder: 0, after: stateToCome((await stateAt(join(to, path)))!) });
+  const before = async (path: string) => ({ path, folder: 0, before: (await stateAt(join(work, path), 99))! });
+  const after = async (path: string) => ({ path, folder: 0, after: stateToCome((await stateAt(join(to, path), 99))!) });
   const changes: PlannedChange[] = [
     { ...(await before('a.txt')), ...(await after('a.txt')) },
     await before('old/x.txt'),
@@ -69,7 +71,11 @@ async function start() {
   for (const change of changes) await draft.keep(change, join(to, change.path));
   const { dev, ino } = lstatSync(work, { bigint: true });
   const tried = { code: 0, signal: '', truncated: false, elapsedMs: 1, output: [] };
-  await draft.finish(EFFECT, { folders: [{ path: work, device: `${dev}`, inode: `${ino}` }], changes, tried });
+  await draft.finish(EFFECT, {
+    folders: [{ path: work, device: `${dev}`, inode: `${ino}`, inside: {} }],
+    changes,
+    tried,
+  });
   const clean = () => rmSync(dir, { recursive: true, force: true });
   onTestFinished(clean);
   return { work, kept, clean, previews, none: tree(work), all: tree(to) };
@@ -170,4 +176,14 @@ test('what another changed meanwhile is left alone, and the bytes of the commit 
   expect(tree(work)).toEqual(seen);
   await previews.discard(EFFECT);
   expect(readdirSync(kept)).toHaveLength(1);
+});
+
+test('the way to a folder leads where it led when the plan was made', async () => {
+  const { work, previews, none } = await start();
+  const [dir, away] = [dirname(work), `${dirname(work)}-搬`];
+  renameSync(dir, away);
+  onTestFinished(() => rmSync(away, { recursive: true, force: true }));
+  symlinkSync(away, dir);
+  expect(await ended(previews.commit(EFFECT, keepNone))).toBe('APPROVAL_CHANGED');
+  expect(tree(work)).toEqual(none);
 });

@@ -1,12 +1,20 @@
 // One commit of a plan, in the order of its changes, and its way back. What is done is judged by what is on the disk, never by a count, so
 // that it can end anywhere, also in its recovery, and begin again. It is told by the file `progress`, whose room is there before the first change.
 import { type FileHandle, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { AppError } from '../../../../base/errors.ts';
 import { isDiskFull } from '../../../../base/system-code.ts';
-import { doChange, removeTemporary, type StepAt, StepEnded } from './commit-plan.ts';
-import { openPlaceIn, stateAt } from './folder-place.ts';
-import { inverse, type PlannedChange, type PlannedState, stateToCome, stepsDone } from './planned-change.ts';
+import {
+  doChange,
+  mostBytesOf,
+  mustBeOfNoRepository,
+  removeTemporary,
+  type StepAt,
+  StepEnded,
+  stateNow,
+} from './commit-plan.ts';
+import type { PlanTop } from './folder-place.ts';
+import { inverse, type PlannedChange, stateToCome, stepsDone } from './planned-change.ts';
 
 /** Its presence says that the commit has begun. Its first byte says the way, each further one whether a change has begun. */
 export const PROGRESS = 'progress';
@@ -17,7 +25,7 @@ export interface CommitParts {
   /** Where the plan and the bytes that it needs lie. */
   readonly dir: string;
   /** The open folders of the plan. */
-  readonly tops: readonly string[];
+  readonly tops: readonly PlanTop[];
   readonly changes: readonly PlannedChange[];
   readonly step: StepAt;
 }
@@ -86,8 +94,11 @@ export class PlanCommit {
       if (done[n]) continue;
       if (this.#marks[n + 1] !== YES) await this.#mark(n + 1, `mark ${n}`);
       step(`change ${n}`);
+      await mustBeOfNoRepository(tops, change, change.before ? '' : basename(change.path));
       await doChange(tops, bare(change), this.#place(n));
     }
+    // Another commit, or anybody, may have added the rest of one meanwhile.
+    for (const change of changes) await mustBeOfNoRepository(tops, change);
     step('done');
   }
 
@@ -116,7 +127,8 @@ export class PlanCommit {
     }
     for (const numbers of places.values()) {
       const all = numbers.map((n) => changes[n]!);
-      const count = stepsDone(await stateOf(tops, all[0]!), all);
+      const now = await stateNow(tops, all[0]!, mostBytesOf(all)).catch(elsewhere);
+      const count = now === ELSEWHERE ? undefined : stepsDone(now, all);
       if (count !== undefined)
         for (const [i, n] of numbers.entries()) done[n] = i >= count ? false : marks[n + 1] === YES || undefined;
     }
@@ -166,13 +178,10 @@ export const whyTakenBack = (cause: unknown): AppError =>
     ? new AppError('DISK_FULL', { what: 'what the command changed' }, { cause })
     : new AppError('APPROVAL_CHANGED', {}, { cause });
 
-/** What is at the place of a change now. */
-async function stateOf(tops: readonly string[], { folder, path }: PlannedChange): Promise<PlannedState | undefined> {
-  const place = await openPlaceIn(tops[folder]!, path);
-  if (!place) return undefined;
-  try {
-    return await stateAt(place.path);
-  } finally {
-    await place.folder.close();
-  }
+/** A folder on the way is another one by now: nothing of the plan is there. */
+const ELSEWHERE = 'elsewhere';
+
+function elsewhere(error: unknown): typeof ELSEWHERE {
+  if (error instanceof AppError && error.reason === 'FILE_CHANGED') return ELSEWHERE;
+  throw error;
 }

@@ -1,5 +1,6 @@
 // One change of a preview as the owner is shown it.
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
 import {
   FileAction,
@@ -9,6 +10,7 @@ import {
   FileStateSchema,
 } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
 import { isDiffable, textDiff } from '../../fs/change/text-diff.ts';
+import { piecesUpTo } from './folder-place.ts';
 import type { PlannedChange, PlannedState } from './planned-change.ts';
 
 /** Of a larger text no diff is made. */
@@ -70,6 +72,13 @@ const shownState = ({
 async function textOf(state: PlannedState | undefined, from: string | undefined): Promise<Uint8Array | undefined> {
   if (!state) return new Uint8Array();
   if (state.kind !== 'file' || state.bytes > DIFFED_BYTES || from === undefined) return undefined;
-  const bytes = await readFile(from);
-  return isDiffable(bytes) ? bytes : undefined;
+  const file = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const pieces: Buffer[] = [];
+    for await (const piece of piecesUpTo(file, state.bytes)) pieces.push(Buffer.from(piece));
+    const bytes = Buffer.concat(pieces);
+    return isDiffable(bytes) ? bytes : undefined;
+  } finally {
+    await file.close();
+  }
 }

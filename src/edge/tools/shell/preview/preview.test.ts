@@ -1,132 +1,30 @@
 // A command that is tried on a copy, in a real overlay and real bubblewrap: what is shown, that no leaves everything as it was, and that yes
 // does exactly what was shown.
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { create } from '@bufbuild/protobuf';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import {
-  type Effect as ApprovalEffect,
-  type CommandEffect,
-  FileAction,
-} from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
-import {
-  RunRequestSchema,
-  type RunResponse,
-  ShellService,
-} from '../../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
-import { type EdgeRig, edgeFolder, edgeRig } from '../../../../../test/support/edge-rig.ts';
+import { FileAction } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
+import { ShellService } from '../../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { edgeRig } from '../../../../../test/support/edge-rig.ts';
 import { answer, pendingOf, reasonOf, sessionOf } from '../../../../../test/support/held-calls.ts';
-import { Origins } from '../../../egress/origins.ts';
-import { findBubblewrapIsolation } from '../isolation.ts';
-import { OwnUsers } from '../own-users.ts';
-import { runTool } from '../run.ts';
+import {
+  command,
+  giveAway,
+  isolation,
+  OWNER,
+  prepared,
+  problem,
+  root,
+  start,
+  tree,
+  whatIsThere,
+} from '../../../../../test/support/preview-rig.ts';
 import { StepEnded } from './commit-plan.ts';
-import { findPreviewProblem } from './find-preview.ts';
 import { Previews } from './previews.ts';
-
-const root = process.getuid?.() === 0;
-const FIRST = 60_600 + (process.pid % 90);
-const OWNER = 61_234;
-const isolation = await findBubblewrapIsolation(root ? new OwnUsers(FIRST) : undefined);
-const problem = await findPreviewProblem(isolation);
 
 beforeEach((context) => {
   if (problem !== '') context.skip(problem);
 });
-
-/** What is in a folder, byte for byte, with what the system says of each file but the time of its last read. */
-function tree(dir: string, below = ''): string[] {
-  return readdirSync(join(dir, below)).flatMap((name) => {
-    const path = join(below, name);
-    const { mode, mtimeMs, uid, ino } = lstatSync(join(dir, path));
-    const is = lstatSync(join(dir, path));
-    const held = is.isFile()
-      ? readFileSync(join(dir, path), 'base64')
-      : is.isSymbolicLink()
-        ? readlinkSync(join(dir, path))
-        : '';
-    return [
-      `${path} ${mode.toString(8)} ${uid} ${ino} ${mtimeMs} ${held}`,
-      ...(is.isDirectory() ? tree(dir, path) : []),
-    ];
-  });
-}
-
-function giveAway(path: string): void {
-  if (root) chownSync(path, OWNER, OWNER);
-  if (lstatSync(path).isDirectory()) for (const name of readdirSync(path)) giveAway(join(path, name));
-}
-
-const FILES = {
-  'work/a.txt': 'one\ntwo\n',
-  'work/你好.txt': '旧\n',
-  'work/gone.txt': 'away\n',
-  'work/old/x.txt': 'x\n',
-  'work/old/deep/y.txt': 'y\n',
-  'work/kept.txt': 'kept\n',
-  'work/.env': 'SECRET=1\n',
-};
-
-const VALUE = 'hunter2-Correct/Horse+Battery'.replaceAll('/', '_');
-
-async function start(script: string, more = '') {
-  const dir = edgeFolder(FILES);
-  chmodSync(dir, 0o755);
-  const work = join(dir, 'work');
-  giveAway(work);
-  writeFileSync(join(dir, 'run.sh'), script);
-  const config = `allow:\n  read: [${work}]\n  execute:\n    - {argv: [sh, ${dir}/run.sh], cwd: ${work}, writes: [${work}], preview: true, env: {SECRET: 'secret://pass'}, confirm: always, output: share${more}}\n`;
-  mkdirSync(join(dir, 'home/secrets'), { mode: 0o700 });
-  writeFileSync(join(dir, 'home/secrets/pass'), VALUE, { mode: 0o600 });
-  const rig = await edgeRig(dir, { config, isolation: async () => isolation });
-  let open = true;
-  const close = async () => {
-    if (open) await rig.close();
-    open = false;
-  };
-  onTestFinished(close);
-  return { dir, work, rig, config, close, ...prepared(rig, ['sh', join(dir, 'run.sh')]) };
-}
-
-function prepared(rig: EdgeRig, argv: string[]) {
-  const call = {
-    run: 'r',
-    job: 'r/0/0',
-    key: 'k',
-    recipient: '',
-    deadlineMs: undefined,
-    signal: new AbortController().signal,
-    origins: new Origins(),
-  };
-  const { change, work: act } = runTool(rig.parts).prepare(create(RunRequestSchema, { argv }), call);
-  const run = async (shown?: ApprovalEffect) => {
-    const messages: RunResponse[] = [];
-    const failure = await act(async (message) => void messages.push(message as RunResponse), shown).then(
-      () => '',
-      (error: { reason?: string }) => error.reason ?? String(error),
-    );
-    const exit = messages.flatMap(({ event }) => (event.case === 'exit' ? [event.value.code] : []))[0];
-    const out = messages.flatMap(({ event }) => (event.case === 'output' ? [event.value.data] : []));
-    return { failure, exit, out: Buffer.concat(out).toString() };
-  };
-  return { run, show: () => change!.show(), discard: (shown: ApprovalEffect) => change!.discard!(shown) };
-}
-
-const command = ({ effect }: ApprovalEffect): CommandEffect => {
-  if (effect.case !== 'command') throw new Error('another effect');
-  return effect.value;
-};
 
 const ACTIONS = new Map<number, string>(Object.entries(FileAction).map(([name, action]) => [Number(action), name]));
 
@@ -353,9 +251,3 @@ test('a commit that ends in the middle is finished at the next start, or taken b
   expect(readFileSync(join(work, 'a.txt'), 'utf8')).toBe('one\ntwo\nthree\n');
   expect(readdirSync(join(work, 'old'))).toEqual(['z.txt']);
 }, 30_000);
-
-/** Without inode and time: what was taken back is made anew. */
-const whatIsThere = (line: string): string => {
-  const [path, mode, uid, , , held] = line.split(' ');
-  return [path, mode, uid, held].join(' ');
-};

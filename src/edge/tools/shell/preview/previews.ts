@@ -3,7 +3,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import {
-  copyFile,
   type FileHandle,
   mkdir,
   mkdtemp,
@@ -29,16 +28,11 @@ import { AppError } from '../../../../base/errors.ts';
 import { isDiskFull } from '../../../../base/system-code.ts';
 import type { KeptContent } from '../../kept-content.ts';
 import { mustBeAsBefore, type StepAt, StepEnded } from './commit-plan.ts';
-import { openPlaceIn, stateAt } from './folder-place.ts';
+import { tooManyBytes } from './find-changes.ts';
+import { openPlaceIn, type PlanTop, piecesUpTo } from './folder-place.ts';
 import { PlanCommit, PROGRESS, whyTakenBack, writeProgress } from './plan-commit.ts';
+import { closeAll, openTops, type PlannedFolder, planTops } from './plan-tops.ts';
 import type { PlannedChange, PlannedState } from './planned-change.ts';
-
-/** A folder of a plan, and which one it was. */
-export interface PlannedFolder {
-  readonly path: string;
-  readonly device: string;
-  readonly inode: string;
-}
 
 /** How the command ended that was tried, and what it printed. */
 export interface TriedCommand {
@@ -106,15 +100,8 @@ export class Previews {
     await mustNotHaveBegun(dir);
     const tops = await openTops(plan.folders);
     try {
-      const paths = pathsOf(tops);
-      const gone = new Set<string>();
-      for (const change of plan.changes) {
-        const at = `${change.folder}/${change.path}`;
-        // Where something goes first, nothing is there by then.
-        if (!gone.has(at)) await mustBeAsBefore(paths, change);
-        if (!change.after) gone.add(at);
-        await withRoom(() => this.#keepBefore(dir, paths, change));
-      }
+      const opened = planTops(plan.folders, tops);
+      await withRoom(() => this.#keepAllBefore(dir, opened, plan.changes)).catch(changedSince);
       await keep(plan.changes.map(({ before }) => replacedContent(dir, before)));
       await withRoom(async () => {
         try {
@@ -126,7 +113,7 @@ export class Previews {
           throw error;
         }
       });
-      const back = await this.#run(dir, paths, plan, step);
+      const back = await this.#run(dir, opened, plan, step);
       if (back) throw whyTakenBack(back.cause);
     } finally {
       await closeAll(tops);
@@ -135,7 +122,7 @@ export class Previews {
   }
 
   /** Does or takes back all, and ends the commit. @returns why it was taken back */
-  async #run(dir: string, tops: readonly string[], { changes }: PreviewPlan, step: StepAt) {
+  async #run(dir: string, tops: readonly PlanTop[], { changes }: PreviewPlan, step: StepAt) {
     const progress = await open(join(dir, PROGRESS), 'r+');
     let back: { readonly cause: unknown } | undefined;
     try {
@@ -231,7 +218,7 @@ export class Previews {
     let tops: FileHandle[] = [];
     try {
       tops = await openTops(plan.folders);
-      return (await this.#run(dir, pathsOf(tops), plan, step)) ? 'takenBack' : 'finished';
+      return (await this.#run(dir, planTops(plan.folders, tops), plan, step)) ? 'takenBack' : 'finished';
     } catch (error) {
       if (error instanceof StepEnded) throw error;
       return 'unclear';
@@ -240,13 +227,25 @@ export class Previews {
     }
   }
 
+  /** Of what is as it was seen. @throws FILE_CHANGED */
+  async #keepAllBefore(dir: string, tops: readonly PlanTop[], changes: readonly PlannedChange[]): Promise<void> {
+    const gone = new Set<string>();
+    for (const change of changes) {
+      const at = `${change.folder}/${change.path}`;
+      // Where something goes first, nothing is there by then.
+      if (!gone.has(at)) await mustBeAsBefore(tops, change);
+      if (!change.after) gone.add(at);
+      await this.#keepBefore(dir, tops, change);
+    }
+  }
+
   /** What a change replaces or removes, so that it can be put back. */
-  async #keepBefore(dir: string, tops: readonly string[], { folder, path, before }: PlannedChange): Promise<void> {
+  async #keepBefore(dir: string, tops: readonly PlanTop[], { folder, path, before }: PlannedChange): Promise<void> {
     if (before?.kind !== 'file') return;
     const place = await openPlaceIn(tops[folder]!, path);
-    if (!place) throw new AppError('APPROVAL_CHANGED');
+    if (!place) throw new AppError('FILE_CHANGED');
     try {
-      await copyIn(dir, place.path, before.sha256);
+      await copyIn(dir, place.path, before);
     } finally {
       await place.folder.close();
     }
@@ -274,10 +273,10 @@ export class PreviewDraft {
   }
 
   /** @param from a file that holds what comes. @throws PREVIEW_REFUSED when it is too much */
-  async keep({ before, after }: PlannedChange, from: string): Promise<void> {
+  async keep({ before, after }: PlannedChange, from: string, signal?: AbortSignal): Promise<void> {
     for (const state of [before, after]) if (state?.kind === 'file') this.#left -= state.bytes;
-    if (this.#left < 0) throw new AppError('PREVIEW_REFUSED', { what: 'more bytes than limits.command_disk_bytes' });
-    if (after?.kind === 'file') await withRoom(() => copyIn(this.#dir, from, after.sha256));
+    if (this.#left < 0) throw tooManyBytes();
+    if (after?.kind === 'file') await withRoom(() => copyIn(this.#dir, from, after, signal));
   }
 
   /** Keeps it for the answer. */
@@ -338,37 +337,31 @@ function replacedContent(dir: string, before: PlannedState | undefined): KeptCon
   return { bytes: before.bytes, pieces: () => createReadStream(join(dir, before.sha256)) };
 }
 
-/** @throws FILE_CHANGED when it holds something else by now */
-async function copyIn(dir: string, from: string, sha256: string): Promise<void> {
-  const to = join(dir, sha256);
-  await copyFile(from, to, constants.COPYFILE_FICLONE);
-  const state = await stateAt(to);
-  if (state?.sha256 !== sha256) throw new AppError('FILE_CHANGED');
-  const file = await open(to, 'r+');
-  await file.sync().finally(() => file.close());
-}
-
-/** @throws APPROVAL_CHANGED when one is another folder by now */
-async function openTops(folders: readonly PlannedFolder[]): Promise<FileHandle[]> {
-  const tops: FileHandle[] = [];
-  for (const { path, device, inode } of folders) {
-    const top = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch(
-      () => undefined,
-    );
-    const found = await top?.stat({ bigint: true });
-    if (top) tops.push(top);
-    if (!found || `${found.dev}` !== device || `${found.ino}` !== inode) {
-      await closeAll(tops);
-      throw new AppError('APPROVAL_CHANGED');
+/** Never more than it should hold. @throws FILE_CHANGED when it holds something else by now */
+async function copyIn(dir: string, from: string, { sha256, bytes }: PlannedState, signal?: AbortSignal): Promise<void> {
+  const source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const file = await open(join(dir, sha256), 'w', 0o600);
+    try {
+      const hash = createHash('sha256');
+      for await (const piece of piecesUpTo(source, bytes, signal)) {
+        hash.update(piece);
+        await file.writeFile(piece);
+      }
+      if (hash.digest('hex') !== sha256) throw new AppError('FILE_CHANGED');
+      await file.sync();
+    } finally {
+      await file.close();
     }
+  } finally {
+    await source.close();
   }
-  return tops;
 }
 
-const pathsOf = (tops: readonly FileHandle[]): string[] => tops.map(({ fd }) => `/proc/self/fd/${fd}`);
-
-async function closeAll(tops: readonly FileHandle[]): Promise<void> {
-  await Promise.all(tops.map((top) => top.close()));
+/** What was shown is not what is there. */
+function changedSince(error: unknown): never {
+  const since = error instanceof AppError && error.reason === 'FILE_CHANGED';
+  throw since ? new AppError('APPROVAL_CHANGED', {}, { cause: error }) : error;
 }
 
 async function syncFolder(dir: string): Promise<void> {

@@ -21,9 +21,10 @@ import { planLaunch } from '../plan-launch.ts';
 import { networkView } from '../system-view.ts';
 import { findChanges, refusedChange } from './find-changes.ts';
 import { type FolderOwner, folderOwnerOf } from './folder-owner.ts';
+import type { PlannedFolder } from './plan-tops.ts';
 import type { PlannedChange } from './planned-change.ts';
 import { fileEffectOf } from './preview-effect.ts';
-import type { PlannedFolder, PreviewDraft, TriedCommand } from './previews.ts';
+import type { PreviewDraft, TriedCommand } from './previews.ts';
 
 /** Of what it printed, what is shown. */
 const SHOWN_BYTES = 4 << 10;
@@ -70,7 +71,8 @@ class Trial {
   readonly #place: TrialPlace;
   readonly #printed: TriedCommand['output'][number][] = [];
   readonly #changes: PlannedChange[] = [];
-  #folders: PlannedFolder[] = [];
+  #folders: Omit<PlannedFolder, 'inside'>[] = [];
+  readonly #inside: PlannedFolder['inside'][] = [];
   #diffsLeft = ALL_DIFFS_BYTES;
   #listLeft = LIST_BYTES;
   readonly #diffs = new Map<PlannedChange, { lower: string; merged: string }>();
@@ -130,7 +132,8 @@ class Trial {
     effects.output = this.#shownOutput();
     effects.notUndone = parts.changes.whyNotKept(this.#replacedBytes());
     const effect = create(CommandEffectSchema, { ...this.#look.effect, preview: effects });
-    await draft.finish(effect, { folders: this.#folders, changes: this.#changes, tried });
+    const folders = this.#folders.map((folder, n) => ({ ...folder, inside: this.#inside[n] ?? {} }));
+    await draft.finish(effect, { folders, changes: this.#changes, tried });
     return effect;
   }
 
@@ -163,7 +166,7 @@ class Trial {
 
   /** @param pid the process whose namespaces hold the copies */
   async #find(pid: number): Promise<void> {
-    const { allow, secrets } = this.#run.parts;
+    const { allow, secrets, limits } = this.#run.parts;
     const { draft, scratch, stop } = this.#place;
     const inside = `/proc/${pid}/root${scratch}`;
     for (const [n, { path: top }] of this.#folders.entries()) {
@@ -172,15 +175,17 @@ class Trial {
         folder: n,
         isDenied: (path, isFile) => allow.isDenied(join(top, path), isFile) || isNeverWritten(join(top, path)),
         keep: async (change, from) => {
-          await draft.keep(change, from);
+          await draft.keep(change, from, stop);
           this.#diffs.set(change, { lower: join(layers.lower, change.path), merged: from });
         },
         // Also one whose value has a `/` in it, and lies over more than one part of the path.
         holdsSecret: (text) => [text, join(top, text)].some((each) => (secrets.masker?.text(each) ?? each) !== each),
         already: this.#changes.length,
+        mostBytes: limits.command_disk_bytes,
         signal: stop,
       });
-      this.#changes.push(...found);
+      this.#changes.push(...found.changes);
+      this.#inside.push(found.inside);
     }
   }
 
@@ -223,7 +228,7 @@ class Trial {
   }
 }
 
-async function plannedFolder(path: string): Promise<PlannedFolder> {
+async function plannedFolder(path: string): Promise<Omit<PlannedFolder, 'inside'>> {
   const stat = await lstat(path, { bigint: true }).catch(() => undefined);
   if (!stat?.isDirectory()) throw new AppError('FILE_CHANGED');
   return { path, device: `${stat.dev}`, inode: `${stat.ino}` };
