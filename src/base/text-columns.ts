@@ -14,29 +14,52 @@ export function inColumns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
+/** What terminals give one column more than the library: marks that stand beside their letter, and the hexagrams. */
+const ONE_MORE = /(?![\p{Script=Han}\p{Script=Hangul}])\p{Mc}|[\u4dc0-\u4dff]/gu;
+
 /** Columns that a text takes: East Asian wide characters and emoji take two, combining marks none. */
-export const widthOf = (text: string): number => fastStringWidth(text);
+export const widthOf = (text: string): number => fastStringWidth(text) + (text.match(ONE_MORE)?.length ?? 0);
+
+/** ASCII, and letters, marks and digits of alphabets that no terminal draws over two columns. */
+const ASCII = /[ -~]/g;
+const NARROW =
+  /(?![\uff00-\uffef])(?=[\p{L}\p{M}\p{Nd}])[\p{sc=Latin}\p{sc=Greek}\p{sc=Cyrillic}\p{sc=Armenian}\p{sc=Hebrew}\p{sc=Arabic}\p{sc=Syriac}\p{sc=Thaana}\p{sc=Devanagari}\p{sc=Bengali}\p{sc=Gurmukhi}\p{sc=Gujarati}\p{sc=Oriya}\p{sc=Tamil}\p{sc=Telugu}\p{sc=Kannada}\p{sc=Malayalam}\p{sc=Sinhala}\p{sc=Thai}\p{sc=Lao}\p{sc=Tibetan}\p{sc=Myanmar}\p{sc=Georgian}\p{sc=Ethiopic}\p{sc=Khmer}]|[\u0300-\u036f]|[ -~]/gu;
+
+/** Whether terminals of this language may draw letters of Greek and Cyrillic, and much else, over two columns. */
+const isEastAsian = (language: string): boolean => /^(?:zh|ja|ko)\b/.test(language);
+
+/**
+ * The most columns that a terminal may take for a text, each code point for itself: terminals differ about emoji of several, marks and
+ * signs. A line that is not longer than that is one line of the screen.
+ */
+export function mostWidthOf(text: string, language = navigator.language): number {
+  const one = text.match(isEastAsian(language) ? ASCII : NARROW)?.length ?? 0;
+  return 2 * [...text].length - one;
+}
 
 export const padToWidth = (text: string, width: number): string =>
   text + ' '.repeat(Math.max(width - widthOf(text), 0));
 
-/** What an eye takes for one letter: an emoji of several code points is never cut apart. Made when it is first needed: it takes 10 ms. */
+/** Code units of the longest letter and emoji that people write. Scripts that join any number of letters to one would make a line of it. */
+const LONGEST = 16;
+
+/** What an eye takes for one letter: an emoji of several code points is not cut apart. Made when it is first needed: it takes 10 ms. */
 let letters: Intl.Segmenter | undefined;
 
 export function graphemesOf(text: string): string[] {
   letters ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-  return [...letters.segment(text)].map(({ segment }) => segment);
+  return [...letters.segment(text)].flatMap(({ segment }) => (segment.length > LONGEST ? [...segment] : [segment]));
 }
 
 /** A text that takes at most so many columns, with `…` where something is missing: at its end, or at its begin. */
-export function cutToWidth(text: string, width: number, keepsEnd = false): string {
-  if (widthOf(text) <= width) return text;
+export function cutToWidth(text: string, width: number, keepsEnd = false, measure = widthOf): string {
+  if (measure(text) <= width) return text;
   const all = graphemesOf(text);
   if (keepsEnd) all.reverse();
   const fit: string[] = [];
-  let used = 1;
+  let used = measure('…');
   for (const letter of all) {
-    used += widthOf(letter);
+    used += measure(letter);
     if (used > width) break;
     fit.push(letter);
   }

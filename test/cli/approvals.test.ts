@@ -350,12 +350,12 @@ test('allow at a terminal shows it and asks; an edge that refuses is told', asyn
   edge.add(asked(1));
   edge.refuse = new AppError('APPROVAL_CHANGED');
   const terminal = inTerminal(['approvals', 'allow', '0a5c2e11']);
-  await terminal.until(/\+新的一行[\s\S]*allow it once\? \[y\/N\]/);
+  await terminal.until(/\+新的一行[\s\S]*allow change [^\n]* once\? \[y\/N\]/);
   terminal.type('y');
   await terminal.until(/APPROVAL_CHANGED/);
   expect((await terminal.program.ended).code).not.toBe(0);
   const second = inTerminal(['approvals', 'allow', '0a5c2e11']);
-  await second.until(/allow it once\? \[y\/N\]/);
+  await second.until(/allow change [^\n]* once\? \[y\/N\]/);
   second.type('\r');
   expect((await second.program.ended).code).toBe(3);
 });

@@ -13,7 +13,7 @@ import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { inert } from '../../base/inert.ts';
 import { widthOf } from '../../base/text-columns.ts';
 import { approvalEnd, approvalView, isAllowable, mayAllowRun, stepOf } from './approval-view.ts';
-import { keyWords, questionLine } from './choice.ts';
+import { allowQuestion, keyWords, questionLine } from './choice.ts';
 import { effectTitle } from './effect-lines.ts';
 import { cutMiddle, seenLine, seenWord } from './seen-text.ts';
 
@@ -287,7 +287,48 @@ test.each([
 });
 
 test.each([
+  '\uff47it',
+  '\u{1d420}it',
+  '\u0261it',
+  '\u0585ne',
+  'intra\u04cf',
+  '\u03f2onfig',
+  '\u03f3son',
+  '\u13aapple',
+  '\ua647',
+  '\u0435\u0445\u0435',
+  'a.\u0435\u0445\u0435',
+  '--file=\u0435\u0445\u0435',
+  '\u0440\u0430\u0443\u0440\u0430\u04cf.com',
+  '\u0391\u0392\u0395',
+  '\u0585\u057d',
+  'cafe\u0301',
+  '\u217bib',
+  'a\u2024md',
+  'two a\u2215b',
+  '\u2010rf',
+  '\u2212rf',
+])('what looks like a word of ASCII or of another script is written out: %s', (word) => {
+  expect(seenWord(word)).toMatch(/^".*\\u.*"$/);
+  // All of it is still told: two words are never one.
+  expect(
+    JSON.parse(seenWord(word).replaceAll(/\\u\{(.*?)\}/g, (_all, code) => String.fromCodePoint(parseInt(code, 16)))),
+  ).toBe(word);
+});
+
+test.each([
   'docs/会议notes.md',
+  'ＡＢＣ株式会社.pdf',
+  '第１章.md',
+  'письмо-о-встрече.md',
+  'сервер/отчёт.md',
+  'Ελληνικά/σημειώσεις.txt',
+  'հայերեն.md',
+  'हिन्दी/नोट.md',
+  'العربية/ملاحظات.txt',
+  'Tiếng-Việt.md',
+  'ɔkyena.md',
+  'हिन्दीnotes/会议план.md'.slice(6),
   'メモABC/日本語.txt',
   'Отчёт-v2.docx',
   'заметки/план.md',
@@ -376,4 +417,42 @@ test('a share says which lines, how many bytes and to whom, and its keys say wha
   expect(isAllowable(approval)).toBe(true);
   // To nobody, or of nothing: no yes can be given.
   expect(isAllowable(share(''))).toBe(false);
+});
+
+test.each([
+  ['spacing marks', 'क\u093e\u093e\u093e'.repeat(18)],
+  ['Kannada, Tamil, Khmer', 'ಕ\u0cbe\u0cbe\u0cbeக\u0bbe\u0bbe\u0bbeក\u17b6\u17b6\u17b6'.repeat(6)],
+  ['hexagrams', '\u4dc0'.repeat(70)],
+  ['regional letters', '\u{1f1e9}\u{1f1ea}'.repeat(40)],
+  ['emoji with skin', '👍🏽'.repeat(40)],
+  ['joined Hangul letters', '\u1100'.repeat(75)],
+  ['one letter of any length', 'क\u094d'.repeat(70)],
+  ['ambiguous signs', '□→…“”'.repeat(15)],
+])('no line of a text is longer than the screen, as any terminal counts it: %s', (_what, pad) => {
+  const forged = `+${pad}${'  real path   /home/ana/other.md'.padEnd(70)}`;
+  for (const rows of [24, undefined]) {
+    const { lines } = approvalView(change(`@@ -1 +1 @@\n${forged}\n`), { columns: 80, rows, now: NOW });
+    // The library counts fewer for marks that follow a letter; two for each that is not ASCII or a letter of an alphabet is the most.
+    const most = (text: string) =>
+      [...text].reduce(
+        (sum, sign) => sum + (/^[ -~\p{sc=Deva}\p{sc=Knda}\p{sc=Taml}\p{sc=Khmr}]$/u.test(sign) ? 1 : 2),
+        0,
+      );
+    for (const { text } of lines) expect(most(text)).toBeLessThanOrEqual(80);
+    expect(lines.filter(({ text }) => text.startsWith('  real path'))).toHaveLength(1);
+  }
+});
+
+test('the question repeats what is allowed, on one line, whatever its length', () => {
+  const one = change(SMALL, `${'很长'.repeat(60)}.md`);
+  for (const { question } of [
+    allowQuestion([one], ' once', 80),
+    { question: questionLine({ first: one, waiting: [one], number: 1, all: 1 }, 80) },
+  ]) {
+    expect(question).toMatch(/^allow change 很.*characters .*\(\+2 -1 lines\)(?: once)?\? \[y\/N/);
+    expect(widthOf(question)).toBeLessThanOrEqual(80);
+  }
+  const { titles, question } = allowQuestion([change(SMALL), change(SMALL, 'b.md')], ' for the whole run', 80);
+  expect(titles).toEqual(['1: change docs/notes.md (+2 -1 lines)', '2: change b.md (+2 -1 lines)']);
+  expect(question).toBe('allow all 2 for the whole run? [y/N] ');
 });

@@ -1,8 +1,8 @@
 // What a key means at the question. Pure. Nothing but a `y`, an `a` or an `r` is a yes.
 import { type Approval, ApprovalScope } from '../../../gen/bowline/approval/v1/approval_pb.ts';
-import { cutToWidth } from '../../base/text-columns.ts';
 import { isAllowable, mayAllowRun } from './approval-view.ts';
 import { effectTitle } from './effect-lines.ts';
+import { cutMiddle } from './seen-text.ts';
 import { SHARE_KEYS } from './share-lines.ts';
 
 /** The calls of one step that wait, as far as they were shown; the first one is asked about. */
@@ -71,7 +71,24 @@ export function questionLine({ first, waiting, number, all }: AskedStep, columns
   const end = `? [${letters.join('/')}] `;
   const what = all > 1 ? `${number} of ${all}, ` : '';
   const verb = isShare(first) && what === '' ? '' : 'allow ';
-  return `${cutToWidth(`${verb}${what}${effectTitle(first.effect)}`, Math.max(columns - end.length - 1, 20))}${end}`;
+  return `${cutMiddle(`${verb}${what}${effectTitle(first.effect)}`, Math.max(columns - end.length - 1, 20))}${end}`;
+}
+
+/** The question about calls that were shown above: what is allowed stands in its last lines, whatever scrolled away. */
+export function allowQuestion(
+  all: readonly Approval[],
+  covers: string,
+  columns: number,
+): { readonly titles: readonly string[]; readonly question: string } {
+  const titles = all.map(({ effect }, at) => `${at + 1}: ${effectTitle(effect)}`);
+  const [one] = all.length > 1 ? [] : all;
+  const begin = one && isShare(one) ? '' : 'allow ';
+  const end = `${covers}? [y/N] `;
+  const what = one ? effectTitle(one.effect) : `all ${all.length}`;
+  return {
+    titles: one ? [] : titles.map((title) => cutMiddle(title, columns)),
+    question: `${cutMiddle(begin + what, Math.max(columns - end.length - 1, 20))}${end}`,
+  };
 }
 
 const isShare = ({ effect }: Approval): boolean => effect?.effect.case === 'share';

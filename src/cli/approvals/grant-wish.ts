@@ -8,7 +8,8 @@ import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';
 import { countText, durationUpTo, timeText } from '../units.ts';
 import { effectTitle } from './effect-lines.ts';
-import { seenSentence } from './seen-text.ts';
+import { seenSentence, wrapped } from './seen-text.ts';
+import { REST } from './view-rows.ts';
 
 export interface GrantOptions {
   pattern?: string;
@@ -47,9 +48,13 @@ const dateOf = (text: string): string => (text.length === 10 ? `${text}T00:00` :
 export function tellPreview(io: CliIo, { grant, calls, newest, known }: PreviewGrantResponse): void {
   const err = new Printer(io.stderr, io.env);
   const uses = countText(grant?.uses ?? 0, 'call');
-  err.quoted(`  this grant: ${seenSentence(grant?.pattern ?? '')}, for ${uses}, until ${timeText(grant?.expireTime)}`);
-  err.quoted(`  of ${countText(known, 'other call')} that you were asked for it would have covered ${calls}`);
-  for (const each of newest) err.quoted(`    ${titleOf(each)}`);
+  const lines = [
+    `  this grant: ${seenSentence(grant?.pattern ?? '')}, for ${uses}, until ${timeText(grant?.expireTime)}`,
+    `  of ${countText(known, 'other call')} that you were asked for it would have covered ${calls}`,
+    ...newest.map((each) => `    ${titleOf(each)}`),
+  ];
+  const { columns = Number.POSITIVE_INFINITY } = io.stderr;
+  for (const line of lines) for (const part of wrapped(line, columns, REST)) err.quoted(part);
 }
 
 const titleOf = ({ effect, createTime }: Approval): string => `${timeText(createTime)}  ${effectTitle(effect)}`;

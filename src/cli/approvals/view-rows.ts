@@ -1,5 +1,5 @@
 // The rows that an owner judges by: cut to the columns, and never silent about what is missing in them.
-import { widthOf } from '../../base/text-columns.ts';
+import { mostWidthOf } from '../../base/text-columns.ts';
 import type { Style } from '../output.ts';
 import { countText } from '../units.ts';
 import { cutMiddle, hasLookAlikes, hasUnseen, seenLine, wrapped } from './seen-text.ts';
@@ -29,7 +29,7 @@ export interface ViewRows {
 const LABEL = 11;
 export const INDENT = '    ';
 /** Before the rest of a long line. No row of ours and no line of a text begins like it. */
-const REST = '      ↪ ';
+export const REST = '      ↪ ';
 /** Lines of a list of values, and of the files of a command. */
 const MOST_VALUE_LINES = 6;
 
@@ -74,7 +74,7 @@ export class RowMaker {
     for (const value of values) {
       const word = whole ? value : cutMiddle(value, room);
       const last = lines.at(-1);
-      const fits = last !== undefined && widthOf(last) + 1 + widthOf(word) <= room;
+      const fits = last !== undefined && mostWidthOf(last) + 1 + mostWidthOf(word) <= room;
       if (!fits && !whole && lines.length === MOST_VALUE_LINES) break;
       if (fits) lines[lines.length - 1] = `${last} ${word}`;
       else lines.push(word);

@@ -23,6 +23,7 @@ import {
   mayAllowRun,
   typedId,
 } from '../approvals/approval-view.ts';
+import { allowQuestion } from '../approvals/choice.ts';
 import { foundApproval, listApprovals } from '../approvals/find-approval.ts';
 import { type GrantOptions, grantWish, tellPreview } from '../approvals/grant-wish.ts';
 import { seenSentence } from '../approvals/seen-text.ts';
@@ -159,8 +160,8 @@ async function show(io: CliIo, typed: string, options: ShowOptions): Promise<voi
 }
 
 /** Where there is no terminal nothing is cut. */
-function printApproval(io: CliIo, out: Printer, approval: Approval, whole = !out.isTTY): void {
-  const { columns = 80, rows = 24 } = io.stdout;
+function printApproval({ stdout }: Pick<CliIo, 'stdout'>, out: Printer, approval: Approval, whole = !out.isTTY): void {
+  const { columns = 80, rows = 24 } = stdout;
   const view = approvalView(approval, { columns, rows: whole ? undefined : rows - 2, now: Date.now() });
   for (const { text, style } of view.lines) out.quoted(text, style);
   if (view.isCut && !whole)
@@ -251,13 +252,13 @@ async function agrees(
   const keys = new AnswerKeys(io);
   const never = new AbortController().signal;
   try {
-    for (const each of all) printApproval(io, new Printer(io.stderr, io.env), each);
+    for (const each of all) printApproval({ stdout: io.stderr }, err, each);
     if (preview) tellPreview(io, preview);
     const quiet = await keys.silence(never);
-    const what = all.length > 1 ? `all ${all.length}` : 'it';
-    io.stderr.write(
-      `allow ${what}${scope === ApprovalScope.RUN ? ' for the whole run' : preview ? ', and make this grant' : ' once'}? [y/N] `,
-    );
+    const covers = scope === ApprovalScope.RUN ? ' for the whole run' : preview ? ', and make this grant' : ' once';
+    const { titles, question } = allowQuestion(all, covers, io.stderr.columns ?? 80);
+    for (const title of titles) err.quoted(title);
+    io.stderr.write(question);
     const pressed = quiet === 'leave' ? quiet : await keys.next(never);
     const isYes = typeof pressed === 'object' && pressed.key === 'y';
     err.line(isYes ? 'yes' : 'no');
