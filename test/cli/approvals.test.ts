@@ -346,6 +346,21 @@ test('ls, show, deny, allow: by a part of an id, with a digest, never unseen', a
   expect((await run('approvals', 'show', 'ffffffff')).code).not.toBe(0);
 });
 
+test('more than one request takes are denied in pieces, with --all and by their ids, and never allowed in part', async () => {
+  const numbers = Array.from({ length: 70 }, (_, at) => at + 1);
+  for (const number of numbers) edge.add(asked(number));
+  expect((await run('approvals', 'deny', '--all', '0a5c2e11')).code).toBe(2);
+  expect((await run('approvals', 'deny')).code).toBe(2);
+  const ids = (await run('approvals', 'ls', '--json')).stdout;
+  const many = (JSON.parse(ids) as { readonly id: string }[]).map(({ id }) => id);
+  expect((await run('approvals', 'allow', '--yes', ...many)).code).toBe(2);
+  expect(edge.sent).toHaveLength(0);
+  const denied = await run('approvals', 'deny', '--all');
+  expect(denied.stdout.match(/denied by box/g)).toHaveLength(70);
+  expect(edge.sent.map(({ ids }) => ids.length)).toEqual([64, 6]);
+  expect((await run('approvals', 'deny', '--all')).stdout).toBe('nothing waits for your yes\n');
+});
+
 test('allow at a terminal shows it and asks; an edge that refuses is told', async () => {
   edge.add(asked(1));
   edge.refuse = new AppError('APPROVAL_CHANGED');

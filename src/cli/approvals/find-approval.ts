@@ -9,7 +9,7 @@ import { wholeId } from '../short-id.ts';
 import { approvalTitle } from './approval-view.ts';
 
 /** Among so many a part of an id is looked up. */
-const MOST = 5_000;
+export const MOST_WAITING = 5_000;
 
 export interface ApprovalsWish {
   readonly limit: number;
@@ -33,18 +33,18 @@ export async function listApprovals(edge: Side, wish: ApprovalsWish, io?: CliIo)
       told,
     );
   const whole = await wholeId(run, 'run', async () =>
-    (await read('', MOST)).map(({ run, title }) => ({ id: run, about: title.slice(0, 60) })),
+    (await read('', MOST_WAITING)).map(({ run, title }) => ({ id: run, about: title.slice(0, 60) })),
   );
   if (!all) return await read(whole, limit, io);
   // The box pages from the oldest on.
-  const newest = (await read(whole, MOST)).reverse();
+  const newest = (await read(whole, MOST_WAITING)).reverse();
   return await pages(limit, async () => ({ items: newest, nextPageToken: '' }), io);
 }
 
 /** Throws NOT_FOUND, and USAGE when several are meant. */
 export async function foundApproval(edge: Side, typed: string): Promise<Approval> {
   const id = await wholeId(typed, 'approval', async () =>
-    (await listApprovals(edge, { limit: MOST, all: true, run: '' })).map((each) => ({
+    (await listApprovals(edge, { limit: MOST_WAITING, all: true, run: '' })).map((each) => ({
       id: each.id,
       about: approvalTitle(each).slice(0, 60),
     })),

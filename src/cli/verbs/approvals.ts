@@ -24,7 +24,7 @@ import {
   typedId,
 } from '../approvals/approval-view.ts';
 import { allowQuestion } from '../approvals/choice.ts';
-import { foundApproval, listApprovals } from '../approvals/find-approval.ts';
+import { foundApproval, listApprovals, MOST_WAITING } from '../approvals/find-approval.ts';
 import { type GrantOptions, grantWish, tellPreview } from '../approvals/grant-wish.ts';
 import { seenSentence } from '../approvals/seen-text.ts';
 import { sendAnswers } from '../approvals/send-answers.ts';
@@ -108,9 +108,14 @@ export function approvalsVerb(io: CliIo): Command {
   approvals.addCommand(
     new Command('deny')
       .description('Deny calls: nothing is changed, and the model is told that you said no')
-      .argument('<approval...>', 'ids, or parts of them')
+      .argument('[approval...]', 'ids, or parts of them')
+      .option('--all', 'all that waits now')
+      .option('--run <run>', 'with --all: only of this run')
       .option('--json', 'print one JSON array')
-      .addHelpText('after', '\nExamples:\n  $ bowline approvals deny 1b6d0a5c 9f00c2d1')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ bowline approvals deny 1b6d0a5c 9f00c2d1\n  $ bowline approvals deny --all --run 4fd31a07',
+      )
       .action((ids: string[], _o, command: Command) => deny(io, ids, command.optsWithGlobals())),
   );
   approvals.addCommand(
@@ -196,9 +201,20 @@ async function allow(io: CliIo, typed: readonly string[], options: AnswerOptions
   });
 }
 
-async function deny(io: CliIo, typed: readonly string[], options: AnswerOptions): Promise<void> {
+interface DenyOptions extends AnswerOptions {
+  all?: boolean;
+  run?: string;
+}
+
+async function deny(io: CliIo, typed: readonly string[], options: DenyOptions): Promise<void> {
+  const { all = false, run } = options;
+  if (all === typed.length > 0 || (run !== undefined && !all))
+    throw new AppError('USAGE', { what: 'deny takes ids, or --all, and --run only beside --all' });
   await using(await approvalsSide(io, options), async (edge) => {
-    const found = await foundApprovals(edge, typed);
+    const found = all
+      ? await listApprovals(edge, { limit: MOST_WAITING, all: false, run: run ?? '' })
+      : await foundApprovals(edge, typed);
+    if (found.length === 0 && !options.json) new Printer(io.stdout, io.env).line('nothing waits for your yes');
     told(io, await sendAnswers(edge.client(LocalService), found, false, ApprovalScope.UNSPECIFIED), options);
   });
 }
