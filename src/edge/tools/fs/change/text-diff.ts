@@ -9,6 +9,8 @@ import { editScript } from './edit-script.ts';
 export const DIFF_BYTES = 64 << 10;
 /** Of each text as much as is compared line by line; more counts as replaced. */
 const MOST_LINES = 16_384;
+/** Lines that are compared with those before at once. */
+const PIECE_LINES = 2_048;
 /** Lines around a change. */
 const CONTEXT = 3;
 /** Bytes of one line that are shown. */
@@ -126,18 +128,22 @@ function replaced(out: Room, { old, now }: Texts, first: number, same: number): 
 
 async function compared(out: Room, { old, now }: Texts, first: number): Promise<void> {
   const numbers = new Map<string, number>();
-  const numbersOf = (lines: readonly Buffer[]) =>
-    Uint32Array.from(lines, (line) => {
+  const numbersOf = async (lines: readonly Buffer[]) => {
+    const all = new Uint32Array(lines.length);
+    for (const [at, line] of lines.entries()) {
+      if (at % PIECE_LINES === 0) await breath();
       const text = line.toString('latin1');
       const known = numbers.get(text) ?? numbers.size;
       numbers.set(text, known);
-      return known;
-    });
+      all[at] = known;
+    }
+    return all;
+  };
   const a = linesOf(old);
-  const aNumbers = numbersOf(a);
+  const aNumbers = await numbersOf(a);
   await breath();
   const b = linesOf(now);
-  const bNumbers = numbersOf(b);
+  const bNumbers = await numbersOf(b);
   await breath();
   const { removed, added } = editScript(aNumbers, bNumbers);
   await breath();
