@@ -1,6 +1,8 @@
 // Finds forms of secrets in bytes, in one pass: the letters of the last eight bytes that count are looked up at each byte, and only where
 // a form begins with them the rest is compared. Letter case, space, quotes and the like make no difference. Pure.
 
+import { begunAt, decoded } from './decoded.ts';
+
 /** What a form must have after folding; shorter ones stand in ordinary texts. */
 export const LEAST_SYMBOLS = 8;
 
@@ -70,7 +72,26 @@ export class FormMatcher {
     }
   }
 
+  /** As it stands, and with the letters that escapes in it mean. */
   scan(bytes: Uint8Array): FormScan {
+    const plain = this.#scan(bytes);
+    // An escape without its end is none yet: what stands before it may still be the beginning of a form.
+    const begun = begunAt(bytes);
+    const hold = Math.min(plain.hold, begun);
+    const whole = bytes.subarray(0, begun);
+    const meant = decoded(whole);
+    if (!meant)
+      return { found: plain.found, hold: begun < bytes.length ? Math.min(hold, this.#scan(whole).hold) : hold };
+    const { starts } = meant;
+    const other = this.#scan(meant.bytes);
+    const found = other.found.map(({ start, end, name }) => ({ start: starts[start]!, end: starts[end]!, name }));
+    return {
+      found: [...plain.found, ...found].sort((a, b) => a.start - b.start || b.end - a.end),
+      hold: Math.min(hold, starts[other.hold]!),
+    };
+  }
+
+  #scan(bytes: Uint8Array): FormScan {
     const found: FoundForm[] = [];
     let hold = bytes.length;
     let [high, low, count, passed] = [0, 0, 0, 0];

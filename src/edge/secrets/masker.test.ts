@@ -74,6 +74,34 @@ test.each([
   expect(after.length).toBeLessThan(100);
 });
 
+const eachByte = (form: (byte: number, at: number) => string) => Array.from(Buffer.from(VALUE), form).join('');
+const hexOf = (byte: number) => byte.toString(16).padStart(2, '0');
+const third = (form: (byte: number) => string) => (byte: number, at: number) =>
+  at % 3 > 0 && byte < 128 ? String.fromCharCode(byte) : form(byte);
+
+test.each([
+  ['percent of some letters', eachByte(third((byte) => `%${hexOf(byte)}`))],
+  [
+    'escapes of JSON of some letters',
+    [...VALUE].map((sign, at) => (at % 3 ? sign : `\\u00${hexOf(sign.charCodeAt(0))}`)).join(''),
+  ],
+  ['escapes of HTML of some', VALUE.replaceAll('&', '&#0038;').replaceAll('+', '&plus;').replaceAll('/', '&sol;')],
+  ['decimal escapes with zeros', [...VALUE].map((sign) => `&#${`${sign.charCodeAt(0)}`.padStart(6, '0')};`).join('')],
+  ['several kinds', eachByte((byte, at) => [`%${hexOf(byte)}`, `\\x${hexOf(byte)}`][at % 2]!)],
+  ['decimals of three digits', eachByte((byte) => `${String(byte).padStart(3, '0')} `)],
+  ['hexadecimal from behind', Buffer.from(VALUE).reverse().toString('hex')],
+  ['hexadecimal with signs', eachByte((byte) => `${hexOf(byte)}-`)],
+  ['zero widths between', [...VALUE].join('\u200b')],
+  ['fixed spaces between', [...VALUE].join('\u00a0')],
+])('letters written each for itself: %s', (_what, text) => {
+  for (const around of [text, `see ${text}`]) {
+    expect(masker.text(around)).toMatch(/^(?:see )?\*\*\*token\*\*\*[ -]?$/);
+    const stream = masker.stream();
+    const pieces = [...Buffer.from(around)].map((byte) => Buffer.from(stream.push(Uint8Array.of(byte))));
+    expect(Buffer.concat([...pieces, stream.end()]).toString()).toBe(masker.text(around));
+  }
+});
+
 test('a long value is masked as one, in each encoding, and a part of it that is long enough, too', () => {
   const lines = Buffer.from(PEM).toString('base64').replaceAll(/.{76}/g, '$&\n');
   expect(masker.text(`<${lines}>`)).toBe('<***pem***==>');
@@ -102,6 +130,9 @@ test('wherever a stream is cut, it is masked as the whole is; little is held bac
     Buffer.from(`ab${PEM}`).toString('hex'),
     'Tr0ub4',
     VALUE.slice(0, 12),
+    VALUE.replaceAll(/[0-9r&+]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`),
+    '%5',
+    '&#x0',
     ' \n',
     '词',
     'plain text ',

@@ -63,6 +63,10 @@ function* texts(part: string, bytes: Buffer): Generator<string> {
   yield all((byte) => `0x${hex(byte, 2)}`);
   yield all((byte) => byte.toString(8).padStart(3, '0'));
   yield all((byte) => `${byte}`);
+  yield all((byte) => `${byte}`.padStart(3, '0'));
+  yield Buffer.from(bytes).reverse().toString('hex');
+  yield [...bytes.toString('hex')].reverse().join('');
+  for (const sign of '-_.;|') yield all((byte) => `${hex(byte, 2)}${sign}`).slice(0, -1);
   yield all((byte) => `&#${byte};`);
   yield all((byte) => `&#x${hex(byte, 2)};`);
   const units = Array.from({ length: part.length }, (_, i) => part.charCodeAt(i));

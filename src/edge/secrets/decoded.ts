@@ -1,0 +1,80 @@
+// A text in which letters are written as escapes (percent, JSON, shells, HTML), each for itself: the letters that they mean, and where each of
+// them stands. What is drawn as nothing between letters, and the space that does not break, are left out. Linear, pure.
+
+const NAMED: Readonly<Record<string, string>> = {
+  lowbar: '_',
+  hyphen: '-',
+  dash: '-',
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  plus: '+',
+  equals: '=',
+  period: '.',
+  sol: '/',
+  colon: ':',
+  num: '#',
+  excl: '!',
+  ast: '*',
+  commat: '@',
+  dollar: '$',
+};
+
+const HEX = '([0-9a-f]{2})';
+const ESCAPES = new RegExp(
+  `%${HEX}|\\\\x${HEX}|\\\\u00${HEX}|&#x0{0,8}${HEX};|&#0{0,8}([0-9]{1,3});|&(${Object.keys(NAMED).join('|')});|\\xe2\\x80[\\x8b-\\x8d]|\\xef\\xbb\\xbf|\\xc2\\xa0`,
+  'gi',
+);
+/** What may be the beginning of one whose rest is still to come. */
+const BEGUN = /(?:%[0-9a-f]?|\\(?:x[0-9a-f]?|u0?0?[0-9a-f]?)?|&#?[a-z0-9]{0,12}|\xe2\x80?|\xef\xbb?|\xc2)$/i;
+const LONGEST = 16;
+
+export interface Decoded {
+  readonly bytes: Uint8Array;
+  /** Where each of the bytes begins in the text, and at the end where the text that was looked at ends. */
+  readonly starts: Uint32Array;
+}
+
+/** Undefined where no letter is written so. */
+export function decoded(text: Uint8Array): Decoded | undefined {
+  const latin = Buffer.from(text.buffer, text.byteOffset, text.length).toString('latin1');
+  const bytes = new Uint8Array(text.length);
+  const starts = new Uint32Array(text.length + 1);
+  let [at, count] = [0, 0];
+  const plain = (to: number) => {
+    for (; at < to; at++) {
+      bytes[count] = text[at]!;
+      starts[count++] = at;
+    }
+  };
+  for (const { 0: found, index, 1: percent, 2: x, 3: u, 4: hex, 5: decimal, 6: name } of latin.matchAll(ESCAPES)) {
+    plain(index);
+    const digits = percent ?? x ?? u ?? hex;
+    const code = name
+      ? NAMED[name.toLowerCase()]?.charCodeAt(0)
+      : digits
+        ? Number.parseInt(digits, 16)
+        : Number(decimal ?? 256);
+    // What is one byte in percent-encoding is a letter elsewhere, which UTF-8 writes in two.
+    const isByte = percent !== undefined || x !== undefined;
+    if (code !== undefined && code < 256)
+      for (const byte of isByte || code < 128 ? [code] : [0xc0 | (code >> 6), 0x80 | (code & 63)]) {
+        bytes[count] = byte;
+        starts[count++] = index;
+      }
+    at = index + found.length;
+  }
+  if (at === 0 && count === 0) return undefined;
+  plain(text.length);
+  starts[count] = text.length;
+  return { bytes: bytes.subarray(0, count), starts: starts.subarray(0, count + 1) };
+}
+
+/** Where an escape begins that has no end yet; the length of the text when there is none. */
+export function begunAt(text: Uint8Array): number {
+  const from = Math.max(text.length - LONGEST, 0);
+  const found = BEGUN.exec(Buffer.from(text.subarray(from)).toString('latin1'));
+  return found ? from + found.index : text.length;
+}
