@@ -105,6 +105,10 @@ export function joinAnswer(
   };
 }
 
+/** What leaves for each of several jobs, as lines of the ledger. */
+export const linesFor = (lines: readonly Egress[], jobs: readonly { readonly job: string }[]): Egress[] =>
+  jobs.flatMap(({ job }) => lines.map((line) => create(EgressSchema, { ...line, job })));
+
 /** A streaming method says the same of each of its messages. */
 function merge(entries: readonly Withheld[]): Withheld[] {
   const known = new Map<string, Withheld>();

@@ -15,7 +15,7 @@ import type { Origins } from '../egress/origins.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Reservation } from '../journal/journal-types.ts';
-import { addressOf, type CallAddress, doneResult, failedResult, freedResult, joinAnswer } from './answers.ts';
+import { addressOf, type CallAddress, doneResult, failedResult, freedResult, joinAnswer, linesFor } from './answers.ts';
 import type { Execution } from './execution.ts';
 import { isUndone, type RefusedAttempts } from './free-keys.ts';
 import {
@@ -101,14 +101,20 @@ export class CallEnds {
   }
 
   /** What leaves for each waiter after the first is counted again. Those for whom the day has no room ask again, and are judged anew. */
-  async #lateWaiters({ waiters }: Execution, egress: readonly Egress[]): Promise<ReadonlySet<string>> {
-    const others = egress.length > 0 ? waiters.slice(1) : [];
-    const fit = others.filter(() => this.#parts.gate.again(egress));
-    if (fit.length > 0) {
-      const entries = fit.flatMap(() => egress);
-      await this.#parts.journal.append([{ case: 'ledger', value: { entries } }]);
+  async #lateWaiters(execution: Execution, egress: readonly Egress[]): Promise<ReadonlySet<string>> {
+    const late = new Set<string>();
+    if (egress.length === 0) return late;
+    const judged = new Set(execution.waiters.slice(0, 1).map(({ job }) => job));
+    // While lines are written another may come.
+    for (;;) {
+      const others = execution.waiters.filter(({ job }) => !judged.has(job));
+      if (others.length === 0) return late;
+      const fit = others.filter(() => this.#parts.gate.again(egress));
+      for (const each of others) judged.add(each.job);
+      for (const each of others) if (!fit.includes(each)) late.add(each.job);
+      if (fit.length > 0)
+        await this.#parts.journal.append([{ case: 'ledger', value: { entries: linesFor(egress, fit) } }]);
     }
-    return new Set(others.filter((each) => !fit.includes(each)).map(({ job }) => job));
   }
 
   /**

@@ -8,6 +8,7 @@ import type { AnswerGate, GatedResponse } from '../egress/gate.ts';
 import type { Origins } from '../egress/origins.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Emit } from '../tools/tool.ts';
+import { linesFor } from './answers.ts';
 import type { Execution } from './execution.ts';
 
 /** What a frame needs beside its payload. */
@@ -48,16 +49,20 @@ async function progress(
   { bytes, egress }: GatedResponse,
 ): Promise<void> {
   const index = BigInt(execution.gated.length - 1);
-  const giveBack = gate.again(egress);
-  if (!giveBack) return;
+  // It leaves once for each of them: those for whom the day has room.
+  const reached = execution.waiters.flatMap((waiter) => {
+    const giveBack = gate.again(egress);
+    return giveBack ? [{ ...waiter, giveBack }] : [];
+  });
+  const entries = linesFor(egress, reached);
   try {
-    if (egress.length > 0) await journal.append([{ case: 'ledger', value: { entries: [...egress] } }]);
+    if (entries.length > 0) await journal.append([{ case: 'ledger', value: { entries } }]);
   } catch (error) {
-    giveBack();
+    for (const { giveBack } of reached) giveBack();
     log.warn('progress was not sent, because its ledger could not be written', { problem: causeText(error) });
     return;
   }
-  for (const { sink, job, epoch } of execution.waiters) {
+  for (const { sink, job, epoch } of reached) {
     const message = create(ToolProgressSchema, { job, epoch, index, response: bytes });
     await Promise.resolve(sink.progress(message)).catch(() => {});
   }

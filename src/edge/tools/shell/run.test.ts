@@ -7,6 +7,7 @@ import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { aliveWith } from '../../../../test/support/sandbox.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { withheldWord } from '../../../contract/withheld.ts';
+import { egressOf } from '../../journal/ledger-lines.ts';
 
 const { run } = ShellService.method;
 const entry = (argv: string[], more = 'output: share, isolation: none') =>
@@ -44,6 +45,24 @@ test('a command streams its output and ends with its exit; every piece is in the
   const kept = last?.record.case === 'toolOutcome' ? last.record.value.egress : [];
   expect(kept.find(({ field }) => field === 'output.data')).toMatchObject({ bytes: 8n, path: 'sh', sensitivity: 4 });
   expect(kept.find(({ field }) => field === 'output.data')?.grant).toMatch(/^config:execute\//);
+  await rig.close();
+});
+
+test('what is sent to several jobs of one key is in the ledger and counted for each of them, also while it runs', async () => {
+  const argv = ['/bin/sh', '-c', 'for i in 1 2 3; do echo piece; sleep 0.2; done'];
+  const rig = await edgeRig(edgeFolder(), { config: config(entry(argv)) });
+  const jobs = [0, 1, 2].map((n) => ({ run: 'r', job: `r/0/${n}`, key: 'k' }));
+  const answers = await Promise.all(jobs.map((how) => rig.call(run, { argv }, how)));
+  expect(answers.reduce((sum, { progress }) => sum + progress.length, 0)).toBeGreaterThan(3);
+  const told = new Map<string, bigint>();
+  for await (const { record } of rig.journal.entries())
+    for (const { field, job, bytes } of egressOf(record))
+      if (field === 'output.data') told.set(job, (told.get(job) ?? 0n) + bytes);
+  for (const [n, { progress, messages }] of answers.entries())
+    expect([n, told.get(`r/0/${n}`)]).toEqual([
+      n,
+      BigInt(6 * progress.length + text(messages, OutputStream.STDOUT).length),
+    ]);
   await rig.close();
 });
 
