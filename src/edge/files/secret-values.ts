@@ -45,19 +45,47 @@ export class ValueMask {
 
   #give(text: string): void {
     if (text === '') return;
-    const mask =
-      (looks: (value: string, before: string) => boolean) => (whole: string, before: string, value: string) => {
-        if (isStandIn(value) || !looks(value, before)) return whole;
-        this.#count++;
-        return `${before}${MASK}`;
-      };
-    const named = text.replaceAll(NAMED, mask(looksRandom)).replaceAll(BEARER, mask(looksRandom));
-    const all = named.replaceAll(
-      ADDRESS,
-      mask(() => true),
-    );
-    this.#receive(Buffer.from(all, 'latin1'));
+    const places = placesIn(text);
+    this.#count += places.length;
+    let out = '';
+    let from = 0;
+    for (const { start, end } of places) {
+      out += text.slice(from, start) + MASK;
+      from = end;
+    }
+    this.#receive(Buffer.from(out + text.slice(from), 'latin1'));
   }
+}
+
+/** Where a masked value stands: from `start` to before `end`, in bytes. */
+export interface MaskedPlace {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where the mask of a whole text covers something, in order. */
+export const maskedPlaces = (text: Uint8Array): MaskedPlace[] =>
+  placesIn(Buffer.from(text.buffer, text.byteOffset, text.length).toString('latin1'));
+
+function placesIn(text: string): MaskedPlace[] {
+  const places: MaskedPlace[] = [];
+  // A value that was found is filled with as many stars, so that all that follows stands where it stood.
+  const fill =
+    (looks: (value: string, before: string) => boolean) =>
+    (whole: string, before: string, value: string, at: number): string => {
+      if (isStandIn(value) || !looks(value, before)) return whole;
+      const start = at + before.length;
+      places.push({ start, end: start + value.length });
+      return before + '*'.repeat(value.length);
+    };
+  text
+    .replaceAll(NAMED, fill(looksRandom))
+    .replaceAll(BEARER, fill(looksRandom))
+    .replaceAll(
+      ADDRESS,
+      fill(() => true),
+    );
+  return places.sort((a, b) => a.start - b.start);
 }
 
 /** Where pieces of a file that is shared go: through a mask, unless its secrets are meant. */

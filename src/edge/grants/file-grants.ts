@@ -11,7 +11,7 @@ export interface FileGrants {
   any(run: string): boolean;
   covers(query: CoverQuery): Cover | WhyNot;
   /** The run itself changed a file, as it was allowed to: what was told whole may be told as it is now. */
-  followChange(run: string, realPath: string, from: Uint8Array | undefined, to: FileNow): void;
+  followChange(run: string, realPath: string, from: Uint8Array | undefined, to: FileNow, hidesAll: boolean): void;
   /** A call of the run reads: from now on its shares have their time. */
   sent(run: string): void;
   /** Whether a provider is known to run on the owner's machines. */

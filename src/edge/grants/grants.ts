@@ -242,12 +242,14 @@ export class Grants {
   /**
    * The run itself changed a file, as it was allowed to. What was shared whole stays shared: nothing is in it now but that and the run's
    * own words. Shared lines are other lines now, so they are not.
+   * @param hidesAll whether each value that was masked before is masked in it now
    */
-  followChange(run: string, realPath: string, from: Uint8Array | undefined, to: FileNow): void {
+  followChange(run: string, realPath: string, from: Uint8Array | undefined, to: FileNow, hidesAll: boolean): void {
     const isIt = (file: GrantedFile) =>
       file.realPath === realPath &&
       file.startLine === 0 &&
       file.endLine === 0 &&
+      (file.withSecrets || hidesAll) &&
       from !== undefined &&
       Buffer.compare(file.sha256, from) === 0;
     for (const grant of this.#of(run))

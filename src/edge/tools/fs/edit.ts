@@ -1,28 +1,24 @@
 // fs.Edit: exact replacements in a text file. Whether a text is in a file is told only of files that the run may read whole. A yes to the
 // very lines that change covers the reading for the work: it may come long after the share is over, and tells the run nothing.
 import { createHash } from 'node:crypto';
-import { setImmediate as breath } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import {
   type Effect as ApprovalEffect,
   FileAction,
   FileEffectSchema,
 } from '../../../../gen/bowline/approval/v1/approval_pb.ts';
-import {
-  type EditRequest,
-  EditResponseSchema,
-  FsService,
-  type TextEdit,
-} from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { type EditRequest, EditResponseSchema, FsService } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { AllowedWrite } from '../../allowlist/allowlist.ts';
 import { originOf, readPieces } from '../../files/content.ts';
+import { maskedPlaces } from '../../files/secret-values.ts';
+import { type Cover, valuesIn } from '../../grants/grants.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
+import { editedText } from './change/edit-text.ts';
 import { stateOf } from './change/file-effect.ts';
 import { contentOf, modeAfter, putFile } from './change/new-file.ts';
 import { changeOf, type OpenChange } from './change/open-change.ts';
 import type { OwnTexts } from './change/own-texts.ts';
-import { matchesOf, replacedText } from './change/replace-text.ts';
 import { type ChangeTarget, folderOf, openTarget } from './change/target.ts';
 import { isDiffable, textDiff } from './change/text-diff.ts';
 import { fileInfo, fileNow } from './file-info.ts';
@@ -60,10 +56,18 @@ async function openEdit(
     const unreadable = new AppError(shown ? 'APPROVAL_CHANGED' : 'EDIT_NEEDS_GRANT');
     if (!before) throw unreadable;
     const { text, sha256 } = await textOf(parts, target, call, unreadable);
-    const readable = isShared(parts, target, call, sha256) || own.holds(call, realPath, sha256);
+    const cover = wholeCover(parts, target, call, sha256);
+    const isOwn = own.holds(call, realPath, sha256);
+    const readable = cover !== undefined || isOwn;
     if (shown ? !isTextOf(shown, sha256) : !readable) throw unreadable;
     if (!isDiffable(text)) throw new AppError('NOT_TEXT');
-    const edited = await editedText(text, request.edits, parts.limits.file_bytes);
+    const hidden = isOwn || (cover && valuesIn(cover) === 'plain') ? [] : maskedPlaces(text);
+    const edit = (places: typeof hidden) => editedText(text, request.edits, parts.limits.file_bytes, places);
+    // What was shown may have been worked out while its values were shared, too; it is compared with what comes of this.
+    const edited = await edit(hidden).catch((error: unknown) => {
+      if (shown && hidden.length > 0) return edit([]);
+      throw error;
+    });
     const after = createHash('sha256').update(edited.text).digest();
     const mode = modeAfter(before.stat);
     return {
@@ -81,8 +85,8 @@ async function openEdit(
         const fill = (file: { writeFile(bytes: Uint8Array): Promise<void> }) => file.writeFile(edited.text);
         const stat = await putFile(target, { fill, sha256: after, mode, signal: call.signal, ready });
         // Of what it may not read any more it does not know every letter.
-        if (readable) own.wrote(call, realPath, after);
-        parts.grants.followChange(call.run, realPath, sha256, fileNow(stat, after));
+        if (readable && hidden.length === 0) own.wrote(call, realPath, after);
+        parts.grants.followChange(call.run, realPath, sha256, fileNow(stat, after), edited.hidesAll);
         const origin = originOf(parts.allow, { ...target.folder, ...before, stat, realPath, judged: named }, after);
         const file = call.origins.set(fileInfo(parts.allow, named.name, realPath, stat), origin);
         return call.origins.set(create(EditResponseSchema, { file, replaced: edited.replaced }), origin);
@@ -113,41 +117,18 @@ async function textOf(
   return { text: Buffer.concat(pieces), sha256 };
 }
 
-/** Whether all of it is shared for the run. */
-function isShared(
+/** What shares all of it for the run. */
+function wholeCover(
   { allow, grants }: ToolParts,
   { folder, before, named, realPath }: ChangeTarget,
   { run, job, recipient }: ToolCallContext,
   sha256: Uint8Array,
-): boolean {
+): Cover | undefined {
   const file = { ...folder, ...before, realPath, judged: named };
   const cover = grants.covers({ ...originOf(allow, file, sha256), run, job, recipient });
-  return typeof cover !== 'string' && cover.lines === undefined;
+  return typeof cover !== 'string' && cover.lines === undefined ? cover : undefined;
 }
 
 /** Whether the change that was shown was worked out from this very text. */
 const isTextOf = ({ effect }: ApprovalEffect, sha256: Uint8Array): boolean =>
   effect.case === 'file' && Buffer.compare(effect.value.before?.sha256 ?? new Uint8Array(), sha256) === 0;
-
-/** @throws EDIT_NO_MATCH, EDIT_SEVERAL_MATCHES, FILE_TOO_LARGE */
-async function editedText(
-  before: Uint8Array,
-  edits: readonly TextEdit[],
-  limit: number,
-): Promise<{ text: Uint8Array; replaced: number }> {
-  let text = before;
-  let replaced = 0;
-  for (const [at, { oldText, newText, all }] of edits.entries()) {
-    await breath();
-    const [wanted, by] = [Buffer.from(oldText), Buffer.from(newText)];
-    const count = matchesOf(text, wanted);
-    if (count === 0) throw new AppError('EDIT_NO_MATCH', { edit: at + 1 });
-    if (count > 1 && !all) throw new AppError('EDIT_SEVERAL_MATCHES', { edit: at + 1, count });
-    if (text.length + count * (by.length - wanted.length) > limit)
-      throw new AppError('FILE_TOO_LARGE', { limit, setting: 'limits.file_bytes' });
-    await breath();
-    text = replacedText(text, wanted, by, count);
-    replaced += count;
-  }
-  return { text, replaced };
-}

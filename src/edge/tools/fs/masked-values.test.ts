@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { FsService, Measure } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { FsService, Measure, WriteMode } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 
-const { query, read, search } = FsService.method;
+const { edit, query, read, search, write } = FsService.method;
 const NOTES = 'the router\nwifi password: Tr0ub4dor&3\nurl: postgres://app:s3cr3tpw@db/x\nend\n';
 const KEY = `the key\ntoken ghp_${'a1B2'.repeat(9)}\n`;
 
@@ -80,5 +80,36 @@ test('a fact that leaves tells nothing of a masked value: not in a cell, a heade
   expect((await facts(meant.run, 'docs/a.csv'))[3]).toMatch(/^1 time/);
   const bare = await rig.ask('?');
   expect((await facts(bare.run, 'docs/a.csv'))[3]).toMatch(/^kept: 1 time/);
+  await rig.close();
+});
+
+test('an edit finds nothing in a masked value, right guesses fail as wrong ones, and none takes a mask away', async () => {
+  const SECRET = 'q7XkT2vB9zLm4';
+  const before = `用户 a\npassword: ${SECRET}\nend q7\n`;
+  const config = 'allow:\n  write: [{path: DIR/docs, confirm: never}]\n';
+  const rig = await edgeRig(edgeFolder({ 'docs/a.md': before, 'docs/b.md': `password: ${SECRET}` }), { config });
+  const shared = async (file: string, secrets = false) =>
+    (await rig.ask('edit', [file], ['rules'], new Uint8Array(), { secrets })).run;
+  let run = await shared('docs/a.md');
+  const edited = async (oldText: string, newText: string, all = false) =>
+    (await rig.call(edit, { path: 'docs/a.md', edits: [{ oldText, newText, all }] }, { run })).failure;
+  const seen = async (path = 'docs/a.md') => (await rig.call(read, { path }, { run })).messages[0]?.text;
+  const guesses = [SECRET, 'q7Xk', 'q7Xz', 'T', ': q7', 'password: q', '4\n', '4\nend', 'Lm4'];
+  for (const guess of guesses) expect([guess, await edited(guess, 'x')]).toEqual([guess, 'EDIT_NO_MATCH']);
+  // It stands once where it is seen, and once where it is not.
+  expect(await edited('q7', '词语')).toBeUndefined();
+  expect(await seen()).toBe('用户 a\npassword: ***\nend 词语\n');
+  expect(await edited('用户', 'user', true)).toBeUndefined();
+  for (const guess of guesses) expect(await edited(guess, 'x', true)).toBe('EDIT_NO_MATCH');
+  expect(await seen()).toBe('user a\npassword: ***\nend 词语\n');
+  // It may change the name before; what is then seen as anything else is not shared.
+  expect(await edited('password', 'colour')).toBeUndefined();
+  expect(await seen()).toBe('');
+  expect(await edited('user', 'x')).toBe('EDIT_NEEDS_GRANT');
+  run = await shared('docs/a.md', true);
+  expect(await edited('q7Xk', 'x')).toBeUndefined();
+  run = await shared('docs/b.md');
+  const added = await rig.call(write, { path: 'docs/b.md', text: 'a'.repeat(200), mode: WriteMode.APPEND }, { run });
+  expect([added.failure, await seen('docs/b.md')]).toEqual([undefined, '']);
   await rig.close();
 });

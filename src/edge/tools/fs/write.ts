@@ -20,6 +20,8 @@ import type { OwnTexts } from './change/own-texts.ts';
 import { type ChangeTarget, folderOf, openTarget } from './change/target.ts';
 import { fileInfo, fileNow } from './file-info.ts';
 
+const NEWLINE = 10;
+
 export function writeTool(parts: ToolParts): EdgeTool {
   const { ownTexts: own } = parts;
   const added = new Added(parts.limits.file_bytes);
@@ -54,7 +56,13 @@ async function openWrite(
   try {
     const { before, named } = target;
     const old = new OldText();
-    const effect = await effectOf(target, request, text, signal, purpose === 'show' ? old.receive : () => {});
+    let last: number | undefined = NEWLINE;
+    const effect = await effectOf(target, request, text, signal, (piece) => {
+      last = piece.at(-1) ?? last;
+      if (purpose === 'show') old.receive(piece);
+    });
+    // What follows a masked value on its line could end its mask.
+    const hidesAll = !appends || last === NEWLINE || text[0] === NEWLINE;
     if (appends) added.judge(judged.path, text.length);
     return {
       effect,
@@ -76,7 +84,7 @@ async function openWrite(
         });
         const after = effect.after!.sha256;
         if (!appends) own.wrote(call, target.realPath, after);
-        parts.grants.followChange(call.run, target.realPath, effect.before?.sha256, fileNow(stat, after));
+        parts.grants.followChange(call.run, target.realPath, effect.before?.sha256, fileNow(stat, after), hidesAll);
         const file = fileInfo(parts.allow, named.name, named.path, stat);
         return create(WriteResponseSchema, { file, created: before === undefined });
       },

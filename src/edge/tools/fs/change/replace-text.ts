@@ -1,17 +1,26 @@
 // Replaces a text in another, by their bytes: linear whatever both hold (Knuth, Morris, Pratt), where the search of the engine is not. Pure.
 
+/** A text in which some bytes equal nothing: -1 stands for them. */
+export type VeiledText = Int16Array | Uint8Array;
+
 /** How often a text stands in another, counted without overlaps. */
-export function matchesOf(text: Uint8Array, wanted: Uint8Array): number {
+export function matchesOf(text: VeiledText, wanted: Uint8Array): number {
   let count = 0;
   for (const _ of placesOf(text, wanted)) count++;
   return count;
 }
 
-/** @param count as `matchesOf` says */
-export function replacedText(text: Uint8Array, wanted: Uint8Array, by: Uint8Array, count: number): Uint8Array {
+/** @param count as `matchesOf` says, of `veiled` */
+export function replacedText(
+  text: Uint8Array,
+  wanted: Uint8Array,
+  by: Uint8Array,
+  count: number,
+  veiled: VeiledText = text,
+): Uint8Array {
   const out = Buffer.allocUnsafe(text.length + count * (by.length - wanted.length));
   let [from, to] = [0, 0];
-  for (const at of placesOf(text, wanted)) {
+  for (const at of placesOf(veiled, wanted)) {
     out.set(text.subarray(from, at), to);
     to += at - from;
     out.set(by, to);
@@ -22,7 +31,7 @@ export function replacedText(text: Uint8Array, wanted: Uint8Array, by: Uint8Arra
   return out;
 }
 
-function* placesOf(text: Uint8Array, wanted: Uint8Array): Generator<number> {
+export function* placesOf(text: VeiledText, wanted: Uint8Array): Generator<number> {
   const back = bordersOf(wanted);
   for (let at = 0, same = 0; at < text.length; at++) {
     while (same > 0 && text[at] !== wanted[same]) same = back[same - 1]!;
