@@ -132,8 +132,7 @@ export const EDGE_TOOL_ERRORS = {
     'the entry {entry} was not asked, because its host is no address of the local network; an address of the box itself must stand in its `url` as it is',
     { bare: 'the server was not asked, because its host is no address of the local network of the device' },
   ),
-  HOST_UNREACHABLE: row('unavailable', 'the server of the entry {entry} could not be asked: {problem}', {
-    retryable: false,
+  HOST_UNREACHABLE: row('failed_precondition', 'the server of the entry {entry} could not be asked: {problem}', {
     bare: 'the server could not be reached, or did not answer in its time',
   }),
   HOST_UNPROVEN: row(
