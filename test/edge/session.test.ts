@@ -371,3 +371,23 @@ test('the model is the one that was told last in the session; none, or one that 
   expect(edge.session.status.connection).toBe('connected');
   expect(control.peers).toHaveLength(1);
 });
+
+test('an edit that changes nothing that is told begins no session; one that does is no outage, also where its first session only shows', async () => {
+  let build = 'old';
+  const edge = await start({ build: () => build });
+  await control.welcome();
+  edge.session.renew();
+  build = 'other';
+  edge.session.renew();
+  const second = await control.peer();
+  expect((await second.next('hello')).manifest?.build).toBe('other');
+  expect(edge.session.status).toMatchObject({ connection: 'connected', problem: undefined });
+  second.send({ case: 'welcome', value: control.welcomeInit() });
+  second.out.close();
+  const third = await control.peer();
+  await third.next('hello');
+  expect(edge.session.status).toMatchObject({ connection: 'connected', problem: undefined });
+  expect(control.peers).toHaveLength(3);
+  third.out.close();
+  await until(() => edge.session.status.problem?.reason === 'CLOSED', 'the next that ends so is lost');
+});

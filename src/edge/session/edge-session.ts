@@ -1,6 +1,6 @@
 // Keeps one session with the control plane: connects, connects again with full jitter, and says how it stands. What
 // happens within one stream is in connection.ts.
-import { create } from '@bufbuild/protobuf';
+import { create, equals } from '@bufbuild/protobuf';
 import {
   type Condition,
   ConditionSchema,
@@ -15,7 +15,7 @@ import {
   SupersedeReason,
   type Welcome,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
+import { type Manifest, ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Code } from '../../base/status-codes.ts';
@@ -95,6 +95,8 @@ export class EdgeSession {
   #sessions = 0;
   #refused = '';
   #stopRenewing: (() => void) | undefined;
+  /** What the last Hello told. */
+  #told: Manifest | undefined;
   readonly #flaps = new Flaps();
   readonly #first = Promise.withResolvers<void>();
 
@@ -127,10 +129,12 @@ export class EdgeSession {
     this.#running ??= this.#run();
   }
 
-  /** What Hello says is another by now: says goodbye soon, and comes back with it. Edits that follow one another are one. */
+  /** What Hello says may be another by now: if so, says goodbye soon, and comes back with it. Edits that follow one another are one. */
   renew(): void {
     this.#stopRenewing?.();
-    this.#stopRenewing = this.#deps.clock.after(RENEW_MS, () => this.#connection?.leave(true));
+    this.#stopRenewing = this.#deps.clock.after(RENEW_MS, () => {
+      if (!this.#told || !equals(ManifestSchema, this.#told, this.#deps.manifest())) this.#connection?.leave(true);
+    });
   }
 
   /** Says goodbye and ends; resolves when the stream is closed. */
@@ -143,9 +147,15 @@ export class EdgeSession {
 
   async #run(): Promise<void> {
     const { clock, log } = this.#deps;
+    let end: ConnectionEnd | undefined;
+    let isLeft = false;
     while (!this.#stop.signal.aborted) {
-      this.#set({ connection: 'connecting' });
-      const end = await this.#once();
+      // After a session that ended in order the next one is no outage until it fails.
+      if (end?.kind !== 'drained') this.#set({ connection: 'connecting' });
+      const left: boolean = isLeft;
+      const ended = await this.#once();
+      isLeft = ended.kind === 'drained';
+      end = left && isShown(ended) ? { kind: 'drained' } : ended;
       if (end.kind === 'stopped' || this.#stop.signal.aborted) break;
       if (end.kind === 'superseded' && !this.#isOwn(end)) return this.#superseded(end);
       const wait = this.#reconnect.waitMs(this.#endedAs(end));
@@ -193,6 +203,7 @@ export class EdgeSession {
   async #hello(): Promise<Hello> {
     const { journal, bootId, feed, runner, gate } = this.#deps;
     const manifest = this.#deps.manifest();
+    this.#told = manifest;
     const last = journal.lastSession();
     const hello = create(HelloSchema, {
       versions: SESSION_VERSIONS,
@@ -299,6 +310,9 @@ export class EdgeSession {
     this.#status = { ...this.#status, ...change };
   }
 }
+
+/** The control plane may end the session after one that was left at once: it told what it remembers, and is shown that in the next. */
+const isShown = (end: ConnectionEnd): boolean => end.kind === 'lost' && end.error.reason === 'CLOSED';
 
 /** The longest time to wait that a control plane may tell. */
 const LONGEST_TOLD_MS = 60_000;

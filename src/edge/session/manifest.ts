@@ -7,8 +7,8 @@ import { servableByEdge } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import type { EdgeConfig } from '../config/edge-config.ts';
 
-/** Names only: paths stay on the box. @param usable whether the configuration can be used; else nothing is allowed */
-export function edgeManifest(methods: readonly CapabilityMethod[], config: EdgeConfig, usable: boolean): Manifest {
+/** Names only: paths stay on the box. */
+export function edgeManifest(methods: readonly CapabilityMethod[], config: EdgeConfig): Manifest {
   const served = methods.filter((method) => servableByEdge(method.desc));
   const packages = [...new Set(served.map((method) => method.package))];
   return create(ManifestSchema, {
@@ -29,7 +29,7 @@ export function edgeManifest(methods: readonly CapabilityMethod[], config: EdgeC
       maxFrameBytes: config.limits.frame_bytes,
       maxResultBytes: config.limits.frame_bytes,
     },
-    permissions: usable ? permissions(config).slice(0, 256) : [],
+    permissions: permissions(config).slice(0, 256),
   });
 }
 

@@ -1,7 +1,5 @@
 // The session with the control plane: what it is told, and what a forked journal ends.
-import { equals } from '@bufbuild/protobuf';
 import { GrantEndReason } from '../../../gen/bowline/journal/v1/journal_pb.ts';
-import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import type { Logger } from '../../base/logger.ts';
 import { AskFeed } from '../../edge/asks/ask-feed.ts';
 import type { AskService } from '../../edge/asks/ask-service.ts';
@@ -22,8 +20,8 @@ export function openSession(
   asks: AskService,
   conversations: ConversationSummaries,
 ): EdgeSession {
-  const manifest = () =>
-    edgeManifest(permissions.tools.methods, permissions.last.config, permissions.problem === undefined);
+  // A file that cannot be used allows nothing here, whatever is told; it is soon mended.
+  const manifest = () => edgeManifest(permissions.tools.methods, permissions.last.config);
   const session = new EdgeSession({
     identity,
     gate,
@@ -45,12 +43,7 @@ export function openSession(
     ...(onRefused ? { onRefused } : {}),
     options: { maxFrameBytes: config.limits.frame_bytes, ...waits },
   });
-  let told = manifest();
-  permissions.onChange(() => {
-    const now = manifest();
-    if (!equals(ManifestSchema, told, now)) session.renew();
-    told = now;
-  });
+  permissions.onChange(() => session.renew());
   life.onStop('session', () => session.stop());
   life.onStop('tool calls', async () => void (await runner.drain(4_000)));
   return session;

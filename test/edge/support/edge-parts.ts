@@ -42,6 +42,8 @@ export const idleRunner: CallRunner = {
 };
 
 export interface Parts {
+  /** What the manifest tells. */
+  readonly build?: () => string;
   readonly options?: EdgeSessionDeps['options'];
   readonly runner?: CallRunner;
   readonly limits?: Partial<AskLimits>;
@@ -126,7 +128,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     clock: systemClock,
     log,
     journal: sessionJournal(journal),
-    manifest: () => create(ManifestSchema, { build: 'test' }),
+    manifest: () => create(ManifestSchema, { build: parts.build?.() ?? 'test' }),
     bootId: newId(),
     onSummary: parts.onSummary ?? ((summary) => summaries.put(summary)),
     options: { backoffBaseMs: 20, backoffCapMs: 50, refusedMs: 20, ...parts.options },
