@@ -23,6 +23,7 @@ import { todayText } from '../egress-text.ts';
 import { type AnswerOfSide, homeAnswers } from '../home-answers.ts';
 import { type HomeHealth, homeHealth } from '../home-health.ts';
 import type { CliIo } from '../io.ts';
+import { mayReadText } from '../may-read.ts';
 import { Printer } from '../output.ts';
 import { enumText, type PlainObject, plain } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
@@ -112,7 +113,7 @@ function printEdge(out: Printer, edge: AnswerOfSide<MessageShape<typeof EdgeStat
   );
   if (s.control) out.line(`         control plane: ${s.control}`);
   out.line(`         model: ${s.model ? modelText(s.model) : 'unknown; no worker with one is known here'}`);
-  out.line(`         may read: ${s.roots.length > 0 ? s.roots.join(', ') : 'nothing (see --allow)'}`);
+  out.line(`         may read: ${mayReadText(s)}`);
   const memory = `${bytesText(s.residentBytes)} of memory, ${bytesText(s.journalBytes)} of journal`;
   out.line(
     `         ${countText(s.waitingAsks, 'ask')} waiting, ${countText(Number(s.toolCalls), 'tool call')}, ${memory}`,

@@ -20,6 +20,7 @@ import { askedTime } from '../asked-time.ts';
 import { egressName, groupedEgress } from '../egress-text.ts';
 import { shortMethod } from '../job-text.ts';
 import { shortPackage } from '../manifest-text.ts';
+import { mayReadText } from '../may-read.ts';
 import { enumText } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
 import type { BoxLook, ControlLook, Crossing, JobLook, RunDetail, RunLook, WorkerLook } from './model.ts';
@@ -50,7 +51,7 @@ export function boxLook(status: EdgeStatus): BoxLook {
     name: status.deviceName,
     connection: enumText(ConnectionSchema, status.connection),
     model: status.model ? modelText({ ...status.model, note: '' }) : 'unknown',
-    roots: status.roots,
+    mayRead: mayReadText(status),
     waitingAsks: status.waitingAsks,
     toolCalls: Number(status.toolCalls),
     memoryBytes: Number(status.residentBytes),

@@ -11,7 +11,7 @@ export interface BoxLook {
   /** `connected`, `connecting`, `offline`, ... */
   readonly connection: string;
   readonly model: string;
-  readonly roots: readonly string[];
+  readonly mayRead: string;
   readonly waitingAsks: number;
   /** How many calls wait for the owner's yes, in words; empty for none. */
   readonly waitingYes: string;

@@ -15,7 +15,7 @@ const box: BoxLook = {
   name: 'pi',
   connection: 'connected',
   model: 'rules (local)',
-  roots: ['notes (/home/ana/notes)'],
+  mayRead: 'notes (/home/ana/notes)',
   waitingAsks: 0,
   waitingYes: '',
   toolCalls: 2,

@@ -55,10 +55,9 @@ function boxLines(side: SideLook<BoxLook>, now: number, columns: number): Line[]
     span(`, model ${box.model}, ${bytesText(box.memoryBytes)}, ${countText(box.toolCalls, 'tool call')}`),
   ]);
   if (side.is !== 'here') return first;
-  const reads = side.told.roots.length > 0 ? side.told.roots.join(', ') : 'nothing (see --allow)';
   return [
     ...first,
-    [span(INDENT), span(`may read ${reads}`, 'dim')],
+    [span(INDENT), span(`may read ${side.told.mayRead}`, 'dim')],
     ...problemLines([side.told.waitingYes, ...side.told.problems].filter(Boolean), columns),
   ];
 }

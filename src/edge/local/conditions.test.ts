@@ -25,6 +25,8 @@ test('what stops answers at this edge is told by its own name, what only hinders
   expect(found(status({ connection: 'offline', problem: suspended }))).toEqual([['DEVICE_SUSPENDED', true]]);
   expect(found({ asks: { open: 256, most: 256 } })).toEqual([['QUEUE_FULL', true]]);
   expect(found(status({ flaps: 3 }))).toEqual([['SESSION_FLAPS', true]]);
+  const line = new AppError('CONFIG_INVALID', { file: 'config.yaml', line: 1, column: 1, problem: 'x' });
+  expect(found({ config: line })).toEqual([['PERMISSIONS_UNKNOWN', true]]);
   expect(found({ clock: new AppError('CLOCK_DOUBTED', { off: '2 hours', what: 'x' }) })).toEqual([
     ['CLOCK_DOUBTED', false],
   ]);

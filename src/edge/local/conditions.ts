@@ -27,12 +27,12 @@ export function edgeConditions({ status, journal, disk, asks, clock, config }: E
   if (status.connection !== 'connected' && status.problem) found.push(stopping(status.problem));
   if (status.flaps !== undefined) found.push(stopping(new AppError('SESSION_FLAPS', { count: status.flaps })));
   if (asks.open >= asks.most) found.push(stopping(new AppError('QUEUE_FULL', { limit: asks.most })));
+  if (config) found.push(stopping(new AppError('PERMISSIONS_UNKNOWN', { problem: config.message })));
   found.push(...status.conditions.filter(({ stops }) => stops));
   if (!journal && disk && disk.free < LEAST_DISK_BYTES) {
     const free = `${Math.floor(disk.free / (1 << 20))} MB`;
     found.push(hindering(new AppError('EDGE_DISK_LOW', { folder: disk.folder, free })));
   }
-  if (config) found.push(hindering(new AppError('PERMISSIONS_UNKNOWN', { problem: config.message })));
   if (clock) found.push(hindering(clock));
   return [...found, ...status.conditions.filter(({ stops }) => !stops)];
 }
