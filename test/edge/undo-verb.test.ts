@@ -31,7 +31,7 @@ test('it shows what it would restore, needs a yes, restores, and can be taken ba
   const preview = await undo(home, RUN.slice(0, 8), '--preview');
   expect(preview).toMatchObject({ exit: 0, failed: '' });
   expect(preview.out).toMatch(
-    /can be undone: restore docs\/b\.md \(4 bytes\), changed at .*\n {2}@@ -1,1 \+1,1 @@\n {2}-new\n {2}\+文\n/,
+    /can be undone: restore docs\/b\.md \(4 bytes\), changed at .*\n {4}@@ -1,1 \+1,1 @@\n {4}-new\n {4}\+文\n/,
   );
   expect((await undo(home, RUN)).failed).toContain('say --yes');
   expect([text('a'), text('b')]).toEqual(['new\n', 'new\n']);
@@ -40,6 +40,13 @@ test('it shows what it would restore, needs a yes, restores, and can be taken ba
   const id = /To take this back: bowline undo (\S+)/.exec(done.out)?.[1] ?? '';
   expect(JSON.parse((await undo(home, id, '--yes', '--json')).out)).toMatchObject({ run: id, steps: [{}, {}] });
   expect([text('a'), text('b')]).toEqual(['new\n', 'new\n']);
+});
+
+test('what comes back is drawn as in a question: what an eye does not see is written out', async () => {
+  const { home } = await changedBox(({ dir }) => writeFileSync(join(dir, 'docs/b.md'), '文\tx \nab\u202ecd\n'));
+  const { out } = await undo(home, RUN, '--preview');
+  expect(out).toMatch(/ {4}\+文→ +x·\n {4}\+ab\\u202ecd\n/);
+  expect(out).toContain('they stand here as');
 });
 
 test('what changed since stays, is said, and makes another exit code; an unknown run is told', async () => {
@@ -78,6 +85,6 @@ test('other names of what was replaced are told, and keep their content through 
   const id = /To take this back: bowline undo (\S+)/.exec(done.out)?.[1] ?? '';
   // The file that came back has no other name; the one that went had one.
   expect((await undo(home, id, '--preview')).out).toMatch(
-    /restore docs\/a\.md .*\n {2}it had 1 other name; .*\n {2}@@/,
+    /restore docs\/a\.md .*\n {2}it had 1 other name; .*\n {4}@@/,
   );
 });

@@ -121,8 +121,12 @@ function otherNameRows(rows: RowMaker, { action, before }: FileEffect): void {
   rows.words('other names', `${others} (hard ${keep} what is there now; undo does not join them again`, 'yellow');
 }
 
+/** The lines of a diff, as they are drawn wherever an owner is shown one. */
+export const diffViewLines = (file: FileEffect): ViewLine[] =>
+  diffLines(file).map((line) => ({ text: INDENT + signed(line), style: styleOf(line) }));
+
 function diffRows(rows: RowMaker, file: FileEffect, most: number | undefined): void {
-  const lines = diffLines(file).map((line): ViewLine => ({ text: INDENT + signed(line), style: styleOf(line) }));
+  const lines = diffViewLines(file);
   rows.text(lines, most);
   if (isPartOf(file)) {
     const will = file.after && !file.after.folder ? `; the file will be ${sizeAndHash(file.after)}` : '';

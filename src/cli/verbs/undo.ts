@@ -7,7 +7,9 @@ import { AppError } from '../../base/errors.ts';
 import { shellQuote } from '../../base/shell-quote.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { fromFailure } from '../../contract/errors.ts';
-import { seenWord } from '../approvals/seen-text.ts';
+import { diffViewLines } from '../approvals/effect-lines.ts';
+import { seenWord, UNSEEN_NOTE } from '../approvals/seen-text.ts';
+import { RowMaker } from '../approvals/view-rows.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { LineReader } from '../line-reader.ts';
@@ -49,7 +51,7 @@ async function undo(io: CliIo, target: string, options: UndoOptions): Promise<vo
     const possible = steps.filter(({ state }) => state === UndoState.POSSIBLE);
     if (options.preview || possible.length === 0) return tell(io, options, out, { run, id: '', steps });
     if (!options.yes) {
-      if (!options.json) show(out, steps);
+      if (!options.json) show(io, out, steps);
       if (!(await agreed(io, possible.length))) {
         if (options.json) return tell(io, options, out, { run, id: '', steps });
         out.line('Nothing was changed.');
@@ -70,7 +72,7 @@ interface Told {
 function tell(io: CliIo, { json }: UndoOptions, out: Printer, { run, id, steps }: Told): void {
   if (json) out.json({ run, id, steps: steps.map((step) => plain(UndoStepSchema, step)) });
   else {
-    show(out, steps);
+    show(io, out, steps);
     if (id !== '') out.line(`Undone. To take this back: bowline undo ${shellQuote(id)}`);
   }
   if (steps.some(({ state }) => STAYS.has(state))) io.exit(EXIT.refused);
@@ -88,12 +90,19 @@ const STATE: Readonly<Record<number, string>> = {
   [UndoState.FAILED]: 'stays',
 };
 
-function show(out: Printer, steps: readonly UndoStep[]): void {
+function show({ stdout: { columns = 80 } }: CliIo, out: Printer, steps: readonly UndoStep[]): void {
   for (const step of steps) {
     out.line(`${stateText(step)}: ${actText(step)}`);
     for (const row of otherNames(step)) out.line(`  ${row}`);
-    for (const row of (step.effect?.diff ?? '').split('\n').slice(0, -1)) out.line(`  ${row}`);
-    const cut = step.effect?.diffLinesCut ?? 0n;
+    const { effect } = step;
+    if (!effect) continue;
+    const rows = new RowMaker({ columns, lines: undefined });
+    rows.note([effect.diff]);
+    rows.text(diffViewLines(effect), undefined);
+    const { lines, hasUnseen } = rows.shown;
+    for (const { text, style } of lines) out.line(text, style);
+    if (hasUnseen) out.line(`  ${UNSEEN_NOTE}`, 'yellow');
+    const cut = effect.diffLinesCut;
     if (cut > 0n) out.line(`  … ${cut} lines of the difference are not shown`);
   }
 }
