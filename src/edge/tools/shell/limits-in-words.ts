@@ -3,15 +3,19 @@ import type { ExecuteEntry } from '../../config/edge-config.ts';
 import type { EdgeLimits } from '../../config/edge-settings.ts';
 import type { CommandIsolation } from './isolation.ts';
 
-/** @param seen real paths of what it is shown beside the system, in bubblewrap */
+/**
+ * @param seen real paths of what it is shown beside the system, in bubblewrap
+ * @param unwritable why it can change nothing in its folders; empty when it can
+ */
 export function limitsInWords(
   entry: ExecuteEntry,
   isolation: CommandIsolation | undefined,
   limits: EdgeLimits,
   seen: readonly string[],
+  unwritable = '',
 ): string[] {
   return [
-    ...apart(entry, isolation, limits, seen),
+    ...apart(entry, isolation, limits, seen, unwritable),
     entry.network || !isolation ? 'may use the network' : 'no network',
     ...bounds(isolation, limits),
     `at most ${limits.command_seconds} s and ${limits.command_output_bytes} bytes of output`,
@@ -29,6 +33,7 @@ function apart(
   isolation: CommandIsolation | undefined,
   limits: EdgeLimits,
   seen: readonly string[],
+  unwritable: string,
 ): string[] {
   if (!isolation) return ['not kept apart: it runs as Bowline itself, and reaches all that Bowline reaches'];
   if (isolation.kind === 'user') {
@@ -37,7 +42,10 @@ function apart(
   }
   return [
     'in bubblewrap: sees the system’s programs and what is named here, and no other process',
-    ...seen.map((path) => (writes.includes(path) ? `reads and changes ${path}` : `reads ${path}`)),
+    ...seen.map((path) => (writes.includes(path) && !unwritable ? `reads and changes ${path}` : `reads ${path}`)),
+    ...(unwritable && writes.length > 0
+      ? [`can change nothing it was given to change: ${unwritable}; chown to one other user mends that`]
+      : []),
     `writes ${writes.length > 0 ? 'beside that' : 'nothing but'} a folder in memory of at most ${limits.command_disk_bytes} bytes, which goes with it`,
   ];
 }

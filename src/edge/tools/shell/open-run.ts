@@ -13,6 +13,7 @@ import { type ContentHashes, versionOf } from './content-hashes.ts';
 import { findProgram, type Program } from './find-program.ts';
 import type { CommandIsolation } from './isolation.ts';
 import { limitsInWords } from './limits-in-words.ts';
+import { folderOwnerOf } from './preview/folder-owner.ts';
 import { isRecursive } from './recursive.ts';
 import { isSystem } from './system-view.ts';
 
@@ -74,10 +75,15 @@ export function viewOf(
 }
 
 /** What it will do. The one who asked closes it. */
-export function lookAtRun(run: JudgedRun, { opened, program, view }: OpenRun, stop: AbortSignal): Promise<CommandLook> {
+export async function lookAtRun(
+  run: JudgedRun,
+  { opened, program, view }: OpenRun,
+  stop: AbortSignal,
+): Promise<CommandLook> {
   const { parts, request, command, isolation, hashes } = run;
   const { entry } = command;
-  const limits = limitsInWords(entry, isolation, parts.limits, view?.seen ?? []);
+  const { unwritable } = await folderOwnerOf(entry.writes, isolation);
+  const limits = limitsInWords(entry, isolation, parts.limits, view?.seen ?? [], unwritable);
   // Of a secret that it reads only the handle is shown.
   const stdin = typeof entry.stdin === 'string' ? entry.stdin : request.stdin;
   return lookAtCommand({ opened, entry, program, stdin, limits }, parts.allow, hashes, stop);

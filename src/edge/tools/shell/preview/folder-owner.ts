@@ -8,9 +8,11 @@ export interface FolderOwner {
   readonly gid: number | undefined;
   /** Why nobody can be told; empty when all is well. */
   readonly problem: string;
+  /** Why a command can change nothing there; empty where it can. */
+  readonly unwritable: string;
 }
 
-const NOBODY: FolderOwner = { uid: undefined, gid: undefined, problem: '' };
+const NOBODY: FolderOwner = { uid: undefined, gid: undefined, problem: '', unwritable: '' };
 
 export async function folderOwnerOf(
   folders: readonly string[],
@@ -21,7 +23,9 @@ export async function folderOwnerOf(
   const first = stats[0];
   if (!first) return { ...NOBODY, problem: 'its folder is not there' };
   const { uid, gid } = first;
-  if (uid === 0) return { ...NOBODY, problem: 'its folder belongs to root, and no command runs as root' };
-  if (stats.some((one) => one?.uid !== uid)) return { ...NOBODY, problem: 'its folders belong to different users' };
-  return { uid, gid, problem: '' };
+  const isOpen = stats.some((one) => one && (one.mode & 0o002) !== 0);
+  const nobody = (problem: string) => ({ ...NOBODY, problem, unwritable: isOpen ? '' : problem });
+  if (uid === 0) return nobody('its folder belongs to root, and no command runs as root');
+  if (stats.some((one) => one?.uid !== uid)) return nobody('its folders belong to different users');
+  return { uid, gid, problem: '', unwritable: '' };
 }

@@ -208,6 +208,18 @@ test('where there is no preview it is said why, and after the yes it changes its
   const effect = command(await without.show());
   expect([effect.noPreview, effect.preview]).toEqual(['no overlays on the moon', undefined]);
   expect(effect.limits).toContain(`reads and changes ${work}`);
+  if (root) {
+    chownSync(work, 0, 0);
+    const { limits } = command(await without.show());
+    expect(limits).toEqual(
+      expect.arrayContaining([
+        `reads ${work}`,
+        'can change nothing it was given to change: its folder belongs to root, and no command runs as root; chown to one other user mends that',
+      ]),
+    );
+    expect(limits.join()).not.toContain('reads and changes');
+    chownSync(work, OWNER, OWNER);
+  }
   expect((await without.run(await without.show())).failure).toBe('');
   expect(readFileSync(join(work, 'a.txt'), 'utf8')).toBe('one\ntwo\nthree\n');
   expect(readFileSync(join(work, '.env'), 'utf8')).toBe('SECRET=1\n');
