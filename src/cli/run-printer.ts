@@ -180,7 +180,7 @@ export class RunPrinter {
     for (const { path, problem } of this.#shared?.doubtful ?? []) this.note(`${path}: ${problem}`, 'yellow');
     if (masked > 0)
       this.note(
-        `${countText(masked, 'value')} that looked like a secret left as ***; --share-secrets shares it`,
+        `${countText(masked, 'value')} in what is shared ${masked === 1 ? 'looks' : 'look'} like a secret, told as *** at most; --share-secrets shares ${masked === 1 ? 'it' : 'them'}`,
         'yellow',
       );
   }
