@@ -1,6 +1,6 @@
 // A command that is tried on a copy, in a real overlay and real bubblewrap: what is shown, that no leaves everything as it was, and that yes
 // does exactly what was shown.
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { FileAction } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
