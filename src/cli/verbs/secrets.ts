@@ -117,7 +117,7 @@ async function set(io: CliIo, name: string, options: SetOptions): Promise<void> 
   done(
     io,
     options,
-    `${name} is set; an entry of config.yaml gets it by \`secret://${name}\`: a command in env or stdin, a server of the network in a header`,
+    `${name} is set; an entry of config.yaml gets it by \`secret://${name}\`: a command in env or stdin, a server of the network in a header, local_model in key`,
     {
       name,
       set: true,
