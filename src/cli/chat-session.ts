@@ -1,8 +1,8 @@
 // A conversation at the keyboard: asks, commands that begin with `/`, and the offer to share what was withheld.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { AskRequestSchema, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import { isSensitiveId, newId } from '../base/ids.ts';
+import { AskRequestSchema, type GetStatusResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import { newId } from '../base/ids.ts';
 import { inertLine } from '../base/inert.ts';
 import { toAppError } from '../contract/errors.ts';
 import { askedThere } from './approvals/asked-approvals.ts';
@@ -50,7 +50,7 @@ export interface ChatOptions {
   /** Collections that every ask searches; empty: all that the model may see. */
   readonly collections: readonly string[];
   readonly noCollections: boolean;
-  /** Whether it begins as one that is answered on the box alone. */
+  /** Whether it begins as one that is answered on the box alone, as one with its id does. */
   readonly sensitive: boolean;
   /** How long an ask may live, and how long it is waited for. */
   readonly timeoutMs: number | undefined;
@@ -73,7 +73,7 @@ export class ChatSession {
   constructor(options: ChatOptions) {
     this.#options = options;
     this.#conversation = options.conversation;
-    this.#sensitive = options.sensitive || isSensitiveId(options.conversation);
+    this.#sensitive = options.sensitive;
     this.#shares = [...options.shares];
     this.#model = options.model;
   }
@@ -214,7 +214,7 @@ export class ChatSession {
         return this.#sensitive ? 'a new conversation, sensitive as the last one' : 'a new conversation';
       case 'sensitive':
         [this.#conversation, this.#sensitive] = ['', true];
-        return 'a new conversation, sensitive: it is answered on this box alone, and nothing of it leaves. To talk as before begin another chat';
+        return `a new conversation, sensitive; ${sensitiveAnswer(await this.#options.edge.client(LocalService).getStatus({}))}. To talk as before begin another chat`;
       case 'help':
         return HELP;
       default:
@@ -230,6 +230,10 @@ export class ChatSession {
     return `sharing from now on: ${this.#shares.join(', ')}\n  ${share}: ${found}`;
   }
 }
+
+/** Who answers a sensitive conversation. An edge of an earlier version does not say it before the first ask. */
+export const sensitiveAnswer = ({ sensitiveAnsweredBy: who }: Pick<GetStatusResponse, 'sensitiveAnsweredBy'>): string =>
+  `answers: ${inertLine(who) || 'this box alone'}; nothing of it leaves the box`;
 
 /** What these shares would share now, in words. Throws what the edge refuses them with. */
 export async function previewShares(

@@ -25,6 +25,7 @@ beforeEach(async () => {
         deviceName: 'pi',
         roots: [join(box.folder, 'notes')],
         model: { provider: 'rules', local: true },
+        sensitiveAnsweredBy: 'tiny at 127.0.0.1:8080 on this box',
       }),
       previewShares({ shares }) {
         if (shares.some(({ pattern }) => pattern.includes('nomatch')))
@@ -78,6 +79,15 @@ afterEach(() => box.close());
 
 const chat = (input: string[]) => cli(['chat'], { cwd: box.cwd, home: box.home, input: `${input.join('\n')}\n` });
 const sharesOf = () => seen.map(({ shares }) => shares.map(({ pattern }) => pattern));
+
+test('the first line, and /sensitive, say who answers: for a sensitive conversation what answers it on the box', async () => {
+  const who = 'answers: tiny at 127.0.0.1:8080 on this box; nothing of it leaves the box';
+  const sensitive = await cli(['chat', '--sensitive'], { cwd: box.cwd, home: box.home, input: '' });
+  expect(sensitive.stderr.split('\n')[0]).toBe(`pi; ${who}; /help`);
+  const later = await chat(['/sensitive']);
+  expect(later.stderr.split('\n')[0]).toBe('pi; answers: rules (local); /help');
+  expect(later.stderr).toContain(`a new conversation, sensitive; ${who}. To talk`);
+});
 
 test('sharing once asks again with the file and shares nothing afterwards', async () => {
   const { code, stdout, stderr } = await chat(['first', 'o', 'second', 'n', '/quit']);

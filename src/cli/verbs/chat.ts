@@ -2,8 +2,9 @@
 
 import { Command, Option } from 'commander';
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { isSensitiveId } from '../../base/ids.ts';
 import { awaitStart } from '../await-start.ts';
-import { ChatSession, previewShares } from '../chat-session.ts';
+import { ChatSession, previewShares, sensitiveAnswer } from '../chat-session.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
 import { inOption, noDocsOption } from '../collection-options.ts';
 import type { CliIo } from '../io.ts';
@@ -59,11 +60,11 @@ async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
   await using(localSide(io, options), async (edge) => {
     const conversation = options.conversation ? await knownConversation(io, options, edge, options.conversation) : '';
     await previewShares({ edge, io }, options.share);
-    const { model, deviceName } = await edge.client(LocalService).getStatus({});
-    err.line(
-      `${deviceName || 'this box'}; ${model ? `answers: ${modelText(model)}` : 'no model answers now'}; /help`,
-      'dim',
-    );
+    const status = await edge.client(LocalService).getStatus({});
+    const { model, deviceName } = status;
+    const sensitive = options.sensitive === true || isSensitiveId(conversation);
+    const who = sensitive ? sensitiveAnswer(status) : model ? `answers: ${modelText(model)}` : 'no model answers now';
+    err.line(`${deviceName || 'this box'}; ${who}; /help`, 'dim');
     const lines = new LineReader(io);
     try {
       await new ChatSession({
@@ -76,7 +77,7 @@ async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
         shares: options.share,
         collections: options.in,
         noCollections: !options.docs,
-        sensitive: options.sensitive === true,
+        sensitive,
         timeoutMs: options.timeout,
         waitMs: options.wait,
         model: model ? modelText(model) : '',

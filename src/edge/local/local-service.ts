@@ -285,6 +285,7 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
     requestFaults: BigInt(deps.faults()),
     pendingApprovals: deps.desk.pending,
     egressToday: todayOf(deps.day),
+    sensitiveAnsweredBy: deps.sensitive.answeredBy,
   });
 }
 
