@@ -96,7 +96,9 @@ test('a key that is removed is refused at once, and told so', async () => {
   const { call, approval } = await held('the lantern is red\n');
   const { code } = await stack.cli(['owners', 'rm', 'laptop']);
   expect(code).toBe(0);
-  expect(JSON.parse((await afar('approvals', 'ls', '--json')).stdout)).toEqual([]);
+  const told = async () => (await afar('approvals', 'ls')).stderr;
+  await expect.poll(told, { timeout: 30_000 }).toContain('OWNER_REMOVED');
+  expect(await afar('approvals', 'ls')).toMatchObject({ code: 5, stderr: expect.stringContaining('owners join') });
   const [{ key, device, signingKey }] = JSON.parse(readFileSync(join(laptop.home, 'paired.json'), 'utf8')).boxes;
   expect([key, device, signingKey].every((each) => typeof each === 'string')).toBe(true);
   expect((await afar('approvals', 'allow', approval.id, '--yes')).code).not.toBe(0);

@@ -8,6 +8,11 @@ export const PAIRED_KEY_ERRORS = {
     'no such key is paired with this box; it was removed, or it never was. Pair that machine anew with `bowline owners pair`',
     { exit: EXIT.refused },
   ),
+  OWNER_REMOVED: row(
+    'permission_denied',
+    'this machine is paired with {boxes} no more: its key was removed there, and nothing that waits is told here. To pair it again, run `bowline owners pair` on the box, then `bowline owners join` here',
+    { exit: EXIT.refused },
+  ),
   OWNER_SIGNATURE: row(
     'permission_denied',
     'an answer was not signed by the paired key that it names, so it counts for nothing',

@@ -13,7 +13,7 @@ import { controlSide, type GlobalOptions, homeOf, localSide, type Side, translat
 import type { CliIo } from '../io.ts';
 import { telling } from '../told-wait.ts';
 import type { FarApprovals, SentAnswer } from './far-approvals.ts';
-import { type PairedBox, readPairedBoxes } from './paired-boxes.ts';
+import { keepPairedBox, type PairedBox, readPairedBoxes } from './paired-boxes.ts';
 
 /** Between two looks of a watch. */
 const LOOK_MS = 2_000;
@@ -31,7 +31,9 @@ export async function approvalsSide(io: CliIo, options: GlobalOptions): Promise<
     sides.set(url, side);
     return side;
   };
-  const service = farService(io, new FarApprovals(boxes, controlOf));
+  // The control plane keeps the note of it for some days only.
+  const onRemoved = (box: PairedBox) => keepPairedBox(paths.paired, { ...box, removed: true });
+  const service = farService(io, new FarApprovals(boxes, controlOf, onRemoved));
   const local = createRouterTransport((router) => router.service(LocalService, service), {
     router: { interceptors: [errorInterceptor(silentLogger)] },
   });

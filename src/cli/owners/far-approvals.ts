@@ -12,6 +12,7 @@ import { fromFailure } from '../../contract/errors.ts';
 import {
   answerDigest,
   openSigned,
+  REMOVED_NOTE,
   shownDigest,
   signAnswer,
   signedBytesOf,
@@ -42,15 +43,30 @@ const CONFIRM_MS = 30_000;
 export class FarApprovals {
   readonly #boxes: readonly PairedBox[];
   readonly #controlOf: (box: PairedBox) => Side;
+  readonly #onRemoved: (box: PairedBox) => void;
 
-  constructor(boxes: readonly PairedBox[], controlOf: (box: PairedBox) => Side) {
+  /** @param onRemoved called when a box says that this home is paired with it no more */
+  constructor(boxes: readonly PairedBox[], controlOf: (box: PairedBox) => Side, onRemoved: (box: PairedBox) => void) {
     this.#boxes = boxes;
     this.#controlOf = controlOf;
+    this.#onRemoved = onRemoved;
   }
 
-  /** All that the boxes sealed for this home, oldest first. What was not sealed or signed as it must be is left out. */
+  /**
+   * All that the boxes sealed for this home, oldest first. What was not sealed or signed as it must be is left out, and what boxes
+   * have that removed this home. Throws OWNER_REMOVED when all of them did.
+   */
   async all(): Promise<FarApproval[]> {
-    const found = await Promise.all(this.#boxes.map((box) => this.#of(box)));
+    const told = await Promise.all(
+      this.#boxes.map((box) =>
+        this.#of(box).catch((error: unknown) => {
+          if (error instanceof AppError && error.reason === 'OWNER_REMOVED') return undefined;
+          throw error;
+        }),
+      ),
+    );
+    const found = told.filter((each) => each !== undefined);
+    if (found.length === 0 && told.length > 0) throw removedBy(this.#boxes);
     const askedAt = ({ approval: { createTime } }: FarApproval) => (createTime ? timestampMs(createTime) : 0);
     return found.flat().sort((one, other) => askedAt(one) - askedAt(other));
   }
@@ -95,15 +111,22 @@ export class FarApprovals {
     throw new AppError('ANSWER_UNCONFIRMED', { box: box.deviceName });
   }
 
+  /** Throws OWNER_REMOVED. */
   async #of(box: PairedBox, only?: string): Promise<FarApproval[]> {
+    if (box.removed) throw removedBy([box]);
     const found: FarApproval[] = [];
     const notes = this.#notes(box);
     let pageToken = '';
     do {
       const page = await notes.listSealedNotes({ key: box.key, device: box.device, pageToken });
       for (const { id, body } of page.notes) {
-        const far = only === undefined || id === only ? await opened(box, id, body) : undefined;
-        if (far) found.push(far);
+        if (only !== undefined && id !== only && id !== REMOVED_NOTE) continue;
+        const sealed = await opened(box, id, body);
+        if (sealed?.removed && id === REMOVED_NOTE) {
+          this.#onRemoved(box);
+          throw removedBy([box]);
+        }
+        if (sealed?.approval?.id === id) found.push({ box, sealed, approval: asOfNow(sealed.approval) });
       }
       pageToken = page.nextPageToken;
     } while (pageToken !== '');
@@ -115,14 +138,16 @@ export class FarApprovals {
   }
 }
 
-async function opened(box: PairedBox, id: string, body: Uint8Array): Promise<FarApproval | undefined> {
+/** What a box sealed under this id for its key; undefined where it did not. */
+async function opened(box: PairedBox, id: string, body: Uint8Array): Promise<SealedApproval | undefined> {
   const { tenant, device, key, sealingKey, deviceKey } = box;
   const plain = await unseal(Buffer.from(sealingKey, 'base64'), body, { tenant, device, key, id });
   const sealed = plain && openSigned(plain, Buffer.from(deviceKey, 'base64'));
-  if (!sealed?.approval) return undefined;
-  const mine = sealed.tenant === tenant && sealed.device === device && sealed.key === key && sealed.approval.id === id;
-  return mine ? { box, sealed, approval: asOfNow(sealed.approval) } : undefined;
+  return sealed?.tenant === tenant && sealed.device === device && sealed.key === key ? sealed : undefined;
 }
+
+const removedBy = (boxes: readonly PairedBox[]): AppError =>
+  new AppError('OWNER_REMOVED', { boxes: boxes.map(({ deviceName }) => deviceName).join(', ') });
 
 /** Whoever holds a seal back cannot make it wait longer than it does. */
 const asOfNow = (approval: Approval): Approval =>

@@ -20,6 +20,8 @@ export interface PairedBox {
   readonly signingKey: string;
   /** X25519 private key, raw in base64. */
   readonly sealingKey: string;
+  /** The box said that it is paired no more. */
+  readonly removed?: boolean;
 }
 
 const FIELDS = [

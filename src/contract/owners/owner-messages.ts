@@ -15,6 +15,9 @@ const ANSWER = Buffer.from('bowline.owner-answer.v1\0');
 const SEALED = Buffer.from('bowline.sealed-approval.v1\0');
 
 /** The name of a paired key, made from it. */
+/** Id of the note that tells a key that it is paired no more. */
+export const REMOVED_NOTE = 'removed';
+
 export const ownerKeyId = (signingKey: Uint8Array): string =>
   createHash('sha256').update('bowline.owner-key.v1\0').update(signingKey).digest('hex').slice(0, 16);
 

@@ -9,10 +9,13 @@ import type { Entry, Fold } from './records.ts';
 export const MOST_OWNERS = 16;
 /** Removed keys that are remembered, because a checkpoint that was being made meanwhile may still list them. */
 const MOST_REMOVED = 1024;
+/** Removed keys that are told so anew after a start. */
+const MOST_TOLD = 16;
 
 export class OwnerBook implements Fold {
   readonly #owners = new Map<string, OwnerAdded>();
-  readonly #removed = new Set<string>();
+  /** By id; undefined where it was added before all that the journal has now. */
+  readonly #removed = new Map<string, OwnerAdded | undefined>();
 
   /** Oldest first. */
   list(): OwnerAdded[] {
@@ -21,6 +24,11 @@ export class OwnerBook implements Fold {
 
   get(id: string): OwnerAdded | undefined {
     return this.#owners.get(id);
+  }
+
+  /** Those removed last, as far as the journal has them. */
+  removed(): OwnerAdded[] {
+    return [...this.#removed.values()].filter((owner) => owner !== undefined).slice(-MOST_TOLD);
   }
 
   apply({ record }: Entry): void {
@@ -36,8 +44,8 @@ export class OwnerBook implements Fold {
   }
 
   #remove(id: string): void {
+    this.#removed.set(id, this.#owners.get(id));
     this.#owners.delete(id);
-    this.#removed.add(id);
     dropOldest(this.#removed, MOST_REMOVED);
   }
 }

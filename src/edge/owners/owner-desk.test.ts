@@ -123,11 +123,18 @@ test('a removed key is sealed for no more and answers nothing, also what it sign
   const [removed] = await Promise.all([at.desk.remove('laptop'), at.take(laptop.key, call.id, body)]);
   expect(removed.id).toBe(laptop.key);
   expect((await at.journaled()).at(-1)).toBe('OWNER_UNKNOWN');
-  expect([...at.notes.keys()].filter((place) => place.startsWith(laptop.key))).toEqual([]);
+  // It is told that it is removed, also after a restart, and nothing else.
+  const ofLaptop = (at: { readonly notes: ReadonlyMap<string, unknown> }) =>
+    [...at.notes.keys()].filter((place) => place.startsWith(laptop.key));
+  await expect.poll(() => ofLaptop(at)).toEqual([`${laptop.key}/removed`]);
+  expect(await seenApproval(at, laptop, 'removed')).toMatchObject({ removed: true, key: laptop.key });
   await sealedFor(at, phone, (await heldApproval(at)).id);
-  expect([...at.notes.keys()].filter((place) => place.startsWith(laptop.key))).toEqual([]);
+  expect(ofLaptop(at)).toEqual([`${laptop.key}/removed`]);
   expect(call.came()).toBeUndefined();
   await expect(at.desk.remove('laptop')).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+  await at.stop();
+  const again = await ownerBox(at.dir, at.clock);
+  await expect.poll(() => ofLaptop(again)).toEqual([`${laptop.key}/removed`]);
 });
 
 test('a restart keeps keys and what waits; an answer that was taken before is not asked again, nor refused to who gave it', async () => {

@@ -67,8 +67,10 @@ export class OwnerDesk {
     this.pairings = new Pairings({ box, journal, notes: this.#notes, release, refuse, clock });
     const receipts = (key: string, approval: string) => this.#receipts.get(`${key}/${approval}`) ?? [];
     this.#sealed = new SealedApprovals({ box, deviceKey, journal, notes: this.#notes, release, receipts, log });
-    for (const owner of journal.owners.list()) this.#sealed.sealFor(owner);
-    if (journal.owners.list().length > 0) this.#notes.saidBefore();
+    const { owners } = journal;
+    for (const owner of owners.list()) this.#sealed.sealFor(owner);
+    for (const owner of owners.removed()) this.#sealed.removed(owner);
+    if (owners.list().length + owners.removed().length > 0) this.#notes.saidBefore();
   }
 
   list(): OwnerAdded[] {
@@ -99,6 +101,7 @@ export class OwnerDesk {
       if (!owner) throw new AppError('NOT_FOUND', { kind: 'paired key' });
       await this.#parts.journal.append([{ case: 'ownerRemoved', value: { id: owner.id } }], { ending: true });
       this.#notes.dropKey(owner.id);
+      this.#sealed.removed(owner);
       return owner;
     });
   }

@@ -8,7 +8,7 @@ import type { OwnerAdded } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AnswerReceipt, SealedApprovalSchema } from '../../../gen/bowline/owner/v1/owner_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import type { Logger } from '../../base/logger.ts';
-import { challengeOf, signSealed } from '../../contract/owners/owner-messages.ts';
+import { challengeOf, REMOVED_NOTE, signSealed } from '../../contract/owners/owner-messages.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { OutgoingNotes } from './outgoing-notes.ts';
 
@@ -27,6 +27,8 @@ export interface SealParts {
 
 /** How long the end of an approval can be seen from afar. */
 const ENDED_MS = 3_600_000;
+/** How long a removed key can see that it is: as long as a control plane keeps a note. */
+const REMOVED_MS = 8 * 86_400_000;
 
 export class SealedApprovals {
   readonly #parts: SealParts;
@@ -55,36 +57,62 @@ export class SealedApprovals {
     await this.#line;
   }
 
-  #later(approval: Approval, owner: OwnerAdded): void {
-    const { log } = this.#parts;
-    this.#line = this.#line
-      .then(() => this.#seal(approval, owner))
-      .catch((error: unknown) => log.error('an approval could not be sealed for a paired key', error));
+  /** Tells a key that it counts no more: else it would see that nothing waits. */
+  removed(owner: OwnerAdded): void {
+    this.#next(() => this.#sealRemoved(owner));
   }
 
-  async #seal(approval: Approval, { id: key, sealingKey, name }: OwnerAdded): Promise<void> {
-    const { box, journal, notes, release } = this.#parts;
-    const now = journal.now();
+  #later(approval: Approval, owner: OwnerAdded): void {
+    this.#next(() => this.#seal(approval, owner));
+  }
+
+  #next(task: () => Promise<void>): void {
+    const { log } = this.#parts;
+    this.#line = this.#line
+      .then(task)
+      .catch((error: unknown) => log.error('a note could not be sealed for a paired key', error));
+  }
+
+  async #seal(approval: Approval, owner: OwnerAdded): Promise<void> {
+    const { journal, notes } = this.#parts;
     const pending = approval.state === ApprovalState.PENDING;
-    const expiresAt = pending && approval.expireTime ? timestampMs(approval.expireTime) : now + ENDED_MS;
-    const plain = this.#signed(approval, key);
+    const expiresAt = pending && approval.expireTime ? timestampMs(approval.expireTime) : journal.now() + ENDED_MS;
+    const body = await this.#sealed(owner, approval.id, this.#signed(approval, owner.id), approval);
+    // It may have been removed meanwhile.
+    if (journal.owners.get(owner.id)) notes.put(owner.id, approval.id, body, expiresAt);
+  }
+
+  async #sealRemoved(owner: OwnerAdded): Promise<void> {
+    const { box, deviceKey, journal, notes } = this.#parts;
+    const time = timestampFromMs(journal.now());
+    const told = create(SealedApprovalSchema, { ...box, key: owner.id, removed: true, time });
+    const body = await this.#sealed(owner, REMOVED_NOTE, signSealed(told, deviceKey), { run: '', job: '' });
+    notes.put(owner.id, REMOVED_NOTE, body, journal.now() + REMOVED_MS);
+  }
+
+  /** Once its line is in the ledger. */
+  async #sealed(
+    { id: key, sealingKey, name }: OwnerAdded,
+    id: string,
+    plain: Uint8Array,
+    { run, job }: Pick<Approval, 'run' | 'job'>,
+  ): Promise<Uint8Array> {
+    const { box, journal, release } = this.#parts;
     const { seal } = await import('../../contract/owners/seal.ts');
-    const body = await seal(sealingKey, plain, { ...box, key, id: approval.id });
+    const body = await seal(sealingKey, plain, { ...box, key, id });
     const entry = {
       field: 'sealed_note.body',
       sensitivity: Sensitivity.CONTENT,
       bytes: BigInt(body.length),
       grant: `owner:${key}`,
-      run: approval.run,
-      job: approval.job,
-      createTime: timestampFromMs(now),
+      run,
+      job,
+      createTime: timestampFromMs(journal.now()),
       recipients: [`key ${name}`],
     };
     await journal.append([{ case: 'ledger', value: { entries: [entry] } }], { ending: true });
-    // It may have been removed meanwhile.
-    if (!journal.owners.get(key)) return;
     release(body);
-    notes.put(key, approval.id, body, expiresAt);
+    return body;
   }
 
   /** Of one that is over the effect was shown before. */
