@@ -95,8 +95,9 @@ export function leftOpen(err: Printer, { run, sent, approval, approvals, late, e
   for (const each of approvals.values()) {
     err.quoted(`  to ${approvalTitle(each)}`);
     err.line(`    bowline approvals show ${typedId(each)}`);
+    err.line(`    bowline approvals allow ${typedId(each)}`);
   }
-  if (approval) err.line(approvals.size > 0 ? '  bowline approvals allow ID' : `  bowline approvals ls --run ${run}`);
+  if (approval && approvals.size === 0) err.line(`  bowline approvals ls --run ${run}`);
   err.line(sent ? `  bowline runs watch ${run}` : '  bowline queue ls');
   err.line(`  ${sent ? 'bowline runs cancel' : 'bowline queue rm'} ${run}`);
 }
