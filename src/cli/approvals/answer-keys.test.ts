@@ -10,9 +10,10 @@ import {
   EffectSchema,
 } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { widthOf } from '../../base/text-columns.ts';
 import type { CliIo } from '../io.ts';
 import { AnswerKeys } from './answer-keys.ts';
-import { type AskedStep, choiceOf, keyWords, questionLine } from './choice.ts';
+import { type AskedStep, choiceOf, fittedLines, keyWords, questionLine } from './choice.ts';
 import { KeyFilter } from './key-filter.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -135,6 +136,15 @@ test('the prompt offers what can be answered, in one line; ? says what the keys 
   const long = waiting(1, {
     effect: create(EffectSchema, { effect: { case: 'command', value: { argv: ['长'.repeat(300)] } } }),
   });
-  expect(questionLine(step(long), 40).length).toBeLessThanOrEqual(40);
+  // Behind it stands the answer, which must not wrap.
+  for (const columns of [50, 80, 120])
+    expect(widthOf(`${questionLine(step(long), columns)}yes`), `${columns}`).toBeLessThan(columns);
+  const help = keyWords(step(waiting(1))).flatMap((line) => fittedLines(line, 40));
+  expect(Math.max(...help.map(widthOf))).toBeLessThanOrEqual(40);
+  expect(help.join(' ').replace(/ +/g, ' ')).toBe(
+    keyWords(step(waiting(1)))
+      .join(' ')
+      .replace(/ +/g, ' '),
+  );
   expect(keyWords(step(waiting(1)))).toHaveLength(6);
 });

@@ -1,5 +1,6 @@
 // What a key means at the question. Pure. Nothing but a `y`, an `a` or an `r` is a yes.
 import { type Approval, ApprovalScope } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { widthOf } from '../../base/text-columns.ts';
 import { isAllowable, mayAllowRun } from './approval-view.ts';
 import { effectTitle } from './effect-lines.ts';
 import { cutMiddle } from './seen-text.ts';
@@ -55,6 +56,9 @@ export function choiceOf(key: string, { first, waiting }: AskedStep): AnswerChoi
   }
 }
 
+/** The longest answer that is written behind the question. */
+const ANSWER = 'yes';
+
 /** `allow 1 of 3, change docs/notes.md? [y/N/a/d/r/w/?] `. */
 export function questionLine({ first, waiting, number, all }: AskedStep, columns: number): string {
   const can = isAllowable(first);
@@ -71,7 +75,7 @@ export function questionLine({ first, waiting, number, all }: AskedStep, columns
   const end = `? [${letters.join('/')}] `;
   const what = all > 1 ? `${number} of ${all}, ` : '';
   const verb = isShare(first) && what === '' ? '' : 'allow ';
-  return `${cutMiddle(`${verb}${what}${effectTitle(first.effect)}`, Math.max(columns - end.length - 1, 20))}${end}`;
+  return `${cutMiddle(`${verb}${what}${effectTitle(first.effect)}`, Math.max(columns - end.length - ANSWER.length - 1, 20))}${end}`;
 }
 
 /** The question about calls that were shown above: what is allowed stands in its last lines, whatever scrolled away. */
@@ -87,11 +91,26 @@ export function allowQuestion(
   const what = one ? effectTitle(one.effect) : `all ${all.length}`;
   return {
     titles: one ? [] : titles.map((title) => cutMiddle(title, columns)),
-    question: `${cutMiddle(begin + what, Math.max(columns - end.length - 1, 20))}${end}`,
+    question: `${cutMiddle(begin + what, Math.max(columns - end.length - ANSWER.length - 1, 20))}${end}`,
   };
 }
 
 const isShare = ({ effect }: Approval): boolean => effect?.effect.case === 'share';
+
+/** Lines that fit, cut between words; all but the first begin where the words of the first do, behind its key. */
+export function fittedLines(line: string, columns: number): string[] {
+  const indent = /^\S {2}/.test(line) ? '   ' : '  ';
+  const lines: string[] = [];
+  let last = '';
+  for (const word of line.split(/(?<=\S) (?=\S)/)) {
+    const longer = last === '' ? word : `${last} ${word}`;
+    if (last !== '' && widthOf(longer) > columns) {
+      lines.push(last);
+      last = `${indent}${word}`;
+    } else last = longer;
+  }
+  return [...lines, last];
+}
 
 /** What the keys mean now. */
 export function keyWords({ first, waiting }: AskedStep): string[] {
