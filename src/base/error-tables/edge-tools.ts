@@ -42,6 +42,10 @@ export const EDGE_TOOL_ERRORS = {
     'not_found',
     'nothing that this box changed is known under {id}; it changed nothing, or what it replaced is not kept any more',
   ),
+  UNDO_INTERRUPTED: row(
+    'unavailable',
+    'the edge went away in the middle, and some changes may be taken back already. When it runs again, do the same undo again: it goes on where it was (bowline undo {target})',
+  ),
   CHANGES_AMBIGUOUS: row('invalid_argument', 'several runs begin or end with {id}: {runs}; give more of the id', {
     exit: EXIT.usage,
   }),

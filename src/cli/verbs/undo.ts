@@ -58,10 +58,20 @@ async function undo(io: CliIo, target: string, options: UndoOptions): Promise<vo
         return;
       }
     }
-    const done = await local.undo({ target, changes: steps.map(({ change }) => change) });
+    const done = await local.undo({ target, changes: steps.map(({ change }) => change) }).catch(interrupted(target));
     tell(io, options, out, { run, ...done });
   });
 }
+
+/** Each change is taken back by itself, and what is taken back already is left alone: the same undo goes on where it was. */
+const interrupted =
+  (target: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof AppError) || !CUT_OFF.has(error.reason)) throw error;
+    throw new AppError('UNDO_INTERRUPTED', { target: shellQuote(target) }, { cause: error });
+  };
+
+const CUT_OFF: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'EDGE_STOPPING', 'NOT_RUNNING']);
 
 interface Told {
   readonly run: string;
