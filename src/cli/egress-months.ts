@@ -1,6 +1,8 @@
 // What left by month and recipient: sums over lines of the ledger, and a bar beside each. Pure.
 import { Sensitivity } from '../../gen/bowline/policy/v1/options_pb.ts';
 import type { Egress } from '../../gen/bowline/run/v1/run_pb.ts';
+import { countsForDay } from '../contract/counts-for-day.ts';
+import { type EgressKind, egressKind } from './egress-text.ts';
 import { timeText } from './units.ts';
 
 /** What left to one recipient in one month. */
@@ -12,13 +14,14 @@ export interface MonthSum {
   content: number;
   /** Bytes of names. */
   names: number;
-  /** Files of which content left. */
-  readonly files: Set<string>;
+  /** Of what content left. */
+  readonly of: Readonly<Record<EgressKind, Set<string>>>;
   readonly runs: Set<string>;
 }
 
-/** What left of one file, to whomever. */
-export interface FileSum {
+/** What left of one file, command or server, to whomever. */
+export interface SourceSum {
+  readonly kind: EgressKind;
   readonly path: string;
   content: number;
   readonly to: Set<string>;
@@ -28,9 +31,11 @@ export const monthOf = ({ createTime }: Pick<Egress, 'createTime'>): string => t
 
 export class MonthSums {
   readonly #sums = new Map<string, MonthSum>();
-  readonly #files = new Map<string, FileSum>();
+  readonly #sources = new Map<string, SourceSum>();
   /** Content, each byte once, to however many it went. */
   content = 0;
+  /** What of it counts for the day cap. */
+  counted = 0;
 
   readonly month: string;
 
@@ -43,23 +48,26 @@ export class MonthSums {
     const month = monthOf(line);
     if (this.month !== '' && month !== this.month) return;
     const bytes = Number(line.bytes);
+    const kind = egressKind(line);
     const isContent = line.sensitivity === Sensitivity.CONTENT;
     const recipients = line.recipients.length > 0 ? line.recipients : ['control'];
     if (isContent) this.content += bytes;
+    if (countsForDay(line)) this.counted += bytes;
     for (const to of recipients) {
       const key = `${month}\0${to}`;
-      const sum = this.#sums.get(key) ?? { month, to, content: 0, names: 0, files: new Set(), runs: new Set() };
+      const sum = this.#sums.get(key) ?? { month, to, content: 0, names: 0, of: noneOf(), runs: new Set() };
       this.#sums.set(key, sum);
       if (isContent) sum.content += bytes;
       else sum.names += bytes;
-      if (isContent && line.path !== '') sum.files.add(line.path);
+      if (isContent && line.path !== '') sum.of[kind].add(line.path);
       if (line.run !== '') sum.runs.add(line.run);
     }
     if (!isContent || line.path === '') return;
-    const file = this.#files.get(line.path) ?? { path: line.path, content: 0, to: new Set() };
-    this.#files.set(line.path, file);
-    file.content += bytes;
-    for (const to of recipients) file.to.add(to);
+    const place = `${kind}\0${line.path}`;
+    const source = this.#sources.get(place) ?? { kind, path: line.path, content: 0, to: new Set() };
+    this.#sources.set(place, source);
+    source.content += bytes;
+    for (const to of recipients) source.to.add(to);
   }
 
   /** The newest month first, in each the recipient first to whom most left. */
@@ -69,11 +77,13 @@ export class MonthSums {
     );
   }
 
-  /** The file first of which most left. */
-  get files(): FileSum[] {
-    return [...this.#files.values()].sort((a, b) => b.content - a.content || inOrder(a.path, b.path));
+  /** That first of which most left. */
+  get sources(): SourceSum[] {
+    return [...this.#sources.values()].sort((a, b) => b.content - a.content || inOrder(a.path, b.path));
   }
 }
+
+const noneOf = (): MonthSum['of'] => ({ file: new Set(), command: new Set(), server: new Set() });
 
 const CELLS = 16;
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];

@@ -1,7 +1,7 @@
 // What a line of the ledger is about, in words.
 import type { DayUse } from '../../gen/bowline/local/v1/local_pb.ts';
 import type { Egress } from '../../gen/bowline/run/v1/run_pb.ts';
-import { bytesText, timeText } from './units.ts';
+import { bytesText, countText, timeText } from './units.ts';
 
 /** Fields of an ask in lines of the ledger. Journals of before the ask had its name call it a user event. */
 const OF_ASK = /^(?:ask|user_event)\./;
@@ -10,6 +10,17 @@ const OF_ASK = /^(?:ask|user_event)\./;
 export function egressName({ path, field }: Pick<Egress, 'path' | 'field'>): string {
   if (path !== '') return path;
   return OF_ASK.test(field) ? '(the ask)' : '(this device)';
+}
+
+/** What content is of, by the permission that it left under. */
+export type EgressKind = 'file' | 'command' | 'server';
+export const egressKind = ({ grant }: Pick<Egress, 'grant'>): EgressKind =>
+  grant.startsWith('config:execute/') ? 'command' : grant.startsWith('config:lan/') ? 'server' : 'file';
+
+/** `3 files, 1 command`; without any: `0 files`. */
+export function kindsText(counts: Readonly<Record<EgressKind, number>>): string {
+  const some = (['file', 'command', 'server'] as const).filter((kind) => counts[kind] > 0);
+  return some.map((kind) => countText(counts[kind], kind)).join(', ') || countText(0, 'file');
 }
 
 /** What people read as one: lines of the ledger that differ only in their field. */
@@ -43,7 +54,10 @@ export function todayText(today: DayUse | undefined): { text: string; nearlyFull
   const { bytes, limitBytes, endTime } = today;
   const nearlyFull = bytes * 10n >= limitBytes * 9n;
   const from = nearlyFull ? `; more may from ${timeText(endTime)} on (limits.egress_day_bytes in config.yaml)` : '';
-  return { text: `content that left today: ${bytesText(bytes)} of ${bytesText(limitBytes)}${from}`, nearlyFull };
+  return {
+    text: `content that counts for the day cap: ${bytesText(bytes)} of ${bytesText(limitBytes)}${from}`,
+    nearlyFull,
+  };
 }
 
 /** One line for each group, as `egress ls` has one row; a size that only the box knows is not told. */

@@ -141,11 +141,11 @@ test('what left is shown, summed by month and exported while no edge runs', asyn
   const month = await told('month', '--json');
   const [rules] = JSON.parse(month.stdout).months.filter((sum: { to: string }) => sum.to === 'rules');
   expect(rules).toMatchObject({ files: 2, runs: 1 });
-  expect((await told('month', rules.month)).stdout).toMatch(/^rules .*█.*\n[\s\S]*^FILE/m);
+  expect((await told('month', rules.month)).stdout).toMatch(/^rules .*█.*\n[\s\S]*^OF/m);
   expect(await told('month', '2026-13')).toMatchObject({ code: 2 });
 
   const csv = (await told('export', '--csv')).stdout.trimEnd().split('\n');
-  expect(csv[0]).toBe('time,run,job,path,field,kind,bytes,to,grant');
+  expect(csv[0]).toBe('time,run,job,path,field,kind,bytes,to,grant,counts');
   expect(csv.filter((row) => row.includes('"docs/=b,""c"".md"'))).not.toHaveLength(0);
   const all = (await told('export', '--json')).stdout.trimEnd().split('\n');
   expect(all).toHaveLength(csv.length - 1);

@@ -2,22 +2,22 @@
 import { Argument, Command } from 'commander';
 import { AppError } from '../../base/errors.ts';
 import type { GlobalOptions } from '../client.ts';
-import { barOf, type FileSum, type MonthSum, MonthSums } from '../egress-months.ts';
+import { barOf, type MonthSum, MonthSums, type SourceSum } from '../egress-months.ts';
 import type { CliIo } from '../io.ts';
 import { wideOption } from '../listing.ts';
 import { Printer } from '../output.ts';
 import type { PlainObject } from '../plain.ts';
 import { type OfflineLedger, withLedger } from '../read-ledger.ts';
 import type { Column } from '../table.ts';
-import { bytesText, countText } from '../units.ts';
+import { bytesText } from '../units.ts';
 
 interface MonthOptions extends GlobalOptions {
   json?: boolean;
   wide?: boolean;
 }
 
-/** Files of a month that are named. */
-const MOST_FILES = 20;
+/** Files, commands and servers of a month that are named. */
+const MOST_SOURCES = 20;
 
 const monthArgument = new Argument(
   '[month]',
@@ -35,7 +35,7 @@ export function egressMonthVerb(io: CliIo, offline: OfflineLedger): Command {
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nCONTENT is text of files, questions and answers; names are paths and what the device is called. FILES counts those of which content left.\n\nExamples:\n  $ bowline egress month\n  $ bowline egress month 2026-11\n  $ bowline egress month --json',
+      '\nCONTENT is text of files, questions and answers; names are paths and what the device is called. FILES, COMMANDS and SERVERS count those of which content left.\n\nExamples:\n  $ bowline egress month\n  $ bowline egress month 2026-11\n  $ bowline egress month --json',
     )
     .action((month: string | undefined, _o, command: Command) =>
       showMonths(io, offline, month ?? '', command.optsWithGlobals<MonthOptions>()),
@@ -55,39 +55,55 @@ async function showMonths(io: CliIo, offline: OfflineLedger, month: string, opti
     { heading: 'to', text: ({ to }) => to, least: 8 },
     { heading: 'content', text: ({ content }) => bytesText(content), isNumber: true },
     { heading: '', text: ({ content }) => barOf(content, most), leaves: 2 },
-    { heading: 'files', text: ({ files }) => `${files.size}`, isNumber: true },
+    ...KINDS.filter(({ kind }) => kind === 'file' || sums.sources.some((each) => each.kind === kind)).map(
+      ({ kind, heading }) => ({ heading, text: ({ of }: MonthSum) => `${of[kind].size}`, isNumber: true }),
+    ),
     { heading: 'runs', text: ({ runs }) => `${runs.size}`, isNumber: true },
     { heading: 'names', text: ({ names }) => bytesText(names), isNumber: true, leaves: 1 },
   ];
   const none = month === '' ? 'nothing left the box' : `nothing left the box in ${month}`;
   out.table(columns, sums.sums, { none, wide: options.wide });
-  if (month !== '' && sums.files.length > 0) showFiles(out, sums.files, options);
+  if (month !== '' && sums.sources.length > 0) showSources(out, sums.sources, options);
   if (sums.sums.length > 0)
-    new Printer(io.stderr, io.env).line(`${bytesText(sums.content)} of content, each byte counted once`, 'dim');
+    new Printer(io.stderr, io.env).line(
+      `${bytesText(sums.content)} of content, each byte counted once; ${bytesText(sums.counted)} of it count for the day cap: not your own words, nor what is sealed for your other machines`,
+      'dim',
+    );
 }
 
-function showFiles(out: Printer, files: readonly FileSum[], { wide }: MonthOptions): void {
-  const shown = wide ? files : files.slice(0, MOST_FILES);
+function showSources(out: Printer, sources: readonly SourceSum[], { wide }: MonthOptions): void {
+  const shown = wide ? sources : sources.slice(0, MOST_SOURCES);
   out.line();
-  const columns: Column<FileSum>[] = [
-    { heading: 'file', text: ({ path }) => path, least: 16, keepsEnd: true },
+  const columns: Column<SourceSum>[] = [
+    { heading: 'of', text: ({ path }) => path, least: 16, keepsEnd: true },
+    { heading: 'kind', text: ({ kind }) => kind },
     { heading: 'content', text: ({ content }) => bytesText(content), isNumber: true },
     { heading: 'to', text: ({ to }) => [...to].join(', '), least: 8 },
   ];
   out.table(columns, shown, { none: '', wide });
-  if (shown.length < files.length)
-    out.line(`and ${countText(files.length - shown.length, 'file')} more; --wide names all`, 'dim');
+  if (shown.length < sources.length) out.line(`and ${sources.length - shown.length} more; --wide names all`, 'dim');
 }
 
-const jsonOf = ({ content, sums, files, month }: MonthSums): PlainObject => ({
+const KINDS = [
+  { kind: 'file', heading: 'files' },
+  { kind: 'command', heading: 'commands' },
+  { kind: 'server', heading: 'servers' },
+] as const;
+
+const jsonOf = ({ content, counted, sums, sources, month }: MonthSums): PlainObject => ({
   content,
-  months: sums.map(({ month, to, content, names, files, runs }) => ({
+  counted,
+  months: sums.map(({ month, to, content, names, of, runs }) => ({
     month,
     to,
     content,
     names,
-    files: files.size,
+    files: of.file.size,
+    commands: of.command.size,
+    servers: of.server.size,
     runs: runs.size,
   })),
-  ...(month === '' ? {} : { files: files.map(({ path, content, to }) => ({ path, content, to: [...to] })) }),
+  ...(month === ''
+    ? {}
+    : { sources: sources.map(({ kind, path, content, to }) => ({ kind, path, content, to: [...to] })) }),
 });

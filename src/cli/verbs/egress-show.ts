@@ -9,14 +9,14 @@ import { Sensitivity, SensitivitySchema } from '../../../gen/bowline/policy/v1/o
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { GlobalOptions } from '../client.ts';
-import { egressName } from '../egress-text.ts';
+import { type EgressKind, egressKind, egressName, kindsText } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
 import { wideOption } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
 import { type LedgerSource, listOf, type OfflineLedger, wholeRun, withLedger } from '../read-ledger.ts';
 import type { Column } from '../table.ts';
-import { bytesText, countText, timeText } from '../units.ts';
+import { bytesText, timeText } from '../units.ts';
 
 interface ShowOptions extends GlobalOptions {
   json?: boolean;
@@ -48,7 +48,7 @@ async function show(io: CliIo, offline: OfflineLedger, typed: string, options: S
   const out = new Printer(io.stdout, io.env);
   if (options.json)
     return out.json({
-      lines: lines.map((line) => plain(EgressSchema, line)),
+      lines: lines.map((line) => ({ ...plain(EgressSchema, line), ...(line.path !== '' && { of: egressKind(line) }) })),
       ...plain(ExplainEgressResponseSchema, grounds),
     });
   head(out, lines, grounds);
@@ -99,13 +99,16 @@ function head(out: Printer, lines: readonly Egress[], { jobs }: ExplainEgressRes
   const of = (kind: Sensitivity) => lines.filter(({ sensitivity }) => sensitivity === kind);
   const bytes = (some: readonly Egress[]) => bytesText(some.reduce((sum, line) => sum + line.bytes, 0n));
   const content = of(Sensitivity.CONTENT);
-  const files = new Set(content.map(({ path }) => path).filter((path) => path !== ''));
+  const named = content.filter(({ path }) => path !== '');
+  const counted = (kind: EgressKind) =>
+    new Set(named.filter((line) => egressKind(line) === kind).map(({ path }) => path)).size;
+  const counts = { file: counted('file'), command: counted('command'), server: counted('server') };
   const [first, last] = [timeText(lines[0]?.createTime), timeText(lines.at(-1)?.createTime)];
   const run = lines[0]?.run;
   if (run) out.line(`run      ${run}`);
   out.line(`when     ${first === last ? first : `${first} to ${last}`}`);
   out.line(`to       ${[...new Set(lines.flatMap(({ recipients }) => recipients))].join(', ')}`);
-  out.line(`content  ${bytes(content)}, of ${countText(files.size, 'file')}`);
+  out.line(`content  ${bytes(content)}, of ${kindsText(counts)}`);
   out.line(`names    ${bytes(of(Sensitivity.NAME))}`);
   const shown = new Set(lines.map(({ job }) => job));
   for (const { job, approval } of jobs)

@@ -116,7 +116,7 @@ export const LIMITS = {
   ),
   egress_day_bytes: bytes(
     'egress_day_bytes',
-    'content that may leave the box on one day of its local time, under whatever grant; the rest is withheld until midnight. 0: none may',
+    'content that may leave the box on one day of its local time, under whatever grant; your own words and what is sealed for your other machines do not count. The rest is withheld until midnight. 0: none may',
     256 << 20,
     2 ** 40,
     0,

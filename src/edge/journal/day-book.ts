@@ -1,8 +1,8 @@
 // How much content left on each day, as the lines of the ledger tell it. A day is one of this machine's local time. Folded from the
 // journal, so that a restart, a crash or a pruning renews nothing.
 import type { DayEgress } from '../../../gen/bowline/journal/v1/journal_pb.ts';
-import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { countsForDay } from '../../contract/counts-for-day.ts';
 import { DAYS_KEPT, dayOf } from '../time/local-day.ts';
 import { egressOf } from './ledger-lines.ts';
 import type { Entry, Fold } from './records.ts';
@@ -14,13 +14,9 @@ interface Told {
   readonly bytes: number;
 }
 
-/** A line that counts: content, and neither the owner's own words nor what is sealed for another key of the owner. */
-const counts = ({ sensitivity, grant }: Egress): boolean =>
-  sensitivity === Sensitivity.CONTENT && grant !== '' && grant !== 'ask' && !grant.startsWith('owner:');
-
 /** Bytes of these lines that count for a day. */
 export const countedBytes = (lines: readonly Egress[]): number =>
-  lines.reduce((sum, line) => (counts(line) ? sum + Number(line.bytes) : sum), 0);
+  lines.reduce((sum, line) => (countsForDay(line) ? sum + Number(line.bytes) : sum), 0);
 
 export class DayBook implements Fold {
   #told: Told[] = [];
