@@ -16,6 +16,7 @@ export function preparedChange(tool: EdgeTool, request: Message, run = 'run') {
     run,
     job: `${run}/0/0`,
     key: 'key',
+    callDigest: '',
     recipient: 'rules',
     deadlineMs: undefined,
     signal: new AbortController().signal,

@@ -86,6 +86,7 @@ export function prepared(rig: EdgeRig, argv: string[]) {
     run: 'r',
     job: 'r/0/0',
     key: 'k',
+    callDigest: '',
     recipient: '',
     deadlineMs: undefined,
     signal: new AbortController().signal,

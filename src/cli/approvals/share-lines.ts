@@ -11,11 +11,12 @@ export function shareTitle({ files, recipient, recipientIsLocal }: ShareEffect):
   return `share ${what} with ${seenWord(recipient)}${recipientIsLocal ? ' (local)' : ''}`;
 }
 
-/** `lines 10-40, 1.2 KB`, `all 1.2 KB`, `at most 262 KB of 1.2 MB`. */
-function partText({ startLine, endLine, bytes, runBytes }: ShareFile): string {
+/** `lines 10-40, 1.2 KB`, `all 1.2 KB`, `line 1, only its first 10 bytes`. */
+function partText({ startLine, endLine, bytes, runBytes, isCut, masked }: ShareFile): string {
   const size = bytesText(bytes);
+  if (isCut) return `line ${startLine}, only its first ${size}`;
   if (startLine > 0) return `${endLine > 0 ? `lines ${startLine}-${endLine}` : `from line ${startLine} on`}, ${size}`;
-  return bytes < runBytes ? `at most ${size} of ${bytesText(runBytes)}` : `all ${size}`;
+  return bytes < runBytes && masked === 0 ? `at most ${size} of ${bytesText(runBytes)}` : `all ${size}`;
 }
 
 /** The files that an approval asks to share. */

@@ -29,7 +29,7 @@ export interface DeskParts {
   readonly journal: Pick<EdgeJournal, 'append' | 'approvals' | 'callGrants' | 'entry' | 'now'>;
   readonly grants: Pick<CallGrants, 'minted'>;
   /** Makes the records of what is shared with a yes. */
-  readonly shares: (approvals: readonly (Approval | undefined)[], scope: ApprovalScope) => RecordInit[];
+  readonly shares: (asked: readonly (OpenApproval | undefined)[], scope: ApprovalScope) => RecordInit[];
   /** The owner's words that a run began with; undefined when it was not asked here. */
   readonly titleOf: (run: string) => string | undefined;
   /** Those of now. */
@@ -187,7 +187,7 @@ export class ApprovalDesk {
     const answered = allow && scope === ApprovalScope.RUN ? [...ids, ...this.#coveredBy(ids)] : ids;
     const state = allow ? ApprovalState.ALLOWED : ApprovalState.DENIED;
     const endings = answered.map((id) => (allow ? { id, state } : { id, state, why: new AppError('APPROVAL_DENIED') }));
-    const whole = answered.map((id) => this.#parts.journal.approvals.get(id)?.approval);
+    const whole = answered.map((id) => this.#parts.journal.approvals.get(id));
     const minted = [...lasting, ...(allow ? this.#parts.shares(whole, scope) : [])];
     const record = (id: string): RecordInit => ({
       case: 'approvalAnswered',

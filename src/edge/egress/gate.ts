@@ -22,6 +22,8 @@ import { DAY_CAP_HINT, hintFor, type Origin, type Origins } from './origins.ts';
 export interface ResponseContext {
   readonly run: string;
   readonly job: string;
+  /** Absent for what an earlier call answered: no grant for one call lets that out. */
+  readonly callDigest?: string;
   /** Provider that will see it; empty when only the caller does. */
   readonly recipient: string;
   readonly origins: Origins;
@@ -236,7 +238,8 @@ export class Gate implements AnswerGate {
   }
 
   #permitFile(field: string, origin: FileOrigin, { context }: Walk): Permission | WithheldWord {
-    const cover = this.#grants.covers({ ...origin, run: context.run, job: context.job, recipient: context.recipient });
+    const { run, callDigest, recipient } = context;
+    const cover = this.#grants.covers({ ...origin, run, recipient, ...(callDigest && { callDigest }) });
     if (typeof cover === 'string') return cover;
     if (cover.lines !== undefined) {
       if (!origin.lines || origin.whole?.includes(field)) return 'RANGE';

@@ -1,27 +1,31 @@
 // Shares that the owner gives when a call asks for them: exactly the files of the question, as they were, for whom it named. Each is
 // journaled with its answer and in force when that is synced, and it is again after a restart, for what is left of its bytes and time.
 import { create } from '@bufbuild/protobuf';
-import { type Approval, ApprovalScope, type ShareFile } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { ApprovalScope, type ShareFile } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { type GrantedFile, GrantedFileSchema, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { OpenApproval } from '../journal/approval-book.ts';
 import type { Entry, Fold, RecordInit } from '../journal/records.ts';
+import { callDigest } from './call-digest.ts';
 import type { Grants } from './grants.ts';
 import { capOf } from './share-cap.ts';
 
-/** Makes the records of what a yes to approvals shares: once for the job that asked, or for the rest of its run. */
+/** Makes the records of what a yes to approvals shares: once for the call that asked, or for the rest of its run. */
 export const shareRecords =
   (grants: Pick<Grants, 'drafted'>) =>
-  (approvals: readonly (Approval | undefined)[], scope: ApprovalScope): RecordInit[] =>
-    approvals.flatMap((approval): RecordInit[] => {
-      const effect = approval?.effect?.effect;
+  (asked: readonly (OpenApproval | undefined)[], scope: ApprovalScope): RecordInit[] =>
+    asked.flatMap((one): RecordInit[] => {
+      const effect = one?.approval.effect?.effect;
       if (effect?.case !== 'share') return [];
-      const { id, run, job } = approval!;
+      const { approval, key, params } = one!;
+      const { id, run, job } = approval;
       const isRun = scope === ApprovalScope.RUN;
       const files = effect.value.files.map((file) => grantedFile(file, isRun));
       const recipients = [effect.value.recipient];
       const value = grants.drafted({
         run,
         job: isRun ? '' : job,
+        callSha256: Buffer.from(isRun ? '' : callDigest({ job, key, params: Buffer.from(params, 'hex') }), 'hex'),
         approval: id,
         files,
         recipients,

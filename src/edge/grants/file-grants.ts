@@ -6,7 +6,7 @@ import type { TermsVerdict } from './own-runs.ts';
 /** Which content a call may be told. */
 export interface FileGrants {
   /** Whether anything of the file at this real path may be told in the run. */
-  names(run: string, realPath: string, job?: string): boolean;
+  names(run: string, realPath: string, callDigest?: string): boolean;
   /** Whether any file may. */
   any(run: string): boolean;
   covers(query: CoverQuery): Cover | WhyNot;

@@ -30,8 +30,8 @@ export type GrantEnd = Exclude<keyof typeof GrantEndReason, 'UNSPECIFIED'>;
 /** A file as it is now, and for whom it would leave. */
 export interface CoverQuery {
   readonly run: string;
-  /** The job that it is read for; without one no grant for one job covers it. */
-  readonly job?: string;
+  /** The call that it is read for; without one no grant for one call covers it. */
+  readonly callDigest?: string;
   /** Provider that will see it; empty when only the caller of the run does. */
   readonly recipient: string;
   readonly realPath: string;
@@ -50,6 +50,8 @@ export interface Cover {
   readonly recipients: readonly string[];
   /** Undefined: the whole file. */
   readonly lines: readonly LineRange[] | undefined;
+  /** Most bytes of its text that one answer may tell; absent where only the grant has a bound. */
+  readonly bytes?: number;
   /** Whether the secrets in it may leave, too. */
   readonly secrets: boolean;
 }
@@ -73,8 +75,8 @@ export interface LiveGrant {
 interface Held {
   readonly id: string;
   readonly run: string;
-  /** The one job that it is for; empty: all of the run. */
-  readonly job: string;
+  /** The one call that it is for, by its digest; empty: all of the run. */
+  readonly callDigest: string;
   files: readonly GrantedFile[];
   readonly recipients: readonly string[];
   readonly capBytes: number;
@@ -134,15 +136,16 @@ export class Grants {
     if (this.#held.size >= MAX_GRANTS) {
       throw fixedLimit('the number of shares', MAX_GRANTS, 'wait until some asks are answered');
     }
-    const minted = this.drafted({ ...share, job: '', approval: '' });
-    this.#hold({ id: minted.id, ...share, job: '', used: 0 });
+    const minted = this.drafted({ ...share, job: '', callSha256: NO_CALL, approval: '' });
+    this.#hold({ id: minted.id, ...share, callDigest: '', used: 0 });
     return minted;
   }
 
-  /** The record of a new grant, which is in force when that is journaled and `revive` was told. @param share.job empty: the whole run */
+  /** The record of a new grant, which is in force when that is journaled and `revive` was told. @param share.job,share.callSha256 empty: the whole run */
   drafted(share: {
     readonly run: string;
     readonly job: string;
+    readonly callSha256: Uint8Array;
     readonly approval: string;
     readonly files: readonly GrantedFile[];
     readonly recipients: readonly string[];
@@ -164,14 +167,17 @@ export class Grants {
    * @param of.used bytes that have left under it
    */
   revive(
-    { id, run, job, files, recipients, capBytes, expireTime }: GrantMinted,
+    { id, run, job, callSha256, files, recipients, capBytes, expireTime }: GrantMinted,
     of: { readonly used: number; readonly waits: boolean },
   ): boolean {
+    // Without its call it is for none.
+    if (job !== '' && callSha256.length === 0) return false;
+    const callDigest = Buffer.from(callSha256).toString('hex');
     const expiresAt = expireTime ? timestampMs(expireTime) : 0;
     // The time may have been set back since.
     const left = Math.min(expiresAt - this.#clock.now(), this.#lifeMs);
     if ((left <= 0 && !of.waits) || this.#held.size >= MAX_GRANTS) return false;
-    const held = this.#hold({ id, run, job, files, recipients, capBytes: Number(capBytes), used: of.used });
+    const held = this.#hold({ id, run, callDigest, files, recipients, capBytes: Number(capBytes), used: of.used });
     if (!of.waits) this.#begin(held, left);
     return true;
   }
@@ -208,8 +214,8 @@ export class Grants {
   }
 
   /** Whether a grant of the run is for the file at this real path, whatever it holds now and by whatever name it was opened. */
-  names(run: string, realPath: string, job?: string): boolean {
-    return this.#for({ run, job }).some(({ files }) => files.some((file) => file.realPath === realPath));
+  names(run: string, realPath: string, callDigest?: string): boolean {
+    return this.#for({ run, callDigest }).some(({ files }) => files.some((file) => file.realPath === realPath));
   }
 
   /** Whether the run has any grant. */
@@ -230,7 +236,8 @@ export class Grants {
       else if (!this.#reaches(grant, query.recipient)) why = 'RECIPIENT';
       else {
         const secrets = same.some(({ withSecrets }) => withSecrets);
-        const cover = { grant: grant.id, recipients: grant.recipients, secrets };
+        const most = grant.callDigest === '' ? {} : { bytes: bytesOf(same) };
+        const cover = { grant: grant.id, recipients: grant.recipients, secrets, ...most };
         if (same.some((file) => file.startLine === 0 && file.endLine === 0)) return { ...cover, lines: undefined };
         const lines = same.map(({ startLine, endLine }) => ({ start: startLine || 1, end: endLine || 0xffffffff }));
         part ??= { ...cover, lines };
@@ -297,7 +304,7 @@ export class Grants {
   }
 
   list(): LiveGrant[] {
-    return [...this.#held.values()].map(({ used, stop: _, until: __, job: ___, ...grant }) => ({
+    return [...this.#held.values()].map(({ used, stop: _, until: __, callDigest: ___, ...grant }) => ({
       ...grant,
       usedBytes: used,
     }));
@@ -308,9 +315,9 @@ export class Grants {
     return [...this.#held.values()].filter((grant) => grant.run === run && grant.until > now);
   }
 
-  /** Those that hold for a job; without one those of the whole run. */
-  #for({ run, job }: { readonly run: string; readonly job?: string | undefined }): Held[] {
-    return this.#of(run).filter((grant) => grant.job === '' || grant.job === job);
+  /** Those that hold for a call; without one those of the whole run. */
+  #for({ run, callDigest }: { readonly run: string; readonly callDigest?: string | undefined }): Held[] {
+    return this.#of(run).filter((grant) => grant.callDigest === '' || grant.callDigest === callDigest);
   }
 
   /** Who did not say who will read it is nobody that anything was granted to. */
@@ -330,6 +337,10 @@ export class Grants {
     });
   }
 }
+
+const NO_CALL = new Uint8Array();
+
+const bytesOf = (files: readonly GrantedFile[]): number => files.reduce((sum, { bytes }) => sum + Number(bytes), 0);
 
 function isSame(file: GrantedFile, query: CoverQuery): boolean {
   const { sha256 } = query;

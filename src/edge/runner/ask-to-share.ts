@@ -38,11 +38,10 @@ export async function askToShare(
   };
   try {
     const effect = await show();
-    const file = effect?.effect.case === 'share' ? effect.effect.value.files[0] : undefined;
-    if (!file) return false;
+    if (effect?.effect.case !== 'share') return false;
     const before = desk.askedFor({ key, params, run, job });
     if (before?.state === ApprovalState.ALLOWED) await journal.append([changedRecord(before.id)]);
-    const entry = shareEntry(file.path, file.sha256);
+    const entry = shareEntry(effect.effect.value);
     const reason = reasonOf(taints.some(isForeign));
     const asked = {
       run,

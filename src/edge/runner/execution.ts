@@ -6,6 +6,7 @@ import { type ToolCall, ToolHeldSchema } from '../../../gen/bowline/edge/v1/edge
 import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { GatedResponse } from '../egress/gate.ts';
+import { callDigest } from '../grants/call-digest.ts';
 import { addressOf, type CallAddress } from './answers.ts';
 import type { ToolSink } from './tool-sink.ts';
 
@@ -19,6 +20,8 @@ export interface Waiter extends CallAddress {
 export class Execution {
   readonly call: ToolCall;
   readonly digest: Uint8Array;
+  /** What a yes for this call alone is bound to. */
+  readonly callDigest: string;
   readonly raw: Uint8Array[] = [];
   readonly gated: GatedResponse[] = [];
   readonly #abort = new AbortController();
@@ -41,6 +44,7 @@ export class Execution {
   constructor(call: ToolCall, digest: Uint8Array, sink: ToolSink) {
     this.call = call;
     this.digest = digest;
+    this.callDigest = callDigest({ job: call.job, key: call.idempotencyKey, params: digest });
     this.expireTime = call.expireTime;
     this.attach(call, sink);
   }

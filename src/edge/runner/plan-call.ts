@@ -50,7 +50,7 @@ interface Shown {
 
 /** @throws AppError when it is refused */
 export function planCall(
-  { call, digest, signal }: Execution,
+  { call, digest, callDigest, signal }: Execution,
   { method, tool }: { readonly method: CapabilityMethod; readonly tool: EdgeTool },
   desk: AskingDesk,
 ): CallPlan {
@@ -58,7 +58,16 @@ export function planCall(
   const origins = new Origins();
   const { run, job, recipient, timeout, idempotencyKey: key, confirmation, taints } = call;
   const deadlineMs = timeout && durationMs(timeout);
-  const { change, work, share } = tool.prepare(request, { run, job, key, recipient, deadlineMs, signal, origins });
+  const { change, work, share } = tool.prepare(request, {
+    run,
+    job,
+    key,
+    callDigest,
+    recipient,
+    deadlineMs,
+    signal,
+    origins,
+  });
   if (change && desk.isOver(run)) throw new AppError('CANCELED');
   const plan = { method, origins, work, share, shown: undefined, unasked: '', asks: undefined };
   const own = change && desk.askedFor({ key, params: digest, run, job });

@@ -34,12 +34,12 @@ export const responseOut =
 
 function gate(
   { gate, journal }: ResponseOutParts,
-  { call: { run, job, recipient } }: Execution,
+  { call: { run, job, recipient }, callDigest }: Execution,
   method: CapabilityMethod,
   message: Message,
   origins: Origins,
 ) {
-  return gate.response(method.desc, message, { run, job, recipient, origins, at: journal.now() });
+  return gate.response(method.desc, message, { run, job, callDigest, recipient, origins, at: journal.now() });
 }
 
 /** Where its ledger cannot be written, or the day has no room to say it twice, a piece leaves with the result instead. */

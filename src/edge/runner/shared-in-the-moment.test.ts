@@ -14,6 +14,8 @@ import { MemoryFs } from '../../../test/support/memory-fs.ts';
 
 const { read } = FsService.method;
 const TEXT = '灯塔在岛上\nsecond\nthird\n';
+/** 200 lines of 20 bytes. */
+const LONG = '灯塔 thirteen low\n'.repeat(200);
 const FILES = { 'docs/a.md': TEXT, 'docs/b.md': 'bee\n', 'docs/c.md': 'sea\n', 'docs/d.md': 'dee\n' };
 
 const readOf = ({ answer: told }: ToolResult): ReadResponse | undefined =>
@@ -132,6 +134,72 @@ test('a yes for the run covers the same file, whole, for its other calls, and wh
   await vi.waitFor(() => expect(texts().sort()).toEqual(['second\nthird\n', '灯塔在岛上\n']));
   await send(run, 3, 'docs/a.md');
   expect(texts().at(-1)).toBe(TEXT);
+  await rig.close();
+});
+
+test('a yes for the run is for whom it was shown with, and lets out no lines but those that it says', async () => {
+  const long = `${'a line of text\n'.repeat(200)}`;
+  const dir = edgeFolder({ ...FILES, 'docs/long.md': long });
+  const rig = await edgeRig(dir, { config: 'limits: {share_bytes: 2000}\n' });
+  const { run } = await rig.ask('Where is the 灯塔?', [], [], undefined, { asksToShare: true });
+  const { session, send, texts } = reading(rig);
+  const other = (at: number, recipient: string) =>
+    session.send(read, { path: 'docs/a.md' }, { ...job(run, at), recipient });
+  await send(run, 1, 'docs/a.md');
+  await other(2, 'evilcorp');
+  const [mine, theirs] = pendingOf(rig);
+  expect(theirs?.effect?.effect.value).toMatchObject({ recipient: 'evilcorp' });
+  await answer(rig, true, [mine!], ApprovalScope.RUN);
+  await vi.waitFor(() => expect(texts()).toEqual([TEXT]));
+  await other(3, 'evilcorp');
+  expect(pendingOf(rig).map(({ id }) => id)).toContain(theirs!.id);
+  expect([pendingOf(rig).length, texts(), rig.grants.list().map(({ recipients }) => recipients)]).toEqual([
+    2,
+    [TEXT],
+    [['rules']],
+  ]);
+  await answer(rig, false);
+  // Of a file that is too large to be let out whole: these lines, and no others that wait.
+  const again = (await rig.ask('And the 灯塔?', [], [], undefined, { asksToShare: true })).run;
+  await send(again, 1, 'docs/long.md', { startLine: 1, endLine: 2 });
+  await send(again, 2, 'docs/long.md', { startLine: 100, endLine: 101 });
+  const [first, second] = pendingOf(rig);
+  expect(first?.effect?.effect.value).toMatchObject({ files: [{ runIsWhole: false }] });
+  await answer(rig, true, [first!], ApprovalScope.RUN);
+  await vi.waitFor(() => expect(texts().at(-1)).toBe('a line of text\n'.repeat(2)));
+  expect(pendingOf(rig).map(({ id }) => id)).toEqual([second!.id]);
+  // Words that stand for many are nobody.
+  for (const [at, recipient] of ['any', 'local'].entries())
+    await session.send(read, { path: 'docs/b.md' }, { ...job(again, 10 + at), recipient });
+  expect(pendingOf(rig)).toHaveLength(1);
+  await rig.close();
+});
+
+test('a yes once is for this very call and the bytes that were shown, whatever comes under the same job', async () => {
+  const rig = await edgeRig(edgeFolder({ ...FILES, 'docs/long.md': LONG }), { config: 'limits: {read_bytes: 1024}\n' });
+  const { run } = await rig.ask('Where is the 灯塔?', [], [], undefined, { asksToShare: true });
+  const { session, texts } = reading(rig);
+  const shown = () => pendingOf(rig).map(({ effect }) => effect?.effect.value);
+  const cut = { path: 'docs/long.md', maxBytes: 5 };
+  await session.send(read, cut, job(run, 1));
+  expect(shown()).toMatchObject([{ files: [{ startLine: 1, endLine: 1, bytes: 3n, isCut: true, runIsWhole: true }] }]);
+  await answer(rig, true);
+  await vi.waitFor(() => expect(texts()).toEqual(['灯']));
+  // Another key of the same job, other lines, more of the same line, and changes of it: nothing of the first yes is theirs.
+  for (const [at, request] of [cut, { path: 'docs/long.md', startLine: 9 }, { path: 'docs/long.md' }].entries())
+    await session.send(read, request, { ...job(run, 1), key: `other-${at}`, epoch: BigInt(at + 2) });
+  // The same question does not come again.
+  expect(shown()).toHaveLength(2);
+  expect(session.results.map(reasonOf)).toEqual(['done', 'RANGE_NEEDS_GRANT']);
+  // The same call again is the same answer.
+  await session.send(read, cut, { ...job(run, 1), epoch: 9n });
+  await vi.waitFor(() => expect(texts()).toEqual(['灯', undefined, '灯']));
+  // Where the box itself tells no more at once, that is what is shown, and what leaves.
+  const last = pendingOf(rig).at(-1)!;
+  const [whole] = last.effect?.effect.case === 'share' ? last.effect.effect.value.files : [];
+  expect(whole).toMatchObject({ startLine: 1, endLine: 51, bytes: 1020n, isCut: false, runBytes: 4000n });
+  await answer(rig, true, [last]);
+  await vi.waitFor(() => expect(texts().at(-1)).toBe('灯塔 thirteen low\n'.repeat(51)));
   await rig.close();
 });
 

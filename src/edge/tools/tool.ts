@@ -28,6 +28,8 @@ export interface ToolCallContext {
   readonly job: string;
   /** The idempotency key. */
   readonly key: string;
+  /** What a yes for this call alone is bound to. */
+  readonly callDigest: string;
   /** Provider that will see the result; empty when only the caller does. */
   readonly recipient: string;
   /** Time that the call had when it came, in milliseconds; undefined: none was said. */

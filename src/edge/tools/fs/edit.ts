@@ -121,11 +121,11 @@ async function textOf(
 function wholeCover(
   { allow, grants }: ToolParts,
   { folder, before, named, realPath }: ChangeTarget,
-  { run, job, recipient }: ToolCallContext,
+  { run, recipient }: ToolCallContext,
   sha256: Uint8Array,
 ): Cover | undefined {
   const file = { ...folder, ...before, realPath, judged: named };
-  const cover = grants.covers({ ...originOf(allow, file, sha256), run, job, recipient });
+  const cover = grants.covers({ ...originOf(allow, file, sha256), run, recipient });
   return typeof cover !== 'string' && cover.lines === undefined ? cover : undefined;
 }
 

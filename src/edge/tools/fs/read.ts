@@ -12,12 +12,12 @@ import type { OpenFile } from '../../allowlist/open-file.ts';
 import { originOf } from '../../files/content.ts';
 import type { FileOrigin, LineRange } from '../../files/file-origin.ts';
 import type { LookedAt } from '../../files/file-text.ts';
-import { LinePicker } from '../../files/lines.ts';
-import { type Cover, valuesIn } from '../../grants/grants.ts';
+import type { Cover } from '../../grants/grants.ts';
 import type { EdgeTool, PreparedCall, ToolCallContext, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
+import { boundsOfRead, linesOfRead } from './lines-of-read.ts';
 import { judgePlace, openJudged } from './place.ts';
-import { boundsOfRead, firstOverlap, shareOfRead, wantedLines } from './share-of-read.ts';
+import { shareOfRead } from './share-of-read.ts';
 
 export function readTool(parts: ToolParts): EdgeTool {
   return {
@@ -57,14 +57,15 @@ async function answer(
   call: ToolCallContext,
 ): Promise<ReadResponse> {
   // Without a grant the content is not even looked at.
-  if (!parts.grants.names(call.run, file.realPath, call.job)) {
+  const { run, callDigest, recipient } = call;
+  if (!parts.grants.names(run, file.realPath, callDigest)) {
     if (isPart(request)) throw new AppError('RANGE_NEEDS_GRANT');
     return aboutOnly(parts, file, originOf(parts.allow, file, undefined), call);
   }
   const reading = boundsOfRead(parts, call.signal);
   const looked = await parts.texts.look(file, reading);
   const origin = originOf(parts.allow, file, looked.sha256);
-  const cover = parts.grants.covers({ ...origin, run: call.run, job: call.job, recipient: call.recipient });
+  const cover = parts.grants.covers({ ...origin, run, callDigest, recipient });
   if (typeof cover !== 'string') return withGrant(parts, file, { looked, origin, cover }, request, call);
   if (isPart(request)) throw new AppError('RANGE_NEEDS_GRANT');
   return aboutOnly(parts, file, origin, call);
@@ -83,20 +84,14 @@ async function withGrant(
   request: ReadRequest,
   call: ToolCallContext,
 ): Promise<ReadResponse> {
-  const wanted = wantedLines(request.startLine, request.endLine);
-  const range = cover.lines ? firstOverlap(wanted, cover.lines) : wanted;
-  if (!range) throw new AppError('RANGE_NEEDS_GRANT');
-  const limit = Math.min(request.maxBytes || parts.limits.read_bytes, parts.limits.read_bytes);
-  const picker = new LinePicker(range.start, range.end, limit);
-  const reading = boundsOfRead(parts, call.signal);
-  const { pageLines } = await parts.texts.text(file, looked, reading, valuesIn(cover), (piece) => picker.add(piece));
-  const { text, last, cut, total } = picker.end();
+  const read = await linesOfRead(parts, file, looked, request, cover, call.signal);
+  if (!read) throw new AppError('RANGE_NEEDS_GRANT');
+  const { range, text, last, total, truncated, pageLines } = read;
   const response = create(ReadResponseSchema, {
     file: call.origins.set(fileInfo(parts.allow, file.judged.name, file.realPath, file.stat), origin),
     totalLines: total,
   });
   if (last < range.start) return call.origins.set(response, origin);
-  const truncated = cut || last < Math.min(wanted.end, total);
   Object.assign(response, { text, firstLine: range.start, truncated });
   const lines = { start: range.start, end: last };
   // Where only a part may leave, how the pages before it lie is none of it.

@@ -28,6 +28,7 @@ const prepared = (rig: EdgeRig, request: { argv: string[]; cwd?: string; stdin?:
     run: 'r',
     job: 'r/0/0',
     key: 'k',
+    callDigest: '',
     recipient: '',
     deadlineMs: undefined,
     signal,

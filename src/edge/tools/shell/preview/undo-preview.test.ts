@@ -79,6 +79,7 @@ async function start(script: string, limits = '') {
     run: RUN,
     job: `${RUN}/0/0`,
     key: 'k',
+    callDigest: '',
     recipient: '',
     deadlineMs: undefined,
     signal,
