@@ -1,7 +1,7 @@
 // What the owner is asked to share, in words: which files, which lines, how many bytes, to whom. Pure.
 import type { Approval, ShareEffect, ShareFile } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { bytesText, countText } from '../units.ts';
-import { seenWord } from './seen-text.ts';
+import { seenSentence, seenWord } from './seen-text.ts';
 
 /** `share docs/a.md (lines 10-40, 1.2 KB) with openai`. */
 export function shareTitle({ files, recipient, recipientIsLocal }: ShareEffect): string {
@@ -12,7 +12,8 @@ export function shareTitle({ files, recipient, recipientIsLocal }: ShareEffect):
 }
 
 /** `lines 10-40, 1.2 KB`, `all 1.2 KB`, `line 1, only its first 10 bytes`. */
-function partText({ startLine, endLine, bytes, runBytes, isCut, masked }: ShareFile): string {
+function partText({ startLine, endLine, bytes, runBytes, isCut, masked, whyNothing }: ShareFile): string {
+  if (whyNothing !== '') return 'nothing of it can be shared';
   const size = bytesText(bytes);
   if (isCut) return `line ${startLine}, only its first ${size}`;
   if (startLine > 0) return `${endLine > 0 ? `lines ${startLine}-${endLine}` : `from line ${startLine} on`}, ${size}`;
@@ -35,7 +36,7 @@ export function shareFacts({
 }
 
 function factsOf(file: ShareFile, isOneOfSeveral: boolean): (readonly [string, string])[] {
-  const { path, realPath, inode, masked, runBytes, runIsWhole } = file;
+  const { path, realPath, inode, masked, runBytes, runIsWhole, whyNothing } = file;
   const secrets = countText(
     masked,
     'value looks like a secret and is masked',
@@ -46,7 +47,9 @@ function factsOf(file: ShareFile, isOneOfSeveral: boolean): (readonly [string, s
     ...(isOneOfSeveral ? ([['file', `${seenWord(path)} (${partText(file)})`]] as const) : []),
     ['real path', `${seenWord(realPath)}, inode ${inode}`],
     ...(masked > 0 ? ([['secrets', secrets]] as const) : []),
-    ['r lets out', forRun],
+    whyNothing === ''
+      ? ['r lets out', forRun]
+      : ['why', `${seenSentence(whyNothing)}; whatever you answer, it stays here`],
   ];
 }
 

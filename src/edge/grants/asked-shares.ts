@@ -20,7 +20,10 @@ export const shareRecords =
       const { approval, key, params } = one!;
       const { id, run, job } = approval;
       const isRun = scope === ApprovalScope.RUN;
-      const files = effect.value.files.map((file) => grantedFile(file, isRun));
+      const files = effect.value.files
+        .filter(({ whyNothing }) => whyNothing === '')
+        .map((file) => grantedFile(file, isRun));
+      if (files.length === 0) return [];
       const recipients = [effect.value.recipient];
       const value = grants.drafted({
         run,

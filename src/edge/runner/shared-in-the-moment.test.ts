@@ -220,35 +220,55 @@ test('what changed since the yes is asked anew, and the old yes lets nothing of 
   await rig.close();
 });
 
-test('it is not asked where nobody is there, no one is named, or it may not be shared; after foreign bytes it says so', async () => {
-  const dir = edgeFolder({
-    ...FILES,
-    'docs/.env': 'A=b\n',
-    'docs/key.md': '-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n',
-  });
-  const { rig, run } = await asking(dir);
+test('it is not asked where nobody is there, no one is named, or its name is denied; after foreign bytes it says so', async () => {
+  const { rig, run } = await asking(edgeFolder({ ...FILES, 'docs/.env': 'A=b\n' }));
   const { session, send, texts } = reading(rig);
   const quiet = (await rig.ask('Where is the 灯塔?')).run;
   await send(quiet, 1, 'docs/a.md');
   await session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), recipient: '' });
-  await send(run, 2, 'docs/key.md');
   await send(run, 3, 'docs/.env');
-  await send(run, 4, 'docs/a.md', { startLine: 40 });
+  await send(run, 4, 'docs/none.md', { startLine: 4 });
   await send('of-the-mesh', 5, 'docs/a.md');
   expect(pendingOf(rig)).toEqual([]);
-  expect(texts()).toEqual(['', '', '', undefined, undefined, '']);
-  expect(session.results.map(reasonOf)).toEqual([
-    'done',
-    'done',
-    'done',
-    'PATH_NOT_ALLOWED',
-    'RANGE_NEEDS_GRANT',
-    'done',
-  ]);
+  expect(texts()).toEqual(['', '', undefined, undefined, '']);
+  expect(session.results.map(reasonOf)).toEqual(['done', 'done', 'PATH_NOT_ALLOWED', 'RANGE_NEEDS_GRANT', 'done']);
   const how = { ...job(run, 6), change: (call: { taints: Taint[] }) => void call.taints.push(Taint.UNTRUSTED) };
   await session.send(read, { path: 'docs/b.md' }, how);
   expect(pendingOf(rig)[0]).toMatchObject({ taints: [Taint.UNTRUSTED] });
   expect(pendingOf(rig)[0]?.reason).toContain('what others wrote');
+  await rig.close();
+});
+
+test('whether a call waits, and how it ends after a no, tells nothing of what is in the file', async () => {
+  const dir = edgeFolder({
+    'docs/text.md': 'one\ntwo\n',
+    'docs/key.md': '-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n',
+    'docs/image.md': new Uint8Array([0x89, 0x50, 0, 1]),
+    'docs/left-out.md': 'one\ntwo\n',
+    'docs/.bowlineignore': 'left-out.md\n',
+  });
+  const rig = await edgeRig(dir);
+  const paths = ['docs/text.md', 'docs/key.md', 'docs/image.md', 'docs/left-out.md'];
+  for (const startLine of [0, 2, 40]) {
+    const told = [];
+    for (const path of paths) {
+      const { run } = await rig.ask('Where is the 灯塔?', [], [], undefined, { asksToShare: true });
+      const { session, send, texts } = reading(rig);
+      await send(run, 1, path, { startLine });
+      const [asked] = pendingOf(rig);
+      const file = asked?.effect?.effect.case === 'share' ? asked.effect.effect.value.files[0] : undefined;
+      expect(file?.whyNothing === '').toBe(path === 'docs/text.md' && startLine < 40);
+      expect([session.held.length, session.results]).toEqual([1, []]);
+      // A yes to what cannot be shared lets out nothing either.
+      await answer(rig, file?.whyNothing !== '', [asked!], ApprovalScope.RUN);
+      await vi.waitFor(() => expect(session.results).toHaveLength(1), { timeout: 10_000 });
+      const withheld = session.results[0]!.withheld.map(({ field, why }) => [field, why]);
+      told.push([session.results.map(reasonOf), texts(), withheld, session.held.length]);
+    }
+    expect(new Set(told.map((one) => JSON.stringify(one))).size).toBe(1);
+    expect(told[0]?.[0]).toEqual([startLine > 0 ? 'RANGE_NEEDS_GRANT' : 'done']);
+  }
+  expect(rig.grants.list()).toEqual([]);
   await rig.close();
 });
 

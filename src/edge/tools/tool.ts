@@ -64,7 +64,7 @@ export interface Change {
 export interface ShareToAsk {
   /**
    * What the owner would be asked to share, as it is now; undefined where a grant lets it out. Changes nothing.
-   * @throws what stands in the way of sharing it: then nobody is asked, and the call goes on without it
+   * @throws what the work would throw whatever is in the file: then nobody is asked, and the call says it itself
    */
   readonly show: () => Promise<ShareEffect | undefined>;
 }

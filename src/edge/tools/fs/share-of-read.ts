@@ -3,12 +3,14 @@ import { create } from '@bufbuild/protobuf';
 import {
   type ShareEffect,
   ShareEffectSchema,
+  type ShareFile,
   ShareFileSchema,
 } from '../../../../gen/bowline/approval/v1/approval_pb.ts';
 import type { ReadRequest } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { UNKNOWN_RECIPIENT } from '../../../contract/unknown-recipient.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
+import type { OpenFile } from '../../allowlist/open-file.ts';
 import { originOf } from '../../files/content.ts';
 import { ShareResolver } from '../../grants/share-resolver.ts';
 import type { ShareToAsk, ToolCallContext, ToolParts } from '../tool.ts';
@@ -42,6 +44,34 @@ async function shown(
     parts.grants.sent(call.run);
     return undefined;
   }
+  // What the call itself would be refused with, whatever is in the file, is its answer; nobody is asked.
+  const opened = await openJudged(parts, judged);
+  await opened.handle.close();
+  const recipientIsLocal = parts.grants.isLocal(call.recipient);
+  const files = [
+    await shownFile(parts, judged, request, call).catch((error: unknown) => nothingOf(parts, opened, call, error)),
+  ];
+  return create(ShareEffectSchema, { files, recipient: call.recipient, recipientIsLocal });
+}
+
+/** Asked like any other: whether a call waits must not tell what is in a file. */
+function nothingOf({ allow }: ToolParts, file: OpenFile, { signal }: ToolCallContext, error: unknown): ShareFile {
+  signal.throwIfAborted();
+  if (!(error instanceof AppError)) throw error;
+  const { realPath, device, inode } = originOf(allow, file, undefined);
+  const whyNothing = error.message.slice(0, MOST_WHY);
+  return create(ShareFileSchema, { path: file.judged.name, realPath, device, inode, whyNothing });
+}
+
+const MOST_WHY = 500;
+
+/** @throws what stands in the way of sharing it */
+async function shownFile(
+  parts: ToolParts,
+  judged: JudgedPath,
+  request: ReadRequest,
+  call: ToolCallContext,
+): Promise<ShareFile> {
   const { limits } = parts;
   const told = await toldOf(parts, judged, request, call);
   const lines = told.lines ?? {};
@@ -55,9 +85,7 @@ async function shown(
   const runBytes = told.lines && runIsWhole ? BigInt(told.size) : file.bytes;
   const frozen = { path, realPath, device, inode, sha256, startLine, endLine };
   const about = { bytes: BigInt(told.bytes), runBytes, runIsWhole, masked, isCut: told.isCut };
-  const recipientIsLocal = parts.grants.isLocal(call.recipient);
-  const files = [create(ShareFileSchema, { ...frozen, ...about })];
-  return create(ShareEffectSchema, { files, recipient: call.recipient, recipientIsLocal });
+  return create(ShareFileSchema, { ...frozen, ...about });
 }
 
 /** What the call would tell after a yes, to the byte. */
