@@ -109,9 +109,9 @@ export class FileContent {
   /** Of a file that a grant names the fact may leave. Of any other it stays, and is exact. */
   #values(file: OpenFile, sha256?: Uint8Array): ValuesSeen {
     const { allow, grants } = this.#parts;
-    const { run, job, recipient } = this.#call;
-    if (!grants.names(run, file.judged.name, job)) return 'plain';
-    return valuesIn(grants.covers({ ...originOf(allow, file, sha256), run, job, recipient }));
+    const { run, recipient } = this.#call;
+    if (!grants.names(run, file.realPath)) return 'plain';
+    return valuesIn(grants.covers({ ...originOf(allow, file, sha256), run, recipient }));
   }
 
   async #plain(file: OpenFile, taker: TextTaker): Promise<void> {
