@@ -5,8 +5,8 @@ import { ApprovalScope, type ShareFile } from '../../../gen/bowline/approval/v1/
 import { type GrantedFile, GrantedFileSchema, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { OpenApproval } from '../journal/approval-book.ts';
+import { callDigest } from '../journal/call-digest.ts';
 import type { Entry, Fold, RecordInit } from '../journal/records.ts';
-import { callDigest } from './call-digest.ts';
 import type { Grants } from './grants.ts';
 import { capOf } from './share-cap.ts';
 

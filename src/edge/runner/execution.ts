@@ -6,7 +6,7 @@ import { type ToolCall, ToolHeldSchema } from '../../../gen/bowline/edge/v1/edge
 import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { GatedResponse } from '../egress/gate.ts';
-import { callDigest } from '../grants/call-digest.ts';
+import { callDigest } from '../journal/call-digest.ts';
 import { addressOf, type CallAddress } from './answers.ts';
 import type { ToolSink } from './tool-sink.ts';
 
