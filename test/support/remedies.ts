@@ -65,7 +65,6 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
   PAIRING_CODE_INVALID: 'no: it tells what a code looks like; src/contract/owners/owners.test.ts reads codes',
   OWNERS_FULL: 'no: the remedy is removing one; src/edge/owners/pairings.test.ts meets it',
   OWNER_UNKNOWN: `${OWNERS}: a key that is removed is refused at once, and told so`,
-  UNDO_INTERRUPTED: 'no: src/edge/changes/undo.test.ts does an undo again that was cut off',
   OWNER_REMOVED: 'no: it says to pair again, which is run for every pairing; test/e2e/owners.test.ts meets it',
   PAIRED_FILE_INVALID: 'no: restoring a backup is no command of ours; pairing again is run for every pairing',
   ANSWER_UNCONFIRMED: 'no: it says where to look later, which is run for every answer',

@@ -1,5 +1,6 @@
 // Text that an owner judges: what an eye does not see is written out, nothing is left out and nothing is drawn otherwise than it is. It is
 // stricter than `inert`, which lets through what belongs to a script: here nobody has to guess what stands between two letters.
+import { normalForm } from '../../base/normal-form.ts';
 import { cutToWidth, graphemesOf, mostWidthOf, widthOf } from '../../base/text-columns.ts';
 
 /**
@@ -75,7 +76,7 @@ function twinsIn(piece: string): (letter: string) => boolean {
 const disguisedIn = (word: string): ((found: string) => boolean) => {
   const isWide = EAST_ASIAN.test(word);
   return (found) =>
-    DRAWN_ALIKE.test(found) || (/^[ -~]+$/.test(found.normalize('NFKC')) && !(isWide && FULL_WIDTH.test(found)));
+    DRAWN_ALIKE.test(found) || (/^[ -~]+$/.test(normalForm(found, 'NFKC')) && !(isWide && FULL_WIDTH.test(found)));
 };
 
 /** Where in a word, path or host something stands that looks like a letter or sign that it is not, or like two that are one. */
@@ -94,7 +95,7 @@ function alikeIn(word: string): ReadonlySet<number> {
   const disguised = disguisedIn(word);
   look(BEYOND_ASCII, () => disguised);
   look(PHONETIC, () => () => true);
-  look(APART, (pair) => (letter) => pair.normalize('NFC') !== pair && MARK.test(letter));
+  look(APART, (pair) => (letter) => normalForm(pair, 'NFC') !== pair && MARK.test(letter));
   look(LETTERS, mixedIn);
   look(PIECES, twinsIn);
   return found;

@@ -31,14 +31,14 @@ const ESCAPES = new RegExp(
 const BEGUN = /(?:%[0-9a-f]?|\\(?:x[0-9a-f]?|u0?0?[0-9a-f]?)?|&#?[a-z0-9]{0,12}|\xe2\x80?|\xef\xbb?|\xc2)$/i;
 const LONGEST = 16;
 
-export interface Decoded {
+export interface Unescaped {
   readonly bytes: Uint8Array;
   /** Where each of the bytes begins in the text, and at the end where the text that was looked at ends. */
   readonly starts: Uint32Array;
 }
 
 /** Undefined where no letter is written so. */
-export function decoded(text: Uint8Array): Decoded | undefined {
+export function decoded(text: Uint8Array): Unescaped | undefined {
   const latin = Buffer.from(text.buffer, text.byteOffset, text.length).toString('latin1');
   const bytes = new Uint8Array(text.length);
   const starts = new Uint32Array(text.length + 1);
