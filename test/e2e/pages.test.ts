@@ -47,6 +47,11 @@ const ELSEWHERE: readonly { readonly like: RegExp; readonly why: string; readonl
     where: 'docker/test/main.mjs',
   },
   { like: /^kubectl /, why: 'needs a cluster; the manifests are validated', where: 'test/tooling' },
+  {
+    like: /^\.\/bowline call lan\./,
+    why: 'needs a server of the reader and its entry in config.yaml',
+    where: 'test/e2e/approvals.test.ts',
+  },
   { like: /\[--share GLOB\]/, why: 'shows the form of a command' },
   {
     like: /^pip install /,
