@@ -323,7 +323,7 @@ test('a process that dies at any write of the journal neither asks twice nor los
     await again.runner.recover();
     again.desk.start();
     await readOnce(again, run, life, 2n);
-    expect([life.told, pendingOf(again)]).toEqual([TEXT, []]);
+    expect([at, life.told, pendingOf(again)], kinds.join()).toEqual([at, TEXT, []]);
     await again.close();
     points++;
   }

@@ -111,10 +111,13 @@ test.each(WAYS)(
     await first.ready;
     const takes = performance.now() - started;
     first.child.kill('SIGKILL');
-    for (let kill = 0; kill < 24; kill++) {
+    for (const stream of first.child.stdio) stream?.destroy();
+    for (let kill = 0; kill < 16; kill++) {
       const { child } = start(launch, mark);
-      await new Promise((resolve) => setTimeout(resolve, (takes * kill) / 20));
+      await new Promise((resolve) => setTimeout(resolve, (takes * kill) / 13));
       child.kill('SIGKILL');
+      // With the edge its ends of all pipes go, too.
+      for (const stream of child.stdio) stream?.destroy();
     }
     await vi.waitFor(() => expect(running(mark)).toEqual([]), { timeout: 15_000, interval: 50 });
   },
