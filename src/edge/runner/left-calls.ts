@@ -27,7 +27,9 @@ export async function settleLeftCalls({
   await blobs.keep(calls.blobs());
   const orphans = calls.orphans(bootId);
   for (const orphan of orphans) await declareUnknown(journal, orphan);
-  const left = inHand.left.filter(({ idempotencyKey }) => {
+  // A call that stood in two places came to one end.
+  const inHandByKey = new Map(inHand.left.map((call) => [call.idempotencyKey, call]));
+  const left = [...inHandByKey.values()].filter(({ idempotencyKey }) => {
     const known = calls.get(idempotencyKey);
     return !known || isRead(known);
   });

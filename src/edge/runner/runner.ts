@@ -303,6 +303,8 @@ export class ToolRunner {
 
   /** Should it end the process, the next start knows it by this. */
   #holdInHand(execution: Execution): void {
+    // It stands in one place at most: two would count as two ends.
+    execution.over();
     execution.over = this.#parts.inHand.begin(intentOf(execution, this.#parts.bootId));
   }
 
