@@ -254,7 +254,6 @@ export class ToolRunner {
           stopDeadline();
           if (await askToShare(this.#parts, execution, plan, inPlace, waits)) return 'again';
           stopDeadline = this.#deadline(execution);
-          this.#holdInHand(execution);
         }
         release = await this.#slots.reserve(execution.signal);
         execution.signal.throwIfAborted();
@@ -303,8 +302,6 @@ export class ToolRunner {
 
   /** Should it end the process, the next start knows it by this. */
   #holdInHand(execution: Execution): void {
-    // It stands in one place at most: two would count as two ends.
-    execution.over();
     execution.over = this.#parts.inHand.begin(intentOf(execution, this.#parts.bootId));
   }
 

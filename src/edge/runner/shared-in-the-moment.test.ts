@@ -2,7 +2,7 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { FsService, type ReadResponse, ReadResponseSchema } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
@@ -11,6 +11,7 @@ import { WithheldReason } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { type EdgeRig, edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
 import { answer, pendingOf, reasonOf, sessionOf } from '../../../test/support/held-calls.ts';
 import { MemoryFs } from '../../../test/support/memory-fs.ts';
+import { InHand } from './in-hand.ts';
 
 const { read } = FsService.method;
 const TEXT = '灯塔在岛上\nsecond\nthird\n';
@@ -269,6 +270,31 @@ test('whether a call waits, and how it ends after a no, tells nothing of what is
     expect(told[0]?.[0]).toEqual([startLine > 0 ? 'RANGE_NEEDS_GRANT' : 'done']);
   }
   expect(rig.grants.list()).toEqual([]);
+  await rig.close();
+});
+
+test('a call stands in one place of those in hand at most: two would count as two ends of the process', async () => {
+  const begin = InHand.prototype.begin;
+  let [now, most] = [0, 0];
+  const spy = vi.spyOn(InHand.prototype, 'begin').mockImplementation(function (this: InHand, call) {
+    const over = begin.call(this, call);
+    most = Math.max(most, ++now);
+    let isOpen = true;
+    return () => {
+      if (isOpen) now--;
+      isOpen = false;
+      over();
+    };
+  });
+  onTestFinished(() => spy.mockRestore());
+  const { rig, run } = await asking();
+  const { session, send } = reading(rig);
+  for (const [at, allow] of [true, false].entries()) {
+    await send(run, at, at === 0 ? 'docs/a.md' : 'docs/b.md');
+    await answer(rig, allow);
+    await vi.waitFor(() => expect(session.results).toHaveLength(at + 1), { timeout: 5_000 });
+  }
+  expect([most, now]).toEqual([1, 0]);
   await rig.close();
 });
 
