@@ -1,7 +1,7 @@
 // What must hold at the edges of a site when all is quiet: sound journals, empty queues, no command that was cancelled.
 import { createClient } from '@connectrpc/connect';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import type { Plan } from './plan.ts';
+import type { Fault } from './plan.ts';
 import { commandLines } from './processes.ts';
 import { napArgv } from './programs.ts';
 import type { Site } from './site.ts';
@@ -39,9 +39,9 @@ export function nappers(site: Site): Map<number, number> {
 }
 
 /** Cancelled commands that still run. An edge that was killed can stop nothing of what it began. */
-export function naps(site: Site, plan: Plan, before: ReadonlySet<number>): string[] {
+export function naps(site: Site, struck: readonly Fault[], before: ReadonlySet<number>): string[] {
   // To be filled, a journal is taken from its edge by a kill.
-  const kills = plan.faults.filter(({ kind }) => kind === 'kill' || kind === 'full');
+  const kills = struck.filter(({ kind }) => kind === 'kill' || kind === 'full');
   const killed = new Set(kills.map(({ target }) => target));
   const left = [...nappers(site)].filter(([pid, edge]) => !before.has(pid) && !killed.has(`edge-${edge}`));
   return left.map(([pid, edge]) => `edge-${edge}: a cancelled command still runs (${pid})`);

@@ -38,7 +38,10 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
   const wrong: string[] = [];
   // Faults of one target wait for each other: on a busy machine a restart takes as long as it takes.
   const targets = new Map<string, Promise<void>>();
+  /** Those of the plan, and kills around the question of an owner. */
+  const struck: Fault[] = [];
   const strike = (fault: Fault, begin: () => Promise<void>): void => {
+    struck.push(fault);
     const turn = (targets.get(fault.target) ?? Promise.resolve()).then(begin);
     const noted = turn.catch((error: unknown) => void wrong.push(`${fault.kind} ${fault.target}: ${String(error)}`));
     targets.set(fault.target, noted);
@@ -96,7 +99,7 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
   wrong.push(
     ...(await within(UP_MS, 'the journals', journals(cluster))),
     ...memory(cluster),
-    ...naps(cluster, plan, sleepers),
+    ...naps(cluster, struck, sleepers),
   );
   for (const part of cluster.parts.values()) wrong.push(...part.wrong.splice(0));
   const [asks, calls] = [model.asks.slice(before.asks), model.calls.slice(before.calls)];
