@@ -22,11 +22,18 @@ export function approvalDigest({ run, job, method, params }: ShownCall, effect: 
     Buffer.from(job),
     Buffer.from(method),
     params,
-    toBinary(ApprovalEffectSchema, effect),
+    toBinary(ApprovalEffectSchema, ownWords(effect)),
   ]) {
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(part.length));
     hash.update(length).update(part);
   }
   return hash.digest();
+}
+
+/** As the box itself worked it out. Whose machines a provider runs on is a word of the session, which comes anew with each. */
+function ownWords(shown: ApprovalEffect): ApprovalEffect {
+  const { effect } = shown;
+  if (effect.case !== 'share') return shown;
+  return { ...shown, effect: { case: 'share', value: { ...effect.value, recipientIsLocal: false } } };
 }

@@ -123,6 +123,24 @@ test('a no, and silence, leave the content on the box; the call succeeds, and af
   await again.close();
 });
 
+test('what was answered is not asked again where another word came of whose machines the provider runs on', async () => {
+  const { rig, run } = await asking();
+  rig.grants.knowLocal('told');
+  const { session } = reading(rig);
+  await session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), recipient: 'told' });
+  expect(pendingOf(rig)[0]?.effect?.effect.value).toMatchObject({ recipient: 'told', recipientIsLocal: true });
+  await answer(rig, false);
+  await vi.waitFor(() => expect(session.results).toHaveLength(1), { timeout: 5_000 });
+  await rig.close();
+  // It runs once more, as it does when the edge ended with it in hand, and the session has not said yet where the provider is.
+  const again = await edgeRig(rig.dir);
+  const later = reading(again);
+  await later.session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), recipient: 'told', epoch: 2n });
+  await vi.waitFor(() => expect([later.session.results.length, pendingOf(again)]).toEqual([1, []]));
+  expect(later.texts()).toEqual(['']);
+  await again.close();
+});
+
 test('a yes for the run covers the same file, whole, for its other calls, and what waits for it', async () => {
   const { rig, run } = await asking();
   const { send, texts } = reading(rig);
