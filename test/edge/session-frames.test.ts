@@ -9,7 +9,9 @@ import {
   ToolProgressSchema,
 } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { ToolResultSchema } from '../../gen/bowline/record/v1/record_pb.ts';
+import { AppError } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';
+import { toConnectError } from '../../src/contract/errors.ts';
 import type { SessionFacts, ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import type { CallRunner } from '../../src/edge/session/ports.ts';
 import { follow, idleRunner, startEdge, type TestEdge, tempHome, until } from './support/edge-parts.ts';
@@ -310,6 +312,29 @@ test('the anchor of the control plane is proved in the next Hello, also after a 
   const position = (await next.next('hello')).journal;
   expect(position).toMatchObject({ journalId: edge.journal.id, anchoredSequence: BigInt(sequence) });
   expect(Buffer.from(position!.anchoredSha256).equals(hash)).toBe(true);
+});
+
+test('a control plane whose database is away for a moment is asked again with the same keys; one that is not there is told at once', async () => {
+  let refusals = 2;
+  control.onJoin = (request) => {
+    if (refusals-- === 0) return;
+    control.joins.push(request);
+    throw toConnectError(new AppError('STORE_UNAVAILABLE', { problem: 'a test' }));
+  };
+  await start({ connect: false });
+  expect(control.joins).toHaveLength(3);
+  expect(new Set(control.joins.map(({ publicKey }) => Buffer.from(publicKey).toString('hex'))).size).toBe(1);
+  const { url } = control;
+  await control.close();
+  const there = tempHome();
+  try {
+    await expect(startEdge(there.home, control, { connect: false })).rejects.toMatchObject({
+      reason: 'CONTROL_UNREACHABLE',
+      metadata: { control: url },
+    });
+  } finally {
+    there.dispose();
+  }
 });
 
 test('joining again with the same home keeps the device; a cut before the answer keeps the keys', async () => {
