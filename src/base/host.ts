@@ -10,6 +10,10 @@ function hostInUrl(host: string): string {
   return isIP(bare) === 6 ? `[${bare}]` : bare;
 }
 
+/** The port that a URL of `http` or `https` means. */
+export const portOf = ({ port, protocol }: Pick<URL, 'port' | 'protocol'>): number =>
+  port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+
 export const hostAndPort = (host: string, port: number): string => `${hostInUrl(host)}:${port}`;
 
 /** The URL of a server that listens on `host`, as another program of this machine dials it. */

@@ -1,7 +1,7 @@
 // The HTTP proxies that the environment names, and through which of them a URL is asked. Pure.
 import { BlockList, isIP } from 'node:net';
 import { AppError } from './errors.ts';
-import { bareHost, isLoopback } from './host.ts';
+import { bareHost, isLoopback, portOf } from './host.ts';
 
 export type ProxyEnv = Readonly<Record<string, string | undefined>>;
 
@@ -34,7 +34,7 @@ export const noProxyOf = (env: ProxyEnv): string => env.no_proxy || env.NO_PROXY
  */
 function isExempt(url: URL, noProxy: string): boolean {
   const host = bareHost(url.hostname).toLowerCase().replace(/\.$/, '');
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  const port = String(portOf(url));
   return noProxy
     .toLowerCase()
     .split(/[,\s]/)

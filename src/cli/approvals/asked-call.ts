@@ -8,7 +8,7 @@ import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';
 import { canBeAsked } from './answer-keys.ts';
 import { approvalEnd, approvalTitle, typedId } from './approval-view.ts';
-import { listApprovals } from './find-approval.ts';
+import { listApprovals, MOST_WAITING } from './find-approval.ts';
 import { ApprovalQuestions } from './questions.ts';
 import { sendAnswers } from './send-answers.ts';
 
@@ -25,8 +25,6 @@ export interface CalledMethod {
   readonly leave: AbortController;
 }
 
-/** Among so many that wait already. */
-const MOST = 5_000;
 /** How long this box is given to say that it is here. */
 const LIMIT_MS = 2_000;
 /** After this long without a word from another device, it is said what may be the cause. */
@@ -58,7 +56,7 @@ async function waitingHere(side: Side, device: string): Promise<ReadonlySet<stri
   try {
     const status = await side.client(LocalService).getStatus({}, { timeoutMs: LIMIT_MS });
     if (status.device !== device) return undefined;
-    const waiting = await listApprovals(side, { limit: MOST, all: false, run: '' });
+    const waiting = await listApprovals(side, { limit: MOST_WAITING, all: false, run: '' });
     return new Set(waiting.map(({ id }) => id));
   } catch {
     return undefined;

@@ -75,7 +75,7 @@ export function questionLine({ first, waiting, number, all }: AskedStep, columns
   const end = `? [${letters.join('/')}] `;
   const what = all > 1 ? `${number} of ${all}, ` : '';
   const verb = isShare(first) && what === '' ? '' : 'allow ';
-  return `${cutMiddle(`${verb}${what}${effectTitle(first.effect)}`, Math.max(columns - end.length - ANSWER.length - 1, 20))}${end}`;
+  return fitted(`${verb}${what}${effectTitle(first.effect)}`, end, columns);
 }
 
 /** The question about calls that were shown above: what is allowed stands in its last lines, whatever scrolled away. */
@@ -91,9 +91,13 @@ export function allowQuestion(
   const what = one ? effectTitle(one.effect) : `all ${all.length}`;
   return {
     titles: one ? [] : titles.map((title) => cutMiddle(title, columns)),
-    question: `${cutMiddle(begin + what, Math.max(columns - end.length - ANSWER.length - 1, 20))}${end}`,
+    question: fitted(begin + what, end, columns),
   };
 }
+
+/** One line with room for the answer behind it; its middle gives way. */
+const fitted = (text: string, end: string, columns: number): string =>
+  cutMiddle(text, Math.max(columns - end.length - ANSWER.length - 1, 20)) + end;
 
 const isShare = ({ effect }: Approval): boolean => effect?.effect.case === 'share';
 

@@ -1,7 +1,7 @@
 // Opens connections that carry no secret and no name: nobody has to prove anything on them. (Whether a control plane is ready.)
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { bareHost } from '../../base/host.ts';
+import { bareHost, portOf } from '../../base/host.ts';
 import { type ProxyEnv, proxyFor } from '../../base/proxies.ts';
 import type { Dial } from '../h2-sessions.ts';
 import { openTunnel } from './tunnel.ts';
@@ -11,7 +11,7 @@ export function dialOpen(address: string, env: ProxyEnv = process.env): Dial {
   const url = new URL(address);
   const secure = url.protocol === 'https:';
   const host = bareHost(url.hostname);
-  const port = Number(url.port) || (secure ? 443 : 80);
+  const port = portOf(url);
   return async (signal) => {
     const proxy = proxyFor(url, env);
     const tunnel = proxy && (await openTunnel(proxy, host, port, signal));

@@ -4,7 +4,7 @@
 import { isIP, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { AppError } from '../../base/errors.ts';
-import { bareHost } from '../../base/host.ts';
+import { bareHost, portOf } from '../../base/host.ts';
 import { type ProxyEnv, proxyFor } from '../../base/proxies.ts';
 import { isProvenChannel, PROOF_BYTES, PROVEN_PROTOCOL } from './channel-proof.ts';
 import { openTunnel } from './tunnel.ts';
@@ -37,7 +37,7 @@ export interface DialOptions {
 export async function dialProven(control: string, trust: Trust, signal: AbortSignal, options: DialOptions = {}) {
   const { patienceMs = PATIENCE_MS, env = process.env } = options;
   const url = new URL(control);
-  const to = { host: bareHost(url.hostname), port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80) };
+  const to = { host: bareHost(url.hostname), port: portOf(url) };
   const proxy = proxyFor(url, env);
   if (!proxy) return prove(control, trust, to, signal, patienceMs);
   const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);

@@ -4,7 +4,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import { AppError } from '../../base/errors.ts';
-import { bareHost, hostAndPort } from '../../base/host.ts';
+import { bareHost, hostAndPort, portOf } from '../../base/host.ts';
 import { proxyAuthorization } from '../../base/proxies.ts';
 
 /** Throws PROXY_FAILED when the proxy cannot be reached or does not lead there, and the signal's reason. */
@@ -19,7 +19,7 @@ export function openTunnel(proxy: URL, host: string, port: number, signal: Abort
     const request = (secure ? requestHttps : requestHttp)({
       method: 'CONNECT',
       host: proxyHost,
-      port: Number(proxy.port) || (secure ? 443 : 80),
+      port: portOf(proxy),
       path: to,
       headers: { host: to, ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }) },
       agent: false,

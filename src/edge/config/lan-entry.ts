@@ -1,5 +1,6 @@
 // The entries of config.yaml for servers of the local network: what may be asked of which, and with what. Judges their form.
 import * as v from 'valibot';
+import { bareHost, portOf } from '../../base/host.ts';
 import { SECRET_SCHEME, secretNamed } from '../../base/secret-files.ts';
 import { addressKind, mayConnect } from './local-address.ts';
 
@@ -106,19 +107,17 @@ function placeOf(text: string): LanPlace | string {
   if (/[%;]/.test(url.pathname)) return '`url` must have a plain path';
   // Written otherwise it could be read otherwise: another base of numbers, letters that look alike, dots, a port that says nothing.
   if (text !== url.href && `${text}/` !== url.href) return `\`url\`: write \`${text}\` as \`${url.href}\``;
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = bareHost(url.hostname);
   const scheme = url.protocol === 'https:' ? 'https' : 'http';
-  const port = url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port);
   if (isAddress(host) && !mayConnect(host, host))
     return `\`url\`: \`${host}\` is no address of the local network (${addressKind(host)})`;
-  return { origin: url.origin, scheme, host, port, path: url.pathname.replace(/\/$/, '') };
+  return { origin: url.origin, scheme, host, port: portOf(url), path: url.pathname.replace(/\/$/, '') };
 }
 
 /** Whether an entry means the server of this URL. */
 export function isPlaceOf({ host, port }: Pick<LanPlace, 'host' | 'port'>, text: string): boolean {
   const url = new URL(text);
-  const own = url.port === '' ? (url.protocol === 'http:' ? 80 : 443) : Number(url.port);
-  return url.hostname.replace(/^\[|\]$/g, '') === host && own === port;
+  return bareHost(url.hostname) === host && portOf(url) === port;
 }
 
 const isAddress = (host: string): boolean => /^[0-9.]+$/.test(host) || host.includes(':');

@@ -1,15 +1,15 @@
 // The tools of this box for a sensitive run: through the same runner, allowlist and journal as those that the control plane asks for.
 // Only what reads is served.
-import { create, fromJsonString, toBinary } from '@bufbuild/protobuf';
+import { create, type Message, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ToolCall as ChatToolCall } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type ToolCall, ToolCallSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
-import { fixedLimit } from '../../base/fixed-limit.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
+import { toolArguments } from '../../contract/tool-arguments.ts';
 import { toolText } from '../../contract/tool-text.ts';
 import { THIS_BOX } from '../grants/file-grants.ts';
 import type { EdgeTime } from '../time/edge-time.ts';
@@ -65,7 +65,7 @@ export class BoxTools {
         const known = [...this.#byName.keys()].join(', ');
         throw new AppError('TOOL_NOT_OFFERED', { tool: asked.name.slice(0, 64), known });
       }
-      return answerOf(await this.#run(method, paramsOf(method, asked), at), method);
+      return answerOf(await this.#run(method, toolArguments(method, asked, MAX_ARGUMENT_BYTES), at), method);
     } catch (error) {
       at.signal.throwIfAborted();
       const failure = toFailure(error);
@@ -75,7 +75,7 @@ export class BoxTools {
 
   async #run(
     method: CapabilityMethod,
-    params: Uint8Array,
+    request: Message,
     { run, job, signal }: { run: string; job: string; signal: AbortSignal },
   ): Promise<ToolResult> {
     const { runner, time } = this.#parts;
@@ -86,7 +86,7 @@ export class BoxTools {
       job,
       epoch: 1n,
       method: method.fullName,
-      params,
+      params: toBinary(method.desc.input, request),
       idempotencyKey: job,
       issueTime: timestampFromMs(now),
       expireTime: timestampFromMs(now + VALID_MS),
@@ -120,13 +120,3 @@ function answerOf({ answer }: ToolResult, method: CapabilityMethod): BoxAnswer {
 }
 
 /** The runner checks them by the rules of the contract. */
-function paramsOf({ desc: { input } }: CapabilityMethod, { name, argumentsJson }: ChatToolCall): Uint8Array {
-  if (Buffer.byteLength(argumentsJson) > MAX_ARGUMENT_BYTES)
-    throw fixedLimit('the size of the arguments', `${MAX_ARGUMENT_BYTES} bytes`, 'send less');
-  try {
-    return toBinary(input, fromJsonString(input, argumentsJson || '{}'));
-  } catch (error) {
-    const problem = error instanceof Error ? error.message.slice(0, 300) : 'they are no JSON object';
-    throw new AppError('INVALID_ARGUMENT', { what: `the arguments of ${name}: ${problem}` });
-  }
-}

@@ -12,6 +12,7 @@ import {
 } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { ModelInfoSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { bareHost, portOf } from '../../base/host.ts';
 import { methodDescription, requestSchema } from '../../contract/tool-schema.ts';
 import type { LocalModelEntry } from '../config/local-model-entry.ts';
 import { type Answerer, localModelCalled } from './answerer.ts';
@@ -45,11 +46,12 @@ export function localModel(entry: LocalModelEntry, key: () => string): Answerer 
 }
 
 function post(entry: LocalModelEntry, key: string, body: string, signal: AbortSignal): Promise<IncomingMessage> {
-  const { hostname, port, pathname } = new URL(entry.url);
+  const url = new URL(entry.url);
+  const { pathname } = url;
   return new Promise((resolve, reject) => {
     const sent = httpRequest({
-      host: hostname.replace(/^\[|\]$/g, ''),
-      port: port === '' ? 80 : Number(port),
+      host: bareHost(url.hostname),
+      port: portOf(url),
       path: `${pathname.endsWith('/') ? pathname.slice(0, -1) : pathname}/chat/completions`,
       method: 'POST',
       agent: false,

@@ -1,6 +1,6 @@
 // Judges the tool calls of a model: number, names, size, JSON, the rules of the contract, collections and taints. A refused one becomes
 // an error message for the model and never a job.
-import { create, fromJsonString, type Message, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import {
   type ToolCall as ChatToolCall,
   ToolCallSchema as ChatToolCallSchema,
@@ -11,6 +11,7 @@ import { AppError } from '../../../base/errors.ts';
 import { fixedLimit } from '../../../base/fixed-limit.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../../contract/registry.ts';
+import { toolArguments } from '../../../contract/tool-arguments.ts';
 import { validate } from '../../../contract/validate.ts';
 import { MAX_ARGUMENT_BYTES, MAX_CALLS_READ } from '../run/limits.ts';
 import { type FoldedJob, type FoldedRun, isPlanned } from '../run/state.ts';
@@ -103,30 +104,14 @@ function judge(
       const known = tools.map((each) => each.name).join(', ');
       throw new AppError('TOOL_NOT_OFFERED', { tool: call.name.slice(0, 64), known });
     }
-    const request = read(call, method);
+    const request = toolArguments(method, call, MAX_ARGUMENT_BYTES);
+    validate(method.desc.input, request);
     bindSearch(run, request);
     mustBeClean(run, step, tool, method, request);
     const params = toBinary(method.desc.input, request);
     return { ok: true, tool, method, params, precaution: precaution(run, step, tool) };
   } catch (error) {
     return { ok: false, failure: toFailure(error) };
-  }
-}
-
-function read(call: ChatToolCall, method: CapabilityMethod): Message {
-  if (Buffer.byteLength(call.argumentsJson) > MAX_ARGUMENT_BYTES) {
-    const limit = `${MAX_ARGUMENT_BYTES} bytes`;
-    throw fixedLimit('the size of the arguments', limit, 'send less');
-  }
-  const { input } = method.desc;
-  try {
-    const request = fromJsonString(input, call.argumentsJson || '{}');
-    validate(input, request);
-    return request;
-  } catch (error) {
-    if (error instanceof AppError) throw error;
-    const problem = error instanceof Error ? error.message.slice(0, 300) : 'they are no JSON object';
-    throw new AppError('INVALID_ARGUMENT', { what: `the arguments of ${call.name}: ${problem}` });
   }
 }
 

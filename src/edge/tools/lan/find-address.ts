@@ -39,14 +39,15 @@ async function addressesOf(
   lookUp: LookUp,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  // The system's own search goes on after that; nobody waits for it.
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    // The system's own search goes on after that; nobody waits for it.
+    const left = () => reject(signal.reason);
+    signal.addEventListener('abort', left, { once: true });
+    lookUp(host)
+      .then(resolve, (cause: unknown) => {
+        reject(new AppError('HOST_UNREACHABLE', { entry: name, problem: 'its name is not known' }, { cause }));
+      })
+      .finally(() => signal.removeEventListener('abort', left));
   });
-  const found = lookUp(host).catch((cause: unknown) => {
-    throw new AppError('HOST_UNREACHABLE', { entry: name, problem: 'its name is not known' }, { cause });
-  });
-  found.catch(() => {});
-  return Promise.race([found, aborted]);
 }

@@ -1,6 +1,5 @@
 // A request as its owner is shown it, made from exactly what is sent; secrets stand there by their handles.
 import { createHash } from 'node:crypto';
-import { isIP } from 'node:net';
 import { create, equals } from '@bufbuild/protobuf';
 import {
   type Effect as ApprovalEffect,
@@ -23,11 +22,9 @@ export interface PlannedRequest extends AllowedUrl {
 
 /** All headers that are sent, secrets by their handles. */
 export function headersOf(entry: LanEntry, body: Buffer | undefined, type: string): Record<string, string> {
-  const { host, port, scheme } = entry;
-  const shown = isIP(host) === 6 ? `[${host}]` : host;
-  const usual = port === (scheme === 'https' ? 443 : 80);
   return {
-    host: usual ? shown : `${shown}:${port}`,
+    // As a URL has it: without the usual port, and IPv6 in brackets.
+    host: new URL(entry.origin).host,
     'user-agent': 'bowline',
     'accept-encoding': 'identity',
     ...(body && { 'content-type': type, 'content-length': String(body.length) }),

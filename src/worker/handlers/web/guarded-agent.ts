@@ -3,6 +3,7 @@
 import type { LookupFunction } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import type { AppError } from '../../../base/errors.ts';
+import { bareHost } from '../../../base/host.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import { notPublic } from './judge-url.ts';
 import type { Resolve } from './resolver.ts';
@@ -36,7 +37,7 @@ export function guardedAgent({ policy, resolve, silenceMs, headBytes, proxies }:
       const trusted = policy.trusts(bracketed(options.hostname), port);
       const permits = (address: string) => trusted || policy.permits(address, port);
       // A literal is dialled without a lookup.
-      const literal = options.hostname.replace(/^\[|\]$/g, '');
+      const literal = bareHost(options.hostname);
       if (/^[\d.]+$|:/.test(literal) && !permits(literal)) return callback(notPublic(), null);
       const connect = buildConnector({ lookup: judged(resolve, permits), timeout: silenceMs, maxCachedSessions: 0 });
       connect(options, callback);

@@ -1,5 +1,6 @@
 // Which URLs may be asked, as far as the URL alone tells. Pure; what a name leads to is judged when it is dialled.
 import { AppError } from '../../../base/errors.ts';
+import { portOf } from '../../../base/host.ts';
 import type { AddressPolicy } from './address-policy.ts';
 
 const MAX_URL = 4096;
@@ -24,8 +25,6 @@ export function judgeUrl(text: string, policy: AddressPolicy, base?: URL): URL {
   if (literal === undefined ? isLocalName(url.hostname) : !policy.permits(literal, port)) throw notPublic();
   return url;
 }
-
-const portOf = (url: URL): number => (url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port));
 
 /** The address that a URL names itself, in the form that WHATWG's parser gives to all of its spellings; undefined for a name. */
 function literalOf({ hostname }: URL): string | undefined {

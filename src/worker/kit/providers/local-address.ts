@@ -1,5 +1,7 @@
 // Whether an address is a machine of the owner: loopback, private ranges, names of the local network.
+
 import { BlockList, isIP } from 'node:net';
+import { bareHost } from '../../../base/host.ts';
 
 const OWN = new BlockList();
 OWN.addSubnet('127.0.0.0', 8, 'ipv4');
@@ -13,7 +15,7 @@ OWN.addSubnet('fe80::', 10, 'ipv6');
 /** A name is judged by its form, not by asking DNS; what cannot be told counts as outside. */
 export function isLocal(url: string | undefined): boolean {
   if (url === undefined || !URL.canParse(url)) return false;
-  const host = new URL(url).hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  const host = bareHost(new URL(url).hostname).toLowerCase();
   const version = isIP(host);
   if (version !== 0) return OWN.check(host, version === 4 ? 'ipv4' : 'ipv6');
   return host === 'localhost' || /\.(?:localhost|local|lan|home\.arpa)$/.test(host) || !host.includes('.');
