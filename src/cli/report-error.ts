@@ -9,6 +9,7 @@ import { argumentWords } from './argument-words.ts';
 import { rolesOf, startedBy } from './home-health.ts';
 import type { CliIo } from './io.ts';
 import { Printer } from './output.ts';
+import { readPairedBoxes } from './owners/paired-boxes.ts';
 
 /** What to do next, for reasons whose own text does not say it. */
 const HINTS: Readonly<Record<string, string>> = {
@@ -65,10 +66,25 @@ function hintFor({ reason, metadata }: AppError, home: string | undefined): stri
   if (reason === 'NOT_FOUND') return LISTS[metadata.kind ?? ''];
   if (reason !== 'NOT_RUNNING') return HINTS[reason];
   const roles = home === undefined ? [] : rolesOf(homePaths(home));
-  if (roles.length > 0 && !roles.includes('control') && URL.canParse(metadata.where ?? ''))
+  const paired = home === undefined ? '' : boxesElsewhere(home);
+  const isControl = URL.canParse(metadata.where ?? '');
+  if ((roles.length > 0 || paired) && !roles.includes('control') && isControl)
     return 'the control plane does not run with this home: start it where it does';
+  if (paired && !roles.includes('edge'))
+    return `this home has no box: it is paired with ${inertLine(paired)}, for \`bowline approvals\` alone. Run this command there`;
   const start = startedBy(roles);
   return `start it with: ${start === 'bowline up' ? `${start} --allow FOLDER` : start}`;
+}
+
+/** Names of the boxes that this home answers for; empty for none, or where its file cannot be read. */
+function boxesElsewhere(home: string): string {
+  try {
+    return readPairedBoxes(homePaths(home).paired)
+      .map(({ deviceName }) => deviceName)
+      .join(', ');
+  } catch {
+    return '';
+  }
 }
 
 /** By the names of the command line, where a rule of the contract was broken. */

@@ -156,7 +156,7 @@ export async function pairedMachine(at: Box, name = 'laptop'): Promise<Machine> 
 }
 
 /** A call that waits for the owner; `came` is what came of it. */
-export async function heldApproval(at: Box, text = 'the lantern is blue') {
+export async function heldApproval(at: Box, text = 'the lantern is blue', signal = new AbortController().signal) {
   const run = newId();
   const effect = create(EffectSchema, {
     effect: {
@@ -177,7 +177,7 @@ export async function heldApproval(at: Box, text = 'the lantern is blue') {
     reason: 'a test',
     cover: 'none',
     show: async () => effect,
-    signal: new AbortController().signal,
+    signal,
     waits: () => waits.resolve(),
   });
   void asked.then((each) => {

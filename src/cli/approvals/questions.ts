@@ -192,22 +192,25 @@ export class ApprovalQuestions {
     for (const { id } of which) this.#answered.add(id);
     try {
       for (const now of await this.#parts.send(which, allow, scope)) {
-        this.#waiting.delete(now.id);
-        this.#err.quoted(
-          `${approvalEnd(now)}: ${approvalTitle(now)}`,
-          now.state === ApprovalState.ALLOWED ? 'green' : 'yellow',
-        );
+        if (now.state === ApprovalState.PENDING) this.#unanswered(now);
+        else {
+          this.#waiting.delete(now.id);
+          const colour = now.state === ApprovalState.ALLOWED ? 'green' : 'yellow';
+          this.#err.quoted(`${approvalEnd(now)}: ${approvalTitle(now)}`, colour);
+        }
       }
     } catch (error) {
       const { message, reason } = toAppError(error);
       this.#err.line(`it was not answered: ${message} (${reason})`, 'red');
-      // What still waits is told anew by the edge, or stays in the list.
-      for (const each of which) {
-        this.#waiting.delete(each.id);
-        this.#answered.delete(each.id);
-        this.#err.line(`  see: bowline approvals show ${typedId(each)}`);
-      }
+      for (const each of which) this.#unanswered(each);
     }
+  }
+
+  /** What still waits is told anew by the edge, or stays in the list. */
+  #unanswered(approval: Approval): void {
+    this.#waiting.delete(approval.id);
+    this.#answered.delete(approval.id);
+    this.#err.line(`  see: bowline approvals show ${typedId(approval)}`);
   }
 
   #tellEnded(): void {

@@ -11,8 +11,9 @@ import { fromConnectError } from '../../contract/errors.ts';
 import { errorInterceptor } from '../../contract/rpc-errors.ts';
 import { controlSide, type GlobalOptions, homeOf, localSide, type Side, translating } from '../client.ts';
 import type { CliIo } from '../io.ts';
-import { telling } from '../told-wait.ts';
-import type { FarApprovals, SentAnswer } from './far-approvals.ts';
+import { Printer } from '../output.ts';
+import { answerFar } from './far-answers.ts';
+import type { FarApprovals } from './far-approvals.ts';
 import { keepPairedBox, type PairedBox, readPairedBoxes } from './paired-boxes.ts';
 
 /** Between two looks of a watch. */
@@ -22,7 +23,12 @@ const LOOK_MS = 2_000;
 export async function approvalsSide(io: CliIo, options: GlobalOptions): Promise<Side> {
   const paths = homeOf(io, options);
   const boxes = readPairedBoxes(paths.paired);
-  if (boxes.length === 0 || readPrivate(paths.device) !== undefined) return localSide(io, options);
+  if (boxes.length === 0) return localSide(io, options);
+  if (readPrivate(paths.device) !== undefined) {
+    const elsewhere = boxes.filter(({ removed }) => !removed).map(({ deviceName }) => deviceName);
+    if (elsewhere.length > 0) tellElsewhere(io, elsewhere.join(', '));
+    return localSide(io, options);
+  }
   const { FarApprovals } = await import('./far-approvals.ts');
   const sides = new Map<string, Side>();
   const controlOf = ({ control }: PairedBox): Side => {
@@ -50,6 +56,12 @@ export async function approvalsSide(io: CliIo, options: GlobalOptions): Promise<
   };
 }
 
+/** Whoever started a box in a home that answered for another one looks at the wrong one. */
+function tellElsewhere({ stderr, env }: CliIo, boxes: string): void {
+  const text = `this is about the box of this home alone, and not about ${boxes}, though it is paired with this home too: pair a home without a box there, and name it with --home`;
+  new Printer(stderr, env).quoted(text, 'yellow');
+}
+
 function farService(io: CliIo, far: FarApprovals): Partial<ServiceImpl<typeof LocalService>> {
   const known = async (): Promise<Approval[]> => (await far.all()).map(({ approval }) => approval);
   return {
@@ -66,12 +78,8 @@ function farService(io: CliIo, far: FarApprovals): Partial<ServiceImpl<typeof Lo
     previewGrant() {
       throw new AppError('USAGE', { what: 'a lasting grant is made at the box itself; leave --pattern out here' });
     },
-    /** One by one: a box takes each answer by itself. */
     async answerApprovals({ approvals, allow, scope }) {
-      const sent: SentAnswer[] = [];
-      for (const each of approvals) sent.push(await far.send(each, allow, scope));
-      const confirmed = () => Promise.all(sent.map((each) => far.confirmed(each)));
-      return { approvals: await telling(io, 'sent, not confirmed by the box yet', confirmed) };
+      return { approvals: await answerFar(io, far, approvals, allow, scope) };
     },
     async *watchApprovals(_, { signal }) {
       const told = new Map<string, string>();

@@ -36,6 +36,13 @@ export interface SentAnswer {
   readonly digest: Buffer;
 }
 
+/** An approval as the box told it last. */
+export interface FarOutcome {
+  readonly approval: Approval;
+  /** Why the answer does not count, or is not known to. */
+  readonly problem?: AppError | undefined;
+}
+
 const POLL_MS = 500;
 /** How long it is waited for the word of the box. */
 const CONFIRM_MS = 30_000;
@@ -71,44 +78,49 @@ export class FarApprovals {
     return found.flat().sort((one, other) => askedAt(one) - askedAt(other));
   }
 
-  /** Signs and sends an answer for what was shown. Throws APPROVAL_CHANGED, NOT_FOUND. */
-  async send(
-    { id, digest }: { readonly id: string; readonly digest: Uint8Array },
-    allow: boolean,
-    scope: ApprovalScope,
-  ): Promise<SentAnswer> {
-    const far = (await this.all()).find(({ approval }) => approval.id === id);
-    if (!far) throw new AppError('NOT_FOUND', { kind: 'approval' });
+  /** What was shown under these ids. Throws APPROVAL_CHANGED, NOT_FOUND. */
+  async shown(answers: readonly { readonly id: string; readonly digest: Uint8Array }[]): Promise<FarApproval[]> {
+    const all = await this.all();
+    return answers.map(({ id, digest }) => {
+      const far = all.find(({ approval }) => approval.id === id);
+      if (!far) throw new AppError('NOT_FOUND', { kind: 'approval' });
+      if (Buffer.compare(far.approval.digest, digest) !== 0) throw new AppError('APPROVAL_CHANGED');
+      return far;
+    });
+  }
+
+  /** Signs and sends an answer for what was shown. */
+  async send(far: FarApproval, allow: boolean, scope: ApprovalScope): Promise<SentAnswer> {
     const { box, sealed, approval } = far;
-    if (Buffer.compare(approval.digest, digest) !== 0) throw new AppError('APPROVAL_CHANGED');
     const answer = create(OwnerAnswerSchema, {
       tenant: box.tenant,
       device: box.device,
       key: box.key,
-      approval: id,
-      shownSha256: shownDigest(sealed.challenge, digest),
+      approval: approval.id,
+      shownSha256: shownDigest(sealed.challenge, approval.digest),
       allow,
       scope,
       nonce: randomBytes(16),
       time: timestampFromMs(Date.now()),
     });
     const body = signAnswer(answer, signingKeyOf(box.signingKey));
-    await this.#notes(box).sendOwnerNote({ device: box.device, key: box.key, id, body });
+    await this.#notes(box).sendOwnerNote({ device: box.device, key: box.key, id: approval.id, body });
     return { far, digest: answerDigest(signedBytesOf(body)) };
   }
 
-  /** The approval when the box has said what came of the answer. Throws that where it was refused, ANSWER_UNCONFIRMED after a while. */
-  async confirmed({ far, digest }: SentAnswer): Promise<Approval> {
+  /** What became of it, once the box has said what came of the answer, or after a while. */
+  async outcome({ far, digest }: SentAnswer): Promise<FarOutcome> {
     const { box, approval } = far;
+    let last = approval;
     for (let waited = 0; waited < CONFIRM_MS; waited += POLL_MS) {
       const now = (await this.#of(box, approval.id)).find((each) => each.approval.id === approval.id);
-      const receipt = now?.sealed.receipts.find(({ answerSha256 }) => digest.equals(answerSha256));
-      if (receipt?.refused) throw fromFailure(receipt.refused);
       // The effect is in what was shown before.
-      if (receipt && now) return { ...now.approval, ...(approval.effect && { effect: approval.effect }) };
+      if (now) last = { ...now.approval, ...(approval.effect && { effect: approval.effect }) };
+      const receipt = now?.sealed.receipts.find(({ answerSha256 }) => digest.equals(answerSha256));
+      if (receipt) return { approval: last, problem: receipt.refused && fromFailure(receipt.refused) };
       await wait(POLL_MS);
     }
-    throw new AppError('ANSWER_UNCONFIRMED', { box: box.deviceName });
+    return { approval: last, problem: new AppError('ANSWER_UNCONFIRMED', { box: box.deviceName }) };
   }
 
   /** Throws OWNER_REMOVED. */

@@ -195,7 +195,7 @@ async function allow(io: CliIo, typed: readonly string[], options: AnswerOptions
       return;
     }
     const now = await sendAnswers(edge.client(LocalService), found, true, scope, wish);
-    told(io, now, options, preview);
+    told(io, now, true, options, preview);
     // Who was asked has seen it.
     if (preview && !asks && !options.json) tellPreview(io, preview);
   });
@@ -215,7 +215,8 @@ async function deny(io: CliIo, typed: readonly string[], options: DenyOptions): 
       ? await listApprovals(edge, { limit: MOST_WAITING, all: false, run: run ?? '' })
       : await foundApprovals(edge, typed);
     if (found.length === 0 && !options.json) new Printer(io.stdout, io.env).line('nothing waits for your yes');
-    told(io, await sendAnswers(edge.client(LocalService), found, false, ApprovalScope.UNSPECIFIED), options);
+    const now = await sendAnswers(edge.client(LocalService), found, false, ApprovalScope.UNSPECIFIED);
+    told(io, now, false, options);
   });
 }
 
@@ -228,11 +229,24 @@ async function foundApprovals(edge: Side, typed: readonly string[]): Promise<App
   return [...found.values()];
 }
 
-function told(io: CliIo, now: readonly Approval[], { json }: AnswerOptions, preview?: PreviewGrantResponse): void {
+function told(
+  io: CliIo,
+  now: readonly Approval[],
+  allow: boolean,
+  { json }: AnswerOptions,
+  preview?: PreviewGrantResponse,
+): void {
   const out = new Printer(io.stdout, io.env);
   const more = preview ? { preview: plain(PreviewGrantResponseSchema, preview) } : {};
   if (json) out.json(now.map((each) => ({ ...plain(ApprovalSchema, each), ...more })));
   else for (const each of now) out.quoted(`${approvalEnd(each)}: ${approvalTitle(each)}`);
+  io.exit(exitOfAnswers(now, allow));
+}
+
+/** Of several that each box took by itself: what waits still, and what ended before a yes, was not answered. */
+function exitOfAnswers(now: readonly Approval[], allow: boolean): number {
+  if (now.some(({ state }) => state === ApprovalState.PENDING)) return EXIT.approval;
+  return allow && now.some(({ state }) => state !== ApprovalState.ALLOWED) ? EXIT.failed : EXIT.answered;
 }
 
 function mustBeDigest(digest: string, typed: readonly string[]): void {
