@@ -26,7 +26,11 @@ test('secrets in what an undo would bring back are masked, and what is kept is n
   const matcher = new FormMatcher();
   for (const form of secretForms(secret)) matcher.add('wifi', form);
   const masker = new Masker(matcher);
-  const gate = new Gate({ covers: () => 'NO_GRANT', spend: () => false }, roomyDay(), () => masker);
+  const gate = new Gate(
+    { covers: () => 'NO_GRANT', spend: () => false, spendAgain: () => undefined },
+    roomyDay(),
+    () => masker,
+  );
   const methods = undoMethods({
     undoing: { preview: async () => ({ run: 'r', steps }), undo: async () => ({ id: 'u', steps }) },
     mask: (method, told) => gate.mask(method, told),

@@ -69,7 +69,7 @@ export async function ownerBox(dir = folder(), clock = new ManualClock()) {
     log: silentLogger,
   });
   approvals.start();
-  const gate = new Gate({ covers: () => 'NO_GRANT', spend: () => false }, roomyDay());
+  const gate = new Gate({ covers: () => 'NO_GRANT', spend: () => false, spendAgain: () => undefined }, roomyDay());
   const desk = new OwnerDesk({
     box: BOX,
     deviceKey: device.privateKey,

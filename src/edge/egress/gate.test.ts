@@ -33,10 +33,11 @@ import { Gate } from './gate.ts';
 import { Origins } from './origins.ts';
 import { REVIEWED } from './reviewed.ts';
 
-const noGrants = { covers: () => 'NO_GRANT' as const, spend: () => false };
+const noGrants = { covers: () => 'NO_GRANT' as const, spend: () => false, spendAgain: () => undefined };
 const allGrants = {
   covers: () => ({ grant: 'g', recipients: ['rules'], lines: undefined, secrets: false }),
   spend: () => true,
+  spendAgain: () => undefined,
 };
 const file = {
   kind: 'file' as const,

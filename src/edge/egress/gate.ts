@@ -47,10 +47,10 @@ export interface AnswerGate {
   /** Judges a response message by the descriptor of its method. Its ledger must be journaled before the bytes are sent. */
   response(method: DescMethod, message: Message, context: ResponseContext): GatedResponse;
   /**
-   * Counts what leaves once more, with lines of its own. Undefined when the day has no room for it: then it may not. Else what to call
-   * when it did not leave after all.
+   * Counts what leaves once more, with lines of its own, for a call that waits for the same answer. Undefined when the day or a grant
+   * has no room for it, or a grant is for another call alone: then it may not. Else what to call when it did not leave after all.
    */
-  again(lines: readonly Egress[]): (() => void) | undefined;
+  again(lines: readonly Egress[], callDigest: string): (() => void) | undefined;
 }
 
 interface Permission {
@@ -68,12 +68,15 @@ interface Walk {
   full: boolean;
 }
 
+/** What may still leave under each grant. */
+export type SpentGrants = Pick<Grants, 'covers' | 'spend' | 'spendAgain'>;
+
 /** What may still leave today. */
 export type GateDay = Pick<DayCap, 'take'>;
 
 export class Gate implements AnswerGate {
   readonly leaves = true;
-  readonly #grants: Pick<Grants, 'covers' | 'spend'>;
+  readonly #grants: SpentGrants;
   /** Payloads that this gate made or was told to let out. Nothing else passes as the payload of a frame. */
   readonly #made = new WeakSet<Uint8Array>();
   /** Asks that are in the journal with their ledger. */
@@ -83,11 +86,7 @@ export class Gate implements AnswerGate {
   readonly #masker: () => Masker | undefined;
 
   /** @param masker of the secrets that are known now; undefined where there are none */
-  constructor(
-    grants: Pick<Grants, 'covers' | 'spend'>,
-    day: GateDay,
-    masker: () => Masker | undefined = () => undefined,
-  ) {
+  constructor(grants: SpentGrants, day: GateDay, masker: () => Masker | undefined = () => undefined) {
     this.#grants = grants;
     this.#day = day;
     this.#masker = masker;
@@ -107,8 +106,26 @@ export class Gate implements AnswerGate {
     return { bytes, withheld: walk.withheld.entries, egress: walk.ledger.lines };
   }
 
-  again(lines: readonly Egress[]): (() => void) | undefined {
-    return this.#day.take(countedBytes(lines));
+  again(lines: readonly Egress[], callDigest: string): (() => void) | undefined {
+    const counts = [
+      () => this.#day.take(countedBytes(lines)),
+      ...lines
+        .filter(({ grant }) => isShare(grant))
+        .map((line) => () => this.#grants.spendAgain(line.grant, Number(line.bytes), callDigest)),
+    ];
+    const counted: (() => void)[] = [];
+    const giveBack = () => {
+      for (const each of counted) each();
+    };
+    for (const count of counts) {
+      const back = count();
+      if (!back) {
+        giveBack();
+        return undefined;
+      }
+      counted.push(back);
+    }
+    return giveBack;
   }
 
   /** Lets the text of an ask pass. Called with the message that is sent, after its record is in the journal. */
@@ -217,7 +234,7 @@ export class Gate implements AnswerGate {
     const giveBack = walk.full ? undefined : this.#day.take(bytes);
     walk.full = !giveBack;
     if (!giveBack) return 'DAY_CAP';
-    if (grant.startsWith('config:') || this.#grants.spend(grant, bytes)) return undefined;
+    if (!isShare(grant) || this.#grants.spend(grant, bytes)) return undefined;
     giveBack();
     walk.empty.add(grant);
     return 'CAP';
@@ -263,6 +280,9 @@ export class Gate implements AnswerGate {
     walk.ledger.add({ run, job, at, recipients }, { path, field, sensitivity, bytes, grant: by.grant });
   }
 }
+
+/** A name stands under no grant, and an entry of the configuration has no end. Lines that stand for several shares are none of one. */
+const isShare = (grant: string): boolean => grant !== '' && !grant.startsWith('config:');
 
 const within = (inner: LineRange, outer: LineRange): boolean => inner.start >= outer.start && inner.end <= outer.end;
 

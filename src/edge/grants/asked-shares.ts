@@ -50,14 +50,15 @@ export class AskedShares implements Fold {
   #grants: Pick<Grants, 'revive'> | undefined;
 
   /**
-   * Puts those of earlier starts in force, and from now on each one as it is journaled. The time of one begins when a call reads under it.
-   * @param waits whether the call that asked has not had its answer. @returns the ids of those that are in force again
+   * Puts those of earlier starts in force, and from now on each one as it is journaled. The time of one for the run begins with the yes;
+   * one for a single call waits for that call. @param waits whether the call that asked has not had its answer. @returns the ids of
+   * those that are in force again
    */
   holdIn(grants: Pick<Grants, 'revive'>, waits: (approval: string) => boolean): string[] {
     this.#grants = grants;
     const all = [...this.#live.values()];
     return all.flatMap(({ grant, used }) =>
-      grants.revive(grant, { used, waits: waits(grant.approval) }) ? [grant.id] : [],
+      grants.revive(grant, { used, waits: isOfCall(grant) && waits(grant.approval) }) ? [grant.id] : [],
     );
   }
 
@@ -66,7 +67,7 @@ export class AskedShares implements Fold {
       case 'grantMinted':
         if (record.value.approval === '') return;
         this.#live.set(record.value.id, { grant: record.value, used: 0 });
-        this.#grants?.revive(record.value, { used: 0, waits: true });
+        this.#grants?.revive(record.value, { used: 0, waits: isOfCall(record.value) });
         return;
       case 'grantEnded':
         this.#live.delete(record.value.id);
@@ -93,3 +94,6 @@ export class AskedShares implements Fold {
     }
   }
 }
+
+/** Whether it is for one call, and not for the rest of its run. */
+const isOfCall = ({ job }: GrantMinted): boolean => job !== '';

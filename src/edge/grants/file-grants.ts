@@ -12,8 +12,6 @@ export interface FileGrants {
   covers(query: CoverQuery): Cover | WhyNot;
   /** The run itself changed a file, as it was allowed to: what was told whole may be told as it is now. */
   followChange(run: string, realPath: string, from: Uint8Array | undefined, to: FileNow, hidesAll: boolean): void;
-  /** A call of the run reads: from now on its shares have their time. */
-  sent(run: string): void;
   /** Whether a provider is known to run on the owner's machines. */
   isLocal(provider: string): boolean;
   /** Whether that depends on what a file holds now, so that it has to be read and hashed even where only its name is told. */
@@ -35,7 +33,6 @@ export const BOX_GRANTS: FileGrants & SearchTerms = {
   followChange: () => {},
   covers: ({ run }) =>
     isSensitiveId(run) ? { grant: THIS_BOX, recipients: [], lines: undefined, secrets: true } : 'NO_GRANT',
-  sent: () => {},
   isLocal: () => true,
   asksToShare: () => false,
   judgeTerms: (run, terms) =>

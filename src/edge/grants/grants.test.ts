@@ -20,8 +20,7 @@ const granted = (path: string, lines?: [number, number]) =>
   });
 const now = { run: 'r', recipient: 'rules', realPath: '/docs/a.md', device: 1n, inode: 2n, sha256: hash };
 
-function setup() {
-  const clock = new ManualClock();
+function setup(clock = new ManualClock()) {
   const records: RecordInit[] = [];
   const journal = { append: async (more: readonly RecordInit[]) => records.push(...more) };
   const grants = new Grants({ clock, log: silentLogger, journal });
@@ -152,4 +151,36 @@ test('what was shared for a run that goes on is told as that after a restart, an
   expect(grants.covers({ ...now, realPath: '/docs/b.md' })).toBe('NO_GRANT');
   grants.endRun('r', 'ANSWERED');
   expect(grants.covers(now)).toBe('NO_GRANT');
+});
+
+test('a share ends by the clock on the wall, too: while the machine sleeps no timer runs; a clock that is set back gives it no more', () => {
+  class Sleeping extends ManualClock {
+    offMs = 0;
+    override now = () => this.monotonic() + this.offMs;
+  }
+  for (const offMs of [15 * 60_000, -60 * 60_000]) {
+    const clock = new Sleeping();
+    const { grants, ends, mint } = setup(clock);
+    const { id } = mint();
+    grants.sent('r');
+    clock.offMs = offMs;
+    expect(grants.spend(id, 1)).toBe(offMs < 0);
+    if (offMs < 0) clock.advance(15 * 60_000);
+    expect(grants.spend(id, 1)).toBe(false);
+    expect(grants.covers(now)).toBe('EXPIRED');
+    expect(ends()).toEqual([GrantEndReason.EXPIRED]);
+  }
+});
+
+test('what leaves once more counts under its grant and may be taken back; it ends nothing', () => {
+  const { grants, ends, mint } = setup();
+  const { id } = mint();
+  expect(grants.spend(id, 60)).toBe(true);
+  expect(grants.spendAgain(id, 41, 'of another call')).toBeUndefined();
+  const giveBack = grants.spendAgain(id, 40, 'of another call');
+  expect(grants.list()).toMatchObject([{ usedBytes: 100 }]);
+  giveBack?.();
+  expect(grants.list()).toMatchObject([{ usedBytes: 60 }]);
+  expect(grants.spendAgain('several', 1, 'of another call')).toBeUndefined();
+  expect(ends()).toEqual([]);
 });

@@ -1,5 +1,6 @@
-// Share grants: minted here, held in memory, ended here. The time of one begins when its ask is sent. After a restart there are those of
-// asks that wait unsent, of what was piped into open asks, and those that the owner gave when a call asked. It never reads a file.
+// Share grants: minted here, held in memory, ended here. The time of one begins when its ask is sent, when the owner gives it for the rest of
+// a run, or when the one call that it is for tells something under it. After a restart there are those of asks that wait unsent, of what
+// was piped into open asks, and those that the owner gave when a call asked. It never reads a file.
 
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
@@ -20,6 +21,7 @@ import type { LineRange } from '../files/file-origin.ts';
 import type { ValuesSeen } from '../files/file-text.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { type EarlyEnd, EndedShares, isEarly } from './ended-shares.ts';
+import { GrantTime } from './grant-time.ts';
 
 /** Why something is not covered; a reason code of `Withheld`. */
 export type WhyNot = 'NO_GRANT' | 'RANGE' | 'RECIPIENT' | 'CHANGED' | EarlyEnd;
@@ -68,7 +70,7 @@ export interface LiveGrant {
   readonly recipients: readonly string[];
   readonly capBytes: number;
   readonly usedBytes: number;
-  /** Milliseconds since 1970; undefined while its ask was not sent. */
+  /** Milliseconds since 1970, at the latest; undefined while its ask was not sent. */
   readonly expiresAt: number | undefined;
 }
 
@@ -80,12 +82,9 @@ interface Held {
   files: readonly GrantedFile[];
   readonly recipients: readonly string[];
   readonly capBytes: number;
-  /** Undefined while its ask was not sent. */
-  expiresAt: number | undefined;
   used: number;
-  /** Monotonic. */
-  until: number;
-  stop: () => void;
+  /** Until it begins it waits for its ask or for its call. */
+  readonly time: GrantTime;
 }
 
 export interface GrantsOptions {
@@ -98,6 +97,8 @@ export interface GrantsOptions {
 }
 
 const LIFE_MS = 15 * 60_000;
+/** How long after the yes one for a single call waits for that call, which an edge that was away has to be sent again. */
+const CALL_WAIT_MS = 24 * 3_600_000;
 /** Grants at once; each belongs to an ask that waits for its answer. */
 const MAX_GRANTS = 1024;
 /** What runs on the owner's machines by its name. */
@@ -162,8 +163,8 @@ export class Grants {
   }
 
   /**
-   * Puts a grant of an earlier start in force again, for the files as they were frozen and for what is left of its bytes. Where its ask
-   * still waits unsent its time has not begun; else it has what is left of it. False when that is over.
+   * Puts a grant that is journaled in force, for the files as they were frozen and for what is left of its bytes. Where its ask still
+   * waits unsent, or its call has not had its answer, its time has not begun; else it has what is left of it. False when that is over.
    * @param of.used bytes that have left under it
    */
   revive(
@@ -174,29 +175,26 @@ export class Grants {
     if (job !== '' && callSha256.length === 0) return false;
     const callDigest = Buffer.from(callSha256).toString('hex');
     const expiresAt = expireTime ? timestampMs(expireTime) : 0;
-    // The time may have been set back since.
-    const left = Math.min(expiresAt - this.#clock.now(), this.#lifeMs);
-    if ((left <= 0 && !of.waits) || this.#held.size >= MAX_GRANTS) return false;
+    const left = expiresAt - this.#clock.now();
+    const ofCall = of.waits && callDigest !== '';
+    // What was asked offline waits for its ask without end.
+    const most = ofCall ? left - this.#lifeMs + CALL_WAIT_MS : left;
+    if ((most <= 0 && (ofCall || !of.waits)) || this.#held.size >= MAX_GRANTS) return false;
     const held = this.#hold({ id, run, callDigest, files, recipients, capBytes: Number(capBytes), used: of.used });
-    if (!of.waits) this.#begin(held, left);
+    // The time may have been set back since.
+    if (ofCall) held.time.endWithin(Math.min(most, CALL_WAIT_MS));
+    else if (!of.waits) held.time.begin(Math.min(most, this.#lifeMs));
     return true;
   }
 
   /** The ask of a run leaves the box: from now on its shares have their time. The first word counts. */
   sent(run: string): void {
-    for (const grant of this.#held.values()) {
-      if (grant.run === run && grant.expiresAt === undefined) this.#begin(grant, this.#lifeMs);
-    }
+    for (const { run: of, callDigest, time } of this.#held.values())
+      if (of === run && callDigest === '') time.begin(this.#lifeMs);
   }
 
-  #begin(grant: Held, leftMs: number): void {
-    grant.expiresAt = this.#clock.now() + leftMs;
-    grant.until = this.#clock.monotonic() + leftMs;
-    grant.stop = this.#clock.after(leftMs, () => this.end(grant.id, 'EXPIRED'));
-  }
-
-  #hold(grant: Omit<Held, 'expiresAt' | 'until' | 'stop'>): Held {
-    const held: Held = { ...grant, expiresAt: undefined, until: Number.POSITIVE_INFINITY, stop: () => {} };
+  #hold(grant: Omit<Held, 'time'>): Held {
+    const held = { ...grant, time: new GrantTime(this.#clock, () => this.end(grant.id, 'EXPIRED')) };
     this.#held.set(grant.id, held);
     return held;
   }
@@ -267,13 +265,28 @@ export class Grants {
   /** Counts bytes that are about to leave. False when they do not fit: then nothing may leave, and the grant ends. */
   spend(id: string, bytes: number): boolean {
     const grant = this.#held.get(id);
-    if (!grant || grant.until <= this.#clock.monotonic()) return false;
+    if (!grant || grant.time.isOver) return false;
     if (grant.used + bytes > grant.capBytes) {
       this.end(id, 'CAP');
       return false;
     }
+    grant.time.begin(this.#lifeMs);
     grant.used += bytes;
     return true;
+  }
+
+  /**
+   * Counts bytes that are about to leave once more, for another call that waits for the same answer. Undefined when they do not fit, or
+   * the grant is for one call and not for that: then they may not leave, and nothing is counted. Else what to call when they stayed.
+   */
+  spendAgain(id: string, bytes: number, callDigest: string): (() => void) | undefined {
+    const grant = this.#held.get(id);
+    if (!grant || grant.time.isOver || !isFor(grant, callDigest) || grant.used + bytes > grant.capBytes)
+      return undefined;
+    grant.used += bytes;
+    return () => {
+      grant.used -= bytes;
+    };
   }
 
   /** Ends one grant. No effect when it has ended. */
@@ -281,7 +294,7 @@ export class Grants {
     const grant = this.#held.get(id);
     if (!grant) return;
     this.#held.delete(id);
-    grant.stop();
+    grant.time.stop();
     if (isEarly(why)) this.#ended.add(grant, why);
     this.#write([id], why);
   }
@@ -304,20 +317,22 @@ export class Grants {
   }
 
   list(): LiveGrant[] {
-    return [...this.#held.values()].map(({ used, stop: _, until: __, callDigest: ___, ...grant }) => ({
+    return [...this.#held.values()].map(({ used: usedBytes, time: { expiresAt }, callDigest: _, ...grant }) => ({
       ...grant,
-      usedBytes: used,
+      usedBytes,
+      expiresAt,
     }));
   }
 
   #of(run: string): Held[] {
-    const now = this.#clock.monotonic();
-    return [...this.#held.values()].filter((grant) => grant.run === run && grant.until > now);
+    const all = [...this.#held.values()].filter((grant) => grant.run === run);
+    for (const grant of all) if (grant.time.isOver) this.end(grant.id, 'EXPIRED');
+    return all.filter(({ id }) => this.#held.has(id));
   }
 
   /** Those that hold for a call; without one those of the whole run. */
   #for({ run, callDigest }: { readonly run: string; readonly callDigest?: string | undefined }): Held[] {
-    return this.#of(run).filter((grant) => grant.callDigest === '' || grant.callDigest === callDigest);
+    return this.#of(run).filter((grant) => isFor(grant, callDigest));
   }
 
   /** Who did not say who will read it is nobody that anything was granted to. */
@@ -339,6 +354,9 @@ export class Grants {
 }
 
 const NO_CALL = new Uint8Array();
+
+const isFor = (grant: Held, callDigest: string | undefined): boolean =>
+  grant.callDigest === '' || grant.callDigest === callDigest;
 
 const bytesOf = (files: readonly GrantedFile[]): number => files.reduce((sum, { bytes }) => sum + Number(bytes), 0);
 

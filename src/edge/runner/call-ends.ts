@@ -100,7 +100,10 @@ export class CallEnds {
     );
   }
 
-  /** What leaves for each waiter after the first is counted again. Those for whom the day has no room ask again, and are judged anew. */
+  /**
+   * What leaves for each waiter after the first is counted again. Those for whom the day or a grant has no room, or who were not shown,
+   * ask again, and are judged anew.
+   */
   async #lateWaiters(execution: Execution, egress: readonly Egress[]): Promise<ReadonlySet<string>> {
     const late = new Set<string>();
     if (egress.length === 0) return late;
@@ -109,7 +112,7 @@ export class CallEnds {
     for (;;) {
       const others = execution.waiters.filter(({ job }) => !judged.has(job));
       if (others.length === 0) return late;
-      const fit = others.filter(() => this.#parts.gate.again(egress));
+      const fit = others.filter((each) => this.#parts.gate.again(egress, execution.digestOf(each)));
       for (const each of others) judged.add(each.job);
       for (const each of others) if (!fit.includes(each)) late.add(each.job);
       if (fit.length > 0)

@@ -44,9 +44,14 @@ export class Execution {
   constructor(call: ToolCall, digest: Uint8Array, sink: ToolSink) {
     this.call = call;
     this.digest = digest;
-    this.callDigest = callDigest({ job: call.job, key: call.idempotencyKey, params: digest });
+    this.callDigest = this.digestOf(addressOf(call));
     this.expireTime = call.expireTime;
     this.attach(call, sink);
+  }
+
+  /** What a yes for the call of one of those who wait would be bound to. */
+  digestOf({ job, key }: CallAddress): string {
+    return callDigest({ job, key, params: this.digest });
   }
 
   get signal(): AbortSignal {

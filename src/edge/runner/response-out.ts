@@ -42,16 +42,16 @@ function gate(
   return gate.response(method.desc, message, { run, job, callDigest, recipient, origins, at: journal.now() });
 }
 
-/** Where its ledger cannot be written, or the day has no room to say it twice, a piece leaves with the result instead. */
+/** Where its ledger cannot be written, or the day or a grant has no room to say it twice, a piece leaves with the result instead. */
 async function progress(
   { gate, journal, log }: ResponseOutParts,
   execution: Execution,
   { bytes, egress }: GatedResponse,
 ): Promise<void> {
   const index = BigInt(execution.gated.length - 1);
-  // It leaves once for each of them: those for whom the day has room.
+  // It leaves once for each of them: those for whom there is room.
   const reached = execution.waiters.flatMap((waiter) => {
-    const giveBack = gate.again(egress);
+    const giveBack = gate.again(egress, execution.digestOf(waiter));
     return giveBack ? [{ ...waiter, giveBack }] : [];
   });
   const entries = linesFor(egress, reached);

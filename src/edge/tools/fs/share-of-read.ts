@@ -40,10 +40,7 @@ async function shown(
   request: ReadRequest,
   call: ToolCallContext,
 ): Promise<ShareEffect | undefined> {
-  if (await isCovered(parts, judged, request, call)) {
-    parts.grants.sent(call.run);
-    return undefined;
-  }
+  if (await isCovered(parts, judged, request, call)) return undefined;
   // What the call itself would be refused with, whatever is in the file, is its answer; nobody is asked.
   const opened = await openJudged(parts, judged);
   await opened.handle.close();
