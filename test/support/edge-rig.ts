@@ -153,7 +153,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const allow = new Allowlist(config, [home, ...Object.values(config.secrets).flatMap(bothNames)]);
   const reader = openReader(config, clock);
   onTestFinished(() => reader.close());
-  const texts = new FileTexts(reader);
+  const texts = new FileTexts(reader, () => secrets.masker);
   const isolation = await options.isolation?.(home);
   const previews = new Previews(join(home, 'previews'), config.limits.command_disk_bytes);
   await previews.recover(journal.approvals.opened().map(({ approval }) => approval));

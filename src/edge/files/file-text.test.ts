@@ -15,7 +15,7 @@ test('while the text of a document is taken in, others have their turn', async (
   const handle = await open(realPath);
   const file = { handle, realPath, stat: await handle.stat({ bigint: true }) } as OpenFile;
   const said = { text: Buffer.alloc(1 << 20, 'x'), pageLines: [] };
-  const texts = new FileTexts({ read: async () => said } as unknown as DocumentReader);
+  const texts = new FileTexts({ read: async () => said } as unknown as DocumentReader, () => undefined);
   const bounds = { maxBytes: 100, signal: new AbortController().signal };
   const looked = await texts.look(file, bounds);
   let turns = 0;
@@ -26,7 +26,7 @@ test('while the text of a document is taken in, others have their turn', async (
   };
   const turnsAtPieces: number[] = [];
   setImmediate(turn);
-  await texts.text(file, looked, bounds, 'plain', () => turnsAtPieces.push(turns));
+  await texts.text(file, looked, bounds, 'exact', () => turnsAtPieces.push(turns));
   ends = true;
   await handle.close();
   expect(turnsAtPieces).toHaveLength(32);

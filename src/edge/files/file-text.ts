@@ -3,10 +3,11 @@ import { extname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { AppError } from '../../base/errors.ts';
 import type { OpenFile } from '../allowlist/open-file.ts';
+import type { Masker } from '../secrets/masker.ts';
 import { type ReadBounds, readPieces } from './content.ts';
 import type { DocumentReader, DocumentText } from './document-reader.ts';
 import { TextReader } from './lines.ts';
-import { maskedValues } from './secret-values.ts';
+import { type MaskedPlace, maskedPlaces, ValueMask, type ValuesSeen } from './value-mask.ts';
 
 /** Endings of what is text to a machine and a document to people. */
 const SAID: Readonly<Record<string, string>> = {
@@ -66,9 +67,22 @@ export const hasNoText = ({ reason }: AppError): boolean => reason === 'NOT_TEXT
 
 export class FileTexts {
   readonly #reader: DocumentReader;
+  readonly #masker: () => Masker | undefined;
 
-  constructor(reader: DocumentReader) {
+  /** @param masker of the secrets that are known now; undefined where there are none */
+  constructor(reader: DocumentReader, masker: () => Masker | undefined) {
     this.#reader = reader;
+    this.#masker = masker;
+  }
+
+  /** Masks a whole text of which something may leave, before anything else is done with it. */
+  mask(values: ValuesSeen, receive: (piece: Uint8Array) => void): ValueMask {
+    return new ValueMask(receive, { known: this.#masker(), values });
+  }
+
+  /** Where a whole text would be masked. */
+  maskedPlaces(values: ValuesSeen, text: Uint8Array): MaskedPlace[] {
+    return maskedPlaces(text, { known: this.#masker(), values });
   }
 
   /** Reads a whole file. Throws what `readPieces` throws. */
@@ -86,7 +100,6 @@ export class FileTexts {
   /**
    * Gives the text of a file that was looked at to `receive`, piece by piece as UTF-8, and returns what is known of it besides. Throws
    * FILE_CHANGED when it is no longer the same, and what reading it throws.
-   * @param values `plain` where no word of it leaves, or the values in it are meant to; `masked` wherever what is told may come of them
    */
   async text(
     file: OpenFile,
@@ -95,7 +108,7 @@ export class FileTexts {
     values: ValuesSeen,
     receive: (piece: Uint8Array) => void,
   ): Promise<AboutText> {
-    const pieces = maskedValues(receive, values === 'plain');
+    const pieces = this.mask(values, receive);
     const about = await this.#plain(file, looked, bounds, (piece) => pieces.add(piece));
     pieces.end();
     return about;
@@ -125,9 +138,6 @@ export class FileTexts {
     return about;
   }
 }
-
-/** How the values that look like secrets are seen in a text. */
-export type ValuesSeen = 'plain' | 'masked';
 
 export type AboutText = Omit<DocumentText, 'text'>;
 

@@ -1,6 +1,6 @@
-// Masks in a text what is said to be a secret by the name before it and looks like one: `api_key = "…"`, `password: …`, the password of an
-// address. For content that is shared; what issuers mark as secret keeps a file from being shared at all (secret-content.ts). Every pattern
-// is linear. Pure.
+// Finds in a text what is said to be a secret by the name before it and looks like one: `api_key = "…"`, `password: …`, the password of an
+// address. It is masked in content that is shared (value-mask.ts); what issuers mark as secret keeps a file from being shared at all
+// (secret-content.ts). Every pattern is linear. Pure.
 
 const NAME =
   '(?:pass(?:word|wd|phrase|wort)|secret|token|api[_-]?key|access[_-]?key|auth[_-]?key|private[_-]?key|credential|client[_-]?secret)';
@@ -12,63 +12,15 @@ const NAMED = new RegExp(
 const ADDRESS = /(\/\/[^\s:/@]{1,64}:)([^\s@/"']{6,128})(?=@)/g;
 const BEARER = /(\b(?:Bearer|Basic) )([A-Za-z0-9._~+/=-]{16,1024})/g;
 
-const MASK = '***';
-
-/** Bytes without a line end that are gone through at once; a value that lies across such a place may be missed. */
-const MOST_HELD = 16 << 10;
-
-/** Takes a text piece by piece, as UTF-8, and gives it on with masks. No line comes or goes. */
-export class ValueMask {
-  #count = 0;
-  readonly #receive: (piece: Uint8Array) => void;
-  #held = '';
-
-  constructor(receive: (piece: Uint8Array) => void) {
-    this.#receive = receive;
-  }
-
-  add(piece: Uint8Array): void {
-    // All that is looked for is ASCII, so that each byte may stand for a letter.
-    const text = this.#held + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1');
-    const lines = text.lastIndexOf('\n') + 1;
-    const to = text.length - lines > MOST_HELD ? text.length : lines;
-    this.#held = text.slice(to);
-    this.#give(text.slice(0, to));
-  }
-
-  /** How many values were masked. */
-  end(): number {
-    this.#give(this.#held);
-    this.#held = '';
-    return this.#count;
-  }
-
-  #give(text: string): void {
-    if (text === '') return;
-    const places = placesIn(text);
-    this.#count += places.length;
-    let out = '';
-    let from = 0;
-    for (const { start, end } of places) {
-      out += text.slice(from, start) + MASK;
-      from = end;
-    }
-    this.#receive(Buffer.from(out + text.slice(from), 'latin1'));
-  }
-}
-
-/** Where a masked value stands: from `start` to before `end`, in bytes. */
-export interface MaskedPlace {
+/** Where something stands in a text: from `start` to before `end`. */
+export interface Place {
   readonly start: number;
   readonly end: number;
 }
 
-/** Where the mask of a whole text covers something, in order. */
-export const maskedPlaces = (text: Uint8Array): MaskedPlace[] =>
-  placesIn(Buffer.from(text.buffer, text.byteOffset, text.length).toString('latin1'));
-
-function placesIn(text: string): MaskedPlace[] {
-  const places: MaskedPlace[] = [];
+/** Where a text, each of its bytes a letter, holds a value that looks like a secret, in order. */
+export function valuesIn(text: string): Place[] {
+  const places: Place[] = [];
   // A value that was found is filled with as many stars, so that all that follows stands where it stood.
   const fill =
     (looks: (value: string, before: string) => boolean) =>
@@ -87,10 +39,6 @@ function placesIn(text: string): MaskedPlace[] {
     );
   return places.sort((a, b) => a.start - b.start);
 }
-
-/** Where pieces of a file that is shared go: through a mask, unless its secrets are meant. */
-export const maskedValues = (receive: (piece: Uint8Array) => void, secrets: boolean): Pick<ValueMask, 'add' | 'end'> =>
-  secrets ? { add: receive, end: () => 0 } : new ValueMask(receive);
 
 /** Bits of entropy a letter: words of a language and names have less, or letters alone. */
 const LEAST_BITS = 2.75;

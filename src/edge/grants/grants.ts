@@ -18,7 +18,7 @@ import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { LineRange } from '../files/file-origin.ts';
-import type { ValuesSeen } from '../files/file-text.ts';
+import type { ValuesSeen } from '../files/value-mask.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { type EarlyEnd, EndedShares, isEarly } from './ended-shares.ts';
 import { GrantTime } from './grant-time.ts';
@@ -60,7 +60,7 @@ export interface Cover {
 
 /** How what a grant covers is seen; where none does, as little as with one. */
 export const valuesIn = (cover: Pick<Cover, 'secrets'> | WhyNot): ValuesSeen =>
-  typeof cover !== 'string' && cover.secrets ? 'plain' : 'masked';
+  typeof cover !== 'string' && cover.secrets ? 'meant' : 'masked';
 
 /** A grant as the owner sees it. */
 export interface LiveGrant {

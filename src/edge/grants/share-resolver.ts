@@ -17,7 +17,7 @@ import { type AboutText, type FileTexts, hasNoText, PLAIN } from '../files/file-
 import { IgnoredPaths, type IgnoreWish } from '../files/ignored.ts';
 import { LinePicker, type TakenLines } from '../files/lines.ts';
 import { SecretFinder } from '../files/secret-content.ts';
-import { ValueMask } from '../files/secret-values.ts';
+import type { ValueMask } from '../files/value-mask.ts';
 import { walk } from '../files/walk.ts';
 
 /** A share as the owner wrote it: an absolute path or glob, or a path with a root's name first; `#L10-L40` for lines. */
@@ -246,7 +246,7 @@ export class ShareResolver {
       if (secrets.found && !withSecrets) throw new AppError('SECRET_CONTENT', { what: secrets.found });
       const { device, inode, realPath } = originOf(this.#allow, file, sha256);
       const frozen = { path, realPath, device, inode, sha256, startLine, endLine, bytes: BigInt(bytes) };
-      return create(GrantedFileSchema, { ...frozen, withSecrets, masked: rules.text && !withSecrets ? masked : 0 });
+      return create(GrantedFileSchema, { ...frozen, withSecrets, masked: rules.text ? masked : 0 });
     } finally {
       await file.handle.close();
     }
@@ -256,7 +256,7 @@ export class ShareResolver {
   async #measure(
     file: OpenFile,
     { startLine, endLine, pattern }: Wanted,
-    { text, about, signal = NEVER }: ShareRules,
+    { text, about, secrets: meant = false, signal = NEVER }: ShareRules,
     secrets: SecretFinder,
   ) {
     const { file_bytes: documentBytes, search_bytes } = this.#limits;
@@ -266,20 +266,21 @@ export class ShareResolver {
       ? { maxBytes: documentBytes, signal }
       : { maxBytes: search_bytes, setting: 'limits.search_bytes', documentBytes, signal };
     const find = (piece: Uint8Array) => secrets.add(piece);
-    const values = new ValueMask(() => {});
+    const mask = () => this.#texts.mask(meant ? 'meant' : 'masked', () => {});
+    const values = mask();
     const looked = await this.#texts.look(file, bounds, find, (piece) => whole && values.add(piece));
     const { sha256, document } = looked;
     if (whole && document === undefined) return { sha256, bytes: file.stat.size, masked: values.end() };
     if (whole && !text) {
       // It leaves as it is, and is read elsewhere: what its text says is looked at here.
-      const known = await this.#texts.text(file, looked, bounds, 'plain', find).catch(unlessItHasNone);
+      const known = await this.#texts.text(file, looked, bounds, 'exact', find).catch(unlessItHasNone);
       about?.(file.judged.name, known);
       return { sha256, bytes: file.stat.size, masked: 0 };
     }
     const [from, to] = whole ? [1, Number.POSITIVE_INFINITY] : [startLine, endLine];
     const picker = new LinePicker(from, to, Number.POSITIVE_INFINITY, false);
-    const said = whole ? new ValueMask(() => {}) : new LinePicker(from, to, documentBytes);
-    const known = await this.#texts.text(file, looked, bounds, 'plain', (piece) => {
+    const said = whole ? mask() : new LinePicker(from, to, documentBytes);
+    const known = await this.#texts.text(file, looked, bounds, 'exact', (piece) => {
       picker.add(piece);
       said.add(piece);
       find(piece);
@@ -289,13 +290,12 @@ export class ShareResolver {
     if (startLine > taken.total) throw noMatch(pattern, `the file has only ${taken.total} lines`);
     if (taken.bytes > documentBytes)
       throw new AppError('FILE_TOO_LARGE', { limit: documentBytes, setting: 'limits.file_bytes' });
-    return { sha256, bytes: taken.bytes, masked: maskedIn(said.end()) };
+    return { sha256, bytes: taken.bytes, masked: maskedIn(said.end(), mask()) };
   }
 }
 
-function maskedIn(said: number | TakenLines): number {
+function maskedIn(said: number | TakenLines, values: ValueMask): number {
   if (typeof said === 'number') return said;
-  const values = new ValueMask(() => {});
   values.add(Buffer.from(said.text));
   return values.end();
 }

@@ -40,6 +40,7 @@ export interface Unescaped {
 /** Undefined where no letter is written so. */
 export function decoded(text: Uint8Array): Unescaped | undefined {
   const latin = Buffer.from(text.buffer, text.byteOffset, text.length).toString('latin1');
+  if (latin.search(ESCAPES) < 0) return undefined;
   const bytes = new Uint8Array(text.length);
   const starts = new Uint32Array(text.length + 1);
   let [at, count] = [0, 0];
@@ -66,7 +67,6 @@ export function decoded(text: Uint8Array): Unescaped | undefined {
       }
     at = index + found.length;
   }
-  if (at === 0 && count === 0) return undefined;
   plain(text.length);
   starts[count] = text.length;
   return { bytes: bytes.subarray(0, count), starts: starts.subarray(0, count + 1) };

@@ -94,6 +94,7 @@ export class FormMatcher {
   #scan(bytes: Uint8Array): FormScan {
     const found: FoundForm[] = [];
     let hold = bytes.length;
+    const maybe = this.#maybe;
     let [high, low, count, passed] = [0, 0, 0, 0];
     for (let i = 0; i < bytes.length; i++) {
       const symbol = FOLD[bytes[i]!]!;
@@ -104,7 +105,7 @@ export class FormMatcher {
       passed = 0;
       high = (high << 8) | (low >>> 24);
       low = (low << 8) | symbol;
-      if (++count < LEAST_SYMBOLS || this.#maybe[slot(high, low)] === 0) continue;
+      if (++count < LEAST_SYMBOLS || maybe[slot(high, low)] === 0) continue;
       for (const form of this.#forms.get(low) ?? []) {
         if (form.high !== high) continue;
         const start = startOf(bytes, i, LEAST_SYMBOLS);

@@ -1,19 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FormMatcher } from './form-matcher.ts';
+import { maskerOf } from '../../../test/support/masker-of.ts';
 import { MaskedLog } from './masked-log.ts';
-import { Masker } from './masker.ts';
-import { secretForms } from './secret-forms.ts';
 
 const VALUE = 'Tr0ub4dor&3/zoë+K=9';
 const PEM = `-----BEGIN PRIVATE KEY-----\n${Buffer.from('0123456789abcdefghijklmnopqrstuvwxyz'.repeat(9)).toString('base64').replaceAll(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`;
-
-function maskerOf(secrets: Readonly<Record<string, string>>): Masker {
-  const matcher = new FormMatcher();
-  for (const [name, value] of Object.entries(secrets)) for (const form of secretForms(value)) matcher.add(name, form);
-  return new Masker(matcher);
-}
 
 const masker = maskerOf({ token: VALUE, pem: PEM });
 

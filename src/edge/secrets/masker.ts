@@ -1,6 +1,6 @@
 // Puts `***NAME***` in the place of every form of a secret: in a text, in bytes, or in a stream of pieces over whose borders it may lie.
 // Pure.
-import type { FormMatcher, FoundForm } from './form-matcher.ts';
+import type { FormMatcher, FormScan, FoundForm } from './form-matcher.ts';
 
 /** What stands in the place of a value. */
 const maskOf = (name: string): string => `***${name}***`;
@@ -23,6 +23,11 @@ export class Masker {
   bytes(bytes: Uint8Array): Uint8Array {
     const { found } = this.#matcher.scan(bytes);
     return found.length === 0 ? bytes : put(bytes, found, bytes.length, 0).bytes;
+  }
+
+  /** Where secrets stand, and from where on one may have begun. */
+  scan(bytes: Uint8Array): FormScan {
+    return this.#matcher.scan(bytes);
   }
 
   /** For one stream of bytes. */

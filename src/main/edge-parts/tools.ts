@@ -53,7 +53,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
   const previews = await openPreviews(ground, journaled);
   const reader = openReader(config, clock);
   ground.life.onStop('reader of documents', () => reader.close());
-  const texts = new FileTexts(reader);
+  const texts = new FileTexts(reader, () => secrets.masker);
   const { changes, blobs: keptBlobs } = await openChanges(ground, journaled);
   const ownTexts = new OwnTexts();
   const now = () => journal.now();

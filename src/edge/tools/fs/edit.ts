@@ -11,7 +11,6 @@ import { type EditRequest, EditResponseSchema, FsService } from '../../../../gen
 import { AppError } from '../../../base/errors.ts';
 import type { AllowedWrite } from '../../allowlist/allowlist.ts';
 import { originOf, readPieces } from '../../files/content.ts';
-import { maskedPlaces } from '../../files/secret-values.ts';
 import { type Cover, valuesIn } from '../../grants/grants.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { editedText } from './change/edit-text.ts';
@@ -61,8 +60,12 @@ async function openEdit(
     const readable = cover !== undefined || isOwn;
     if (shown ? !isTextOf(shown, sha256) : !readable) throw unreadable;
     if (!isDiffable(text)) throw new AppError('NOT_TEXT');
-    const hidden = isOwn || (cover && valuesIn(cover) === 'plain') ? [] : maskedPlaces(text);
-    const edit = (places: typeof hidden) => editedText(text, request.edits, parts.limits.file_bytes, places);
+    // Of a text that it gave whole it knows every letter.
+    const values = isOwn ? 'exact' : cover ? valuesIn(cover) : 'masked';
+    const placesIn = (of: Uint8Array) => parts.texts.maskedPlaces(values, of);
+    const hidden = placesIn(text);
+    const edit = (places: typeof hidden) =>
+      editedText(text, request.edits, parts.limits.file_bytes, { places, placesIn });
     // What was shown may have been worked out while its values were shared, too; it is compared with what comes of this.
     const edited = await edit(hidden).catch((error: unknown) => {
       if (shown && hidden.length > 0) return edit([]);

@@ -1,3 +1,5 @@
+import { chmodSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FsService, Measure, WriteMode } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
@@ -80,6 +82,79 @@ test('a fact that leaves tells nothing of a masked value: not in a cell, a heade
   expect((await facts(meant.run, 'docs/a.csv'))[3]).toMatch(/^1 time/);
   const bare = await rig.ask('?');
   expect((await facts(bare.run, 'docs/a.csv'))[3]).toMatch(/^kept: 1 time/);
+  await rig.close();
+});
+
+const BOX = 'Zq8-vTkk-991x-Lhnd';
+
+/** A rig that knows BOX as the secret `box`. */
+async function boxRig(files: Readonly<Record<string, string>>, config = '') {
+  const dir = edgeFolder({ ...files, 'box.txt': BOX });
+  chmodSync(join(dir, 'box.txt'), 0o600);
+  return { dir, rig: await edgeRig(dir, { config: `secrets: {box: {file: DIR/box.txt}}\n${config}` }) };
+}
+
+test('a known secret is masked before lines, windows and bytes are cut, with its values meant or not; no search and no fact confirms a part', async () => {
+  const long = `${'y'.repeat(150)} ${BOX} ${'z'.repeat(280)} lamp\n`;
+  const base64 = Buffer.from(BOX).toString('base64');
+  const files = {
+    'docs/a.md': `head of it ${BOX} tail lamp\n`,
+    'docs/b.md': long,
+    'docs/c.md': `one ${BOX.slice(0, 9)}\n${BOX.slice(9)} two lamp\n${base64.replaceAll(/.{8}/g, '$&\n')}`,
+  };
+  const { rig } = await boxRig(files);
+  for (const secrets of [false, true]) {
+    const { run } = await rig.ask('where is the lamp?', Object.keys(files), ['rules'], new Uint8Array(), { secrets });
+    const told: string[] = [];
+    const reads = [
+      ...Array.from({ length: 30 }, (_, at) => ({ path: 'docs/a.md', maxBytes: at + 1 })),
+      ...Array.from({ length: 5 }, (_, at) => ({ path: 'docs/c.md', startLine: at + 1, endLine: at + 1 })),
+    ];
+    for (const each of reads) told.push((await rig.call(read, each, { run })).messages[0]?.text ?? '');
+    for (const term of ['lamp', 'yyy', 'zzz', 'one', 'two', '*']) {
+      const { messages } = await rig.call(search, { terms: [term] }, { run });
+      told.push(...messages.flatMap(({ matches }) => matches.map(({ text }) => text)));
+    }
+    expect(told[27]).toBe('head of it ***box*** tail la');
+    expect(told[31]).toBe('***box*** two lamp\n');
+    const shown = told.join('\n');
+    for (const form of [BOX, base64])
+      for (let at = 0; at + 3 < form.length; at++) expect(shown).not.toContain(form.slice(at, at + 4));
+    for (const part of [BOX, BOX.slice(0, 7), BOX.slice(9)]) {
+      const found = await rig.call(search, { terms: [part] }, { run });
+      expect(found.messages.flatMap(({ matches }) => matches)).toEqual([]);
+      const fact = await rig.call(query, { path: 'docs/a.md', measure: Measure.OCCURRENCES, terms: [part] }, { run });
+      expect(fact.messages[0]?.text).toBe('0 times');
+    }
+  }
+  expect(
+    (await rig.shares.resolve([{ pattern: 'docs/a.md' }], undefined, { text: true })).map((file) => file.masked),
+  ).toEqual([1]);
+  // A word of the ask may be a part of it: a file that is not shared is not found by it, but is by its other words.
+  const { run } = await rig.ask(`is ${BOX.slice(0, 8)} or a lamp there?`);
+  const names = async (term: string) =>
+    (await rig.call(search, { terms: [term] }, { run })).messages.flatMap(({ matches }) => matches.length);
+  expect(await names('lamp')).toEqual([3]);
+  expect(await names(BOX.slice(0, 8))).toEqual([0]);
+  await rig.close();
+});
+
+test('an edit finds nothing in a known secret, meant or not, and one that would take its mask away ends the share', async () => {
+  const text = `head of it ${BOX} tail\n`;
+  const config = 'allow:\n  write: [{path: DIR/docs, confirm: never}]\n';
+  const { dir, rig } = await boxRig({ 'docs/a.md': text }, config);
+  for (const secrets of [false, true]) {
+    const { run } = await rig.ask('edit', ['docs/a.md'], ['rules'], new Uint8Array(), { secrets });
+    const edited = async (oldText: string, newText: string) =>
+      (await rig.call(edit, { path: 'docs/a.md', edits: [{ oldText, newText }] }, { run })).failure;
+    for (const guess of ['it Zq8-vT', 'it Zq8-vX', BOX, 'nd tail', '991x'])
+      expect([guess, await edited(guess, `${guess}.`)]).toEqual([guess, 'EDIT_NO_MATCH']);
+    expect(await edited(' tail', ' tail,')).toBeUndefined();
+    expect((await rig.call(read, { path: 'docs/a.md' }, { run })).messages[0]?.text).toMatch(
+      /^head of it \*{3}box\*{3} tail,+\n$/,
+    );
+  }
+  expect(readFileSync(join(dir, 'docs/a.md'), 'utf8')).toBe(text.replace('tail', 'tail,,'));
   await rig.close();
 });
 

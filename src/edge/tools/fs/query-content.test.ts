@@ -39,7 +39,7 @@ const withDeadReader: NonNullable<RigOptions['tools']> = (parts) => {
     clock: systemClock,
   });
   onTestFinished(() => reader.close());
-  return toolset({ ...parts, texts: new FileTexts(reader) });
+  return toolset({ ...parts, texts: new FileTexts(reader, () => undefined) });
 };
 
 test('a document whose reader ended is told as not read, never as one without text', async () => {

@@ -2,7 +2,7 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import type { TextEdit } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
-import { type MaskedPlace, maskedPlaces } from '../../../files/secret-values.ts';
+import type { Place } from '../../../files/secret-values.ts';
 import { matchesOf, placesOf, replacedText, type VeiledText } from './replace-text.ts';
 
 interface EditedText {
@@ -12,19 +12,26 @@ interface EditedText {
   readonly hidesAll: boolean;
 }
 
+/** What is hidden from who edits. */
+export interface HiddenPlaces {
+  /** Nothing is found in them: a guess of what stands there is as wrong as any other. */
+  readonly places: readonly Place[];
+  /** What is masked in another text. */
+  readonly placesIn: (text: Uint8Array) => readonly Place[];
+}
+
 /**
- * @param hidden places that nothing is found in: a guess of what stands there is as wrong as any other
  * @throws EDIT_NO_MATCH, EDIT_SEVERAL_MATCHES, FILE_TOO_LARGE
  */
 export async function editedText(
   before: Uint8Array,
   edits: readonly TextEdit[],
   limit: number,
-  hidden: readonly MaskedPlace[],
+  hidden: HiddenPlaces,
 ): Promise<EditedText> {
   let text = before;
   let replaced = 0;
-  let places = hidden;
+  let { places } = hidden;
   for (const [at, { oldText, newText, all }] of edits.entries()) {
     await breath();
     const [wanted, by] = [Buffer.from(oldText), Buffer.from(newText)];
@@ -39,10 +46,10 @@ export async function editedText(
     text = replacedText(text, wanted, by, count, veiled);
     replaced += count;
   }
-  return { text, replaced, hidesAll: places.length === 0 || covers(maskedPlaces(text), places) };
+  return { text, replaced, hidesAll: places.length === 0 || covers(hidden.placesIn(text), places) };
 }
 
-function veil(text: Uint8Array, places: readonly MaskedPlace[]): VeiledText {
+function veil(text: Uint8Array, places: readonly Place[]): VeiledText {
   if (places.length === 0) return text;
   const veiled = Int16Array.from(text);
   for (const { start, end } of places) veiled.fill(-1, start, end);
@@ -50,7 +57,7 @@ function veil(text: Uint8Array, places: readonly MaskedPlace[]): VeiledText {
 }
 
 /** Where places stand once what begins at `changed`, in order, is longer by `more` each. */
-function moved(places: readonly MaskedPlace[], changed: Iterable<number>, more: number): readonly MaskedPlace[] {
+function moved(places: readonly Place[], changed: Iterable<number>, more: number): readonly Place[] {
   if (places.length === 0) return places;
   const starts = [...changed];
   let passed = 0;
@@ -61,7 +68,7 @@ function moved(places: readonly MaskedPlace[], changed: Iterable<number>, more: 
 }
 
 /** Whether each place is within one of these; both are in order. */
-function covers(these: readonly MaskedPlace[], places: readonly MaskedPlace[]): boolean {
+function covers(these: readonly Place[], places: readonly Place[]): boolean {
   let at = 0;
   return places.every(({ start, end }) => {
     while (at < these.length && these[at]!.end < end) at++;

@@ -3,10 +3,10 @@
 import { AppError } from '../../../../base/errors.ts';
 import type { OpenFile } from '../../../allowlist/open-file.ts';
 import { originOf, readPieces } from '../../../files/content.ts';
-import { hasNoText, type ValuesSeen } from '../../../files/file-text.ts';
+import { hasNoText } from '../../../files/file-text.ts';
 import { TextReader } from '../../../files/lines.ts';
-import { maskedValues } from '../../../files/secret-values.ts';
 import { toldSize } from '../../../files/size-class.ts';
+import type { ValuesSeen } from '../../../files/value-mask.ts';
 import type { WalkEntry } from '../../../files/walk.ts';
 import { valuesIn } from '../../../grants/grants.ts';
 import type { ToolCallContext, ToolParts } from '../../tool.ts';
@@ -110,13 +110,13 @@ export class FileContent {
   #values(file: OpenFile, sha256?: Uint8Array): ValuesSeen {
     const { allow, grants } = this.#parts;
     const { run, recipient } = this.#call;
-    if (!grants.names(run, file.realPath)) return 'plain';
+    if (!grants.names(run, file.realPath)) return 'exact';
     return valuesIn(grants.covers({ ...originOf(allow, file, sha256), run, recipient }));
   }
 
   async #plain(file: OpenFile, taker: TextTaker): Promise<void> {
     const reader = new TextReader();
-    const pieces = maskedValues((piece) => taker.add(reader.add(piece)), this.#values(file) === 'plain');
+    const pieces = this.#parts.texts.mask(this.#values(file), (piece) => taker.add(reader.add(piece)));
     const hash = await readPieces(file, this.#bounds, this.#budget.inTime, (piece) => pieces.add(piece));
     pieces.end();
     reader.end();
