@@ -7,8 +7,15 @@ export interface OutputSink<Stream> {
   end(): void;
 }
 
-/** The sink itself when there are no secrets. */
-export function maskedOutput<Stream>(sink: OutputSink<Stream>, masker: Masker | undefined): OutputSink<Stream> {
+/** Output before it is masked. */
+export interface RawOutput<Stream> {
+  add(stream: Stream, data: Uint8Array): void;
+  /** @param isCut more would have come: what may be the beginning of a value is then left out */
+  end(isCut: boolean): void;
+}
+
+/** @param masker undefined where there are no secrets */
+export function maskedOutput<Stream>(sink: OutputSink<Stream>, masker: Masker | undefined): RawOutput<Stream> {
   if (!masker) return sink;
   const streams = new Map<Stream, MaskStream>();
   return {
@@ -17,8 +24,8 @@ export function maskedOutput<Stream>(sink: OutputSink<Stream>, masker: Masker | 
       streams.set(stream, known);
       sink.add(stream, known.push(data));
     },
-    end: () => {
-      for (const [stream, known] of streams) sink.add(stream, known.end());
+    end: (isCut) => {
+      for (const [stream, known] of isCut ? [] : streams) sink.add(stream, known.end());
       sink.end();
     },
   };

@@ -167,6 +167,19 @@ test('what is logged is masked from the moment that secrets are known', () => {
   expect(lines).toEqual(['before', 'looking', '{"problem":"no ***token*** here"}']);
 });
 
+test('of bytes that were cut off anywhere, nothing of a value stands at the cut', () => {
+  const text = `first ${VALUE} ${Buffer.from(VALUE).toString('base64')} ${PEM} last`;
+  for (let at = 0; at <= text.length; at++) {
+    const sure = Buffer.from(masker.sureOf(Buffer.from(text).subarray(0, at)));
+    const told = masker.text(sure.toString());
+    expect([at, told.replaceAll(/\*{3}\w+\*{3}/g, '')]).toEqual([
+      at,
+      expect.stringMatching(/^f?i?r?s?t? *=* *l?a?s?t?$/),
+    ]);
+    expect(at - sure.length).toBeLessThan(PEM.length + 100);
+  }
+});
+
 test('time is linear, also where every byte may begin a secret', () => {
   const many = maskerOf({ a: 'abababababababababababab', b: VALUE });
   const bytes = Buffer.from('ab'.repeat(1 << 17));

@@ -30,6 +30,18 @@ export class Masker {
     return this.#matcher.scan(bytes);
   }
 
+  /** What is sure of bytes whose end was cut off: up to where a secret stands, or may have begun, at the cut. */
+  sureOf(bytes: Uint8Array): Uint8Array {
+    const { found, hold } = this.#matcher.scan(bytes);
+    let [start, reaches] = [0, 0];
+    for (const one of found) {
+      if (one.start >= hold) break;
+      if (one.start >= reaches) start = one.start;
+      reaches = Math.max(reaches, one.end);
+    }
+    return bytes.subarray(0, reaches > hold ? start : hold);
+  }
+
   /** For one stream of bytes. */
   stream(): MaskStream {
     return new MaskStream(this.#matcher);

@@ -1,4 +1,5 @@
-// What a server answered, on its way to the caller: whole with the grant of its entry, else only what tells nothing of it.
+// What a server answered, on its way to the caller: whole with the grant of its entry, else only what tells nothing of it. The secrets of
+// this box are masked before anything is cut.
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
@@ -11,6 +12,7 @@ import {
 import type { LanEntry } from '../../config/lan-entry.ts';
 import type { HostOrigin } from '../../egress/origins.ts';
 import { sizeClassOf } from '../../files/size-class.ts';
+import type { Masker } from '../../secrets/masker.ts';
 import { textBeginning } from '../text-beginning.ts';
 import type { HttpAnswer } from './lan-exchange.ts';
 
@@ -29,21 +31,29 @@ export const hostOrigin = (entry: LanEntry): HostOrigin => ({
   grant: entry.share ? lanGrant(entry) : undefined,
 });
 
-export function lanAnswer({ share, bytes }: LanEntry, answer: HttpAnswer): LanAnswer {
-  const { status, contentType, location, body, truncated } = answer;
+/** @param masker of the secrets that are known; undefined where there are none */
+export function lanAnswer({ share, bytes }: LanEntry, answer: HttpAnswer, masker: Masker | undefined): LanAnswer {
+  const { status, contentType, location, truncated } = answer;
   const kind = kindOf(answer);
-  const told = { verdict: verdictOf(status), kind, size: sizeClassOf(body.length) };
+  const told = { verdict: verdictOf(status), kind, size: sizeClassOf(answer.body.length) };
   if (!share) return create(LanAnswerSchema, told);
-  const text = textOf(answer, kind, bytes);
+  const body = truncated && masker ? masker.sureOf(answer.body) : answer.body;
+  const masked = (said: string) => masker?.text(said) ?? said;
+  const decoded = textOf({ ...answer, body }, kind);
+  const text = decoded === undefined ? undefined : Buffer.from(masked(decoded));
   return create(LanAnswerSchema, {
     ...told,
     status,
-    contentType,
-    location,
-    truncated: truncated || (text?.isCut ?? false),
-    ...(text ? { text: text.text } : { data: body }),
+    contentType: masked(contentType).slice(0, MOST_TYPE),
+    location: masked(location).slice(0, MOST_LOCATION),
+    truncated: truncated || (text !== undefined && text.length > bytes),
+    ...(text ? { text: textBeginning(text, bytes) } : { data: body }),
   });
 }
+
+/** Characters that are told of a media type, and of the place that a server points to. */
+const MOST_TYPE = 256;
+const MOST_LOCATION = 2048;
 
 function verdictOf(status: number): ServerVerdict {
   if (status < 300) return ServerVerdict.AGREED;
@@ -67,16 +77,13 @@ function kindOf({ contentType, body }: HttpAnswer): AnswerKind {
   return KINDS.find(([form]) => form.test(media))?.[1] ?? AnswerKind.UNSPECIFIED;
 }
 
-/** Its text in the encoding that it names, at most so many bytes of it; undefined where it is none. */
-function textOf({ contentType, encoding, body }: HttpAnswer, kind: AnswerKind, maxBytes: number) {
+/** Its text in the encoding that it names; undefined where it is none. */
+function textOf({ contentType, encoding, body }: HttpAnswer, kind: AnswerKind): string | undefined {
   if (encoding !== '' && encoding !== 'identity') return undefined;
   const named = /;\s*charset\s*=\s*"?([A-Za-z0-9_:.-]{1,40})/i.exec(contentType)?.[1];
   const isText = kind !== AnswerKind.UNSPECIFIED && kind !== AnswerKind.IMAGE;
   if (!isText && !(mediaOf(contentType) === '' && isUtf8(body))) return undefined;
-  const text = decoderOf(named).decode(body);
-  const cut = Buffer.from(text);
-  if (cut.length <= maxBytes) return { text, isCut: false };
-  return { text: textBeginning(cut, maxBytes), isCut: true };
+  return decoderOf(named).decode(body);
 }
 
 function decoderOf(label: string | undefined) {

@@ -20,7 +20,7 @@ export interface HttpAnswer {
   /** Empty for none. */
   readonly encoding: string;
   readonly location: string;
-  readonly body: Buffer;
+  readonly body: Uint8Array;
   readonly truncated: boolean;
 }
 
@@ -68,9 +68,9 @@ export async function lanExchange(
 function headOf({ statusCode = 0, headers }: IncomingMessage) {
   return {
     status: statusCode,
-    contentType: (headers['content-type'] ?? '').slice(0, 256),
+    contentType: headers['content-type'] ?? '',
     encoding: headers['content-encoding'] ?? '',
-    location: (headers.location ?? '').slice(0, 2048),
+    location: headers.location ?? '',
   };
 }
 

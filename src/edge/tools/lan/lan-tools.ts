@@ -37,7 +37,7 @@ function getTool(parts: ToolParts): EdgeTool {
       return {
         work: async (emit) => {
           const answer = await inTime(parts, allowed.entry, call.signal, (signal) => ask(parts, planned, signal));
-          await emit(create(GetResponseSchema, { answer: told(allowed.entry, call, answer) }), 'soon');
+          await emit(create(GetResponseSchema, { answer: told(parts, allowed.entry, call, answer) }), 'soon');
         },
       };
     },
@@ -76,7 +76,7 @@ function sendTool(parts: ToolParts): EdgeTool {
             if (shown && !isRequestShown(await show(signal, before), shown)) throw new AppError('APPROVAL_CHANGED');
             return ask(parts, planned, signal, before);
           });
-          await emit(create(SendResponseSchema, { answer: told(entry, call, answer) }), 'soon');
+          await emit(create(SendResponseSchema, { answer: told(parts, entry, call, answer) }), 'soon');
         },
       };
     },
@@ -108,8 +108,8 @@ function mediaOf({ type }: SendRequest): string {
   return type === BodyType.FORM ? 'application/x-www-form-urlencoded' : 'application/json';
 }
 
-function told(entry: LanEntry, { origins }: ToolCallContext, answer: HttpAnswer): LanAnswer {
-  return origins.set(lanAnswer(entry, answer), hostOrigin(entry));
+function told({ secrets }: ToolParts, entry: LanEntry, { origins }: ToolCallContext, answer: HttpAnswer): LanAnswer {
+  return origins.set(lanAnswer(entry, answer, secrets.masker), hostOrigin(entry));
 }
 
 /**

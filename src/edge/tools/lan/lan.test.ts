@@ -103,6 +103,44 @@ test('of an entry that is not shared only what it made of the request, its kind 
   expect(result.withheld[0]).toMatchObject({ name: 'home', hint: expect.stringContaining('share: true') });
 });
 
+test('a secret that a server says again is masked before anything is cut, wherever the cut falls', async () => {
+  const TOKEN = 'tok-0123456789-abcdef';
+  const { port } = await server(({ url = '', headers }, response) => {
+    const said = `${url} ${headers.authorization} ${'z'.repeat(1500)}`;
+    const isWide = url.startsWith('/wide');
+    const type = `text/plain; charset=${isWide ? 'utf-16le' : 'utf-8'}`;
+    response.writeHead(302, {
+      'content-type': url.startsWith('/type') ? `${type}; ${said.slice(0, 400)}` : type,
+      ...(url.startsWith('/to') && { location: said.replaceAll(' ', '') }),
+    });
+    response.end(Buffer.from(said, isWide ? 'utf16le' : 'utf8'));
+  });
+  const { dir, rig } = await edge(
+    `url: "http://127.0.0.1:${port}", methods: [GET], share: true, bytes: 1024, headers: {Authorization: "Bearer secret://token"}`,
+  );
+  mkdirSync(join(dir, 'home/secrets'), { mode: 0o700 });
+  writeFileSync(join(dir, 'home/secrets/token'), TOKEN, { mode: 0o600 });
+  const told = async (path: string) => {
+    const {
+      text = '',
+      data = [],
+      contentType = '',
+      location = '',
+      truncated,
+    } = (await rig.call(get, { url: `home/${path}` })).messages[0]?.answer ?? {};
+    expect(truncated).toBe(true);
+    const all = [text, Buffer.from(data).toString('latin1'), contentType, location].join(' ');
+    for (let at = 0; at + 4 < TOKEN.length; at++) expect([path.length, all]).not.toContain(TOKEN.slice(at, at + 5));
+    expect([path.length, all]).not.toEqual([path.length, expect.stringMatching(/Bearer ?t/)]);
+    return all;
+  };
+  expect(await told('x')).toContain('Bearer ***token*** zzz');
+  for (let before = 1024 - 9; before >= 1024 - 9 - TOKEN.length; before -= 3) await told('a'.repeat(before));
+  for (const before of [480, 490, 495]) await told(`wide${'a'.repeat(before)}`);
+  for (const before of [206, 210, 215]) await told(`type${'a'.repeat(before)}`);
+  for (const before of [2030, 2040]) await told(`to${'a'.repeat(before)}`);
+});
+
 test('a request that changes something is held, shown with host and address apart, and sent once after the yes', async () => {
   const { port, asked } = await server((_, response) => response.end('ok'));
   const { dir, rig, session } = await edge(

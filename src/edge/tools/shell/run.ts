@@ -209,6 +209,10 @@ async function runOpened(
   // Awaited below; until then nobody waits for it.
   sent.catch(() => {});
   const output = maskedOutput(pieces, parts.secrets.masker);
+  const end = (isCut: boolean) => {
+    ended = true;
+    output.end(isCut);
+  };
   const began = parts.clock.monotonic();
   stop.throwIfAborted();
   const exit = await runChild(
@@ -222,10 +226,16 @@ async function runOpened(
     },
     stop,
     parts.clock,
-  ).finally(() => {
-    ended = true;
-    output.end();
-  });
+  ).then(
+    (how) => {
+      end(how.truncated || how.stopped);
+      return how;
+    },
+    (error) => {
+      end(true);
+      throw error;
+    },
+  );
   await sent;
   await answer.exit(exit, parts.clock.monotonic() - began);
   // One that had ended by itself was not stopped, however late that was seen.

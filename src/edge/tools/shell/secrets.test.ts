@@ -115,6 +115,24 @@ test('what a command with a secret prints never leaves with it, in none of the c
 
 const bigints = (_key: string, value: unknown) => (typeof value === 'bigint' ? `${value}` : value);
 
+test('where output meets its limit, nothing of a value stands at the cut, in none of its forms', async () => {
+  const dir = folder();
+  const before = [1, 4, 12, 28].map((shown) => 1000 - shown);
+  const scripts = before.flatMap((much) => [
+    `yes x | tr -d "\\n" | head -c ${much}; printf "%s and more" "$P"`,
+    `yes x | tr -d "\\n" | head -c ${much}; printf "%s" "$P" | base64; echo more`,
+  ]);
+  const argvOf = (script: string) => ['/bin/sh', '-c', script];
+  const entries = scripts.map((script) => entry(argvOf(script), 'env: {P: secret://pass}'));
+  const rig = await edgeRig(dir, { config: `${config(...entries)}limits: {command_output_bytes: 1000}\n` });
+  for (const script of scripts) {
+    const { messages } = await rig.call(run, { argv: argvOf(script) });
+    expect(messages.at(-1)?.event).toMatchObject({ case: 'exit', value: { truncated: true } });
+    expect([script, printed(messages)]).toEqual([script, expect.stringMatching(/^x+(?:\*{3}pass\*{3})?$/)]);
+  }
+  await rig.close();
+});
+
 test('only the entry that names a secret gets it; a caller can name none', async () => {
   const dir = folder();
   const rig = await edgeRig(dir, {

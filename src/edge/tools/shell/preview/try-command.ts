@@ -122,7 +122,7 @@ class Trial {
       stop,
       parts.clock,
     );
-    output.end();
+    output.end(exit.truncated);
     if (exit.stopped) stop.throwIfAborted();
     // What it read may have changed while it ran.
     await mustBeUnchanged(this.#look);
