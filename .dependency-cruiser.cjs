@@ -54,7 +54,7 @@ const ROOMS = {
     facts: ['journal'],
     allowlist: ['config'],
     secrets: [],
-    files: ['config', 'allowlist'],
+    files: ['config', 'allowlist', 'secrets'],
     grants: ['config', 'journal', 'allowlist', 'files'],
     egress: ['journal', 'secrets', 'files', 'grants'],
     tools: ['config', 'facts', 'allowlist', 'secrets', 'files', 'grants', 'egress'],
