@@ -1,5 +1,6 @@
 // What a job used, as somebody else tells it: bounded before it is added up, stored or charged. Pure.
 import { create } from '@bufbuild/protobuf';
+import { type ModelInfo, ModelInfoSchema } from '../../gen/bowline/common/v1/common_pb.ts';
 import { type Usage, UsageSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { MAX_COUNT } from '../base/count.ts';
 
@@ -16,7 +17,15 @@ export function boundedUsage(usage: Usage): Usage {
     cachedInputTokens: within(usage.cachedInputTokens, inputTokens),
     costMicros: within(usage.costMicros, cost),
     estimated: usage.estimated,
+    ...(usage.model ? { model: modelUsed(usage.model) } : {}),
   });
 }
+
+/** Only who was asked and for which model, within the bounds of the contract. */
+export const modelUsed = ({ provider, name }: Pick<ModelInfo, 'provider' | 'name'>): ModelInfo =>
+  create(ModelInfoSchema, {
+    provider: provider.slice(0, 64).toWellFormed().replaceAll('\0', ''),
+    name: name.slice(0, 128).toWellFormed().replaceAll('\0', ''),
+  });
 
 const within = (value: bigint, most: bigint): bigint => (value < 0n ? 0n : value > most ? most : value);

@@ -71,7 +71,10 @@ test('capabilities, usage and audit are tables, or JSON', async () => {
       }),
   );
   expect((await run('capabilities', 'ls')).stdout).toMatch(/^a\.v1 +Do +pi$/m);
-  expect((await run('usage')).stdout).toMatch(/^p +m +2 +3 +0 +1\.5$/m);
+  expect((await run('usage')).stdout).toMatch(/^p +m +2 +3 +0 +1\.5 +█+$/m);
+  expect((await run('usage', '--by', 'model', '--csv')).stdout).toBe(
+    'model,title,provider,model,jobs,tokens_in,tokens_out,cost\n,,p,m,2,3,0,1.5\n',
+  );
   expect(JSON.parse((await run('audit', 'ls', '--json')).stdout)).toMatchObject([{ action: 'device.join' }]);
 });
 

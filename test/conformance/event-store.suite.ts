@@ -9,12 +9,22 @@ import { COMMIT_SQL } from '../../src/control/store/commit-sql.ts';
 import type { Database } from '../../src/control/store/database.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
 import { migrate } from '../../src/control/store/migrate.ts';
-import type { CommitUnit, EventStore } from '../../src/control/store/unit.ts';
+import type { CommitUnit, EventStore, UsageRow } from '../../src/control/store/unit.ts';
 import { FaultyEventStore } from '../support/faults/faulty-event-store.ts';
 import { dispatch, jobRow, part, runRow, text, unit } from '../support/units.ts';
 
 const HANG_MS = 30_000;
-const TABLES = ['streams', 'events', 'inbox', 'outbox', 'timers', 'conversation', 'run', 'job'] as const;
+const TABLES = [
+  'streams',
+  'events',
+  'inbox',
+  'outbox',
+  'timers',
+  'conversation',
+  'run',
+  'job',
+  'ledger_usage',
+] as const;
 
 export function eventStoreSuite(
   name: string,
@@ -266,6 +276,41 @@ export function eventStoreSuite(
         expect(results.map((result) => result.status).sort()).toEqual(['committed', ...Array(4).fill('duplicate')]);
       }
       expect(await rows(tenant)).toEqual({ streams: 10, events: 10, inbox: 10 });
+    });
+
+    test('what was charged is written once with what it was charged for, and never with what was not written', async () => {
+      const tenant = newId();
+      const use: UsageRow = {
+        run: 's',
+        job: 's/0/0',
+        epoch: 3,
+        method: 'm',
+        conversation: 'c',
+        device: null,
+        principal: 'owner:1',
+        provider: '甲 "x"',
+        model: 'm',
+        inputTokens: 1,
+        outputTokens: 2,
+        cachedTokens: 1,
+        costMicros: 9_007_199_254_740_991,
+        estimated: true,
+      };
+      const charged = unit(tenant, [part('s', 0, ['a'])], { usage: [use, { ...use, job: 's/0/1', device: 'd' }] });
+      const [first, beside, stale] = await Promise.all([
+        store.commit(charged),
+        store.commit(unit(tenant, [part('beside', 0, ['b'])])),
+        store.commit(unit(tenant, [part('stale', 4, ['c'])], { usage: [use] })),
+      ]);
+      expect([first?.status, beside?.status, stale?.status]).toEqual(['committed', 'committed', 'conflict']);
+      expect((await other.commit(charged)).status).toBe('duplicate');
+      const { rows: found } = await database.pool.query('select * from ledger_usage where tenant = $1 order by job', [tenant]); // biome-ignore format: short
+      expect(found).toMatchObject([
+        { run: 's', job: 's/0/0', epoch: 3, method: 'm', conversation: 'c', device: null, principal: 'owner:1', provider: '甲 "x"', model: 'm',
+          input_tokens: 1, output_tokens: 2, cached_tokens: 1, cost_micros: 9_007_199_254_740_991, estimated: true },
+        { job: 's/0/1', device: 'd' },
+      ]); // biome-ignore format: a table
+      expect(found[0].at.getTime()).toBe(first?.status === 'committed' ? first.at : 0);
     });
 
     test('an answer that is lost after the commit changes nothing', async () => {

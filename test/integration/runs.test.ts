@@ -8,6 +8,7 @@ import {
 } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { UsageBy, UsageService } from '../../gen/bowline/control/v1/usage_service_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { newId } from '../../src/base/ids.ts';
 import { eventually, refusal, TestControl } from '../support/control-plane.ts';
@@ -57,6 +58,12 @@ test('an ask goes to the model, a tool of its device, the model again, and back 
   expect(shown).toContain(`device ${device.name} ${JobState.RUNNING}`);
   expect(shown).toContain(`worker w1 (rules) ${JobState.DONE}`);
   await worker.until(() => worker.all('resultCommitted').length === 2);
+  const { sums } = await control.client(UsageService).getUsage({ by: UsageBy.DEVICE });
+  expect(sums.find(({ title }) => title === device.name)).toMatchObject({
+    jobs: 2n,
+    inputTokens: 6n,
+    outputTokens: 4n,
+  });
   await edge.cut();
   await worker.cut();
 });

@@ -12,6 +12,7 @@ import type {
   OutboxRow,
   RunRow,
   TimerRow,
+  UsageRow,
 } from '../../src/control/store/unit.ts';
 
 export interface StoredTimer extends TimerRow {
@@ -28,6 +29,7 @@ export class MemoryEventStore implements EventStore {
   readonly runs = new Map<string, RunRow>();
   readonly jobs = new Map<string, JobRow>();
   readonly conversations = new Map<string, ConversationRow>();
+  readonly usage: (UsageRow & { readonly tenant: string })[] = [];
   /** Commits that passed, oldest first. */
   readonly units: CommitUnit[] = [];
   loads = 0;
@@ -61,6 +63,7 @@ export class MemoryEventStore implements EventStore {
     for (const id of unit.timersDone) this.timers.delete(id);
     for (const row of unit.runs) this.runs.set(row.id, row);
     for (const row of unit.jobs) this.jobs.set(row.id, row);
+    for (const row of unit.usage ?? []) this.usage.push({ ...row, tenant });
     for (const row of unit.conversations) this.conversations.set(row.id, row);
     this.units.push(unit);
     return { status: 'committed', at };

@@ -8,6 +8,7 @@ import { countsForDay } from '../../contract/counts-for-day.ts';
 import type { GlobalOptions } from '../client.ts';
 import { EGRESS_CSV_HEAD, egressCsv } from '../egress-csv.ts';
 import type { CliIo } from '../io.ts';
+import { parseLocalTime } from '../local-time.ts';
 import { plain } from '../plain.ts';
 import { type OfflineLedger, withLedger } from '../read-ledger.ts';
 
@@ -21,8 +22,10 @@ interface ExportOptions extends GlobalOptions {
 export function egressExportVerb(io: CliIo, offline: OfflineLedger): Command {
   return new Command('export')
     .description('Write the whole ledger, one line each, newest first; also while the edge is down')
-    .addOption(new Option('--since <time>', 'only what left at or after this, e.g. 2026-11-01').argParser(timeOf))
-    .addOption(new Option('--until <time>', 'only what left before this').argParser(timeOf))
+    .addOption(
+      new Option('--since <time>', 'only what left at or after this, e.g. 2026-11-01').argParser(parseLocalTime),
+    )
+    .addOption(new Option('--until <time>', 'only what left before this').argParser(parseLocalTime))
     .addOption(new Option('--csv', 'a table for spreadsheets').conflicts('json'))
     .option('--json', 'one JSON object a line')
     .addHelpText(
@@ -30,17 +33,6 @@ export function egressExportVerb(io: CliIo, offline: OfflineLedger): Command {
       '\n`counts` says whether the bytes of a line count for limits.egress_day_bytes. Times are local: a day, or a day and a time such as 2026-11-01T09:30. It is written as it is read, however long the ledger is.\n\nExamples:\n  $ bowline egress export --csv > ledger.csv\n  $ bowline egress export --json --since 2026-11-01 --until 2026-12-01',
     )
     .action((_o, command: Command) => exportLedger(io, offline, command.optsWithGlobals<ExportOptions>()));
-}
-
-/** Throws USAGE. */
-function timeOf(text: string): number {
-  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?))?$/.exec(text.trim());
-  // With a time of the day it is local time, as it is meant.
-  const at = match ? new Date(`${match[1]}T${match[2] ?? '00:00'}`).getTime() : Number.NaN;
-  if (!Number.isNaN(at)) return at;
-  throw new AppError('USAGE', {
-    what: `${JSON.stringify(text.slice(0, 40))} is not a time; write 2026-11-01 or 2026-11-01T09:30`,
-  });
 }
 
 async function exportLedger(io: CliIo, offline: OfflineLedger, options: ExportOptions): Promise<void> {

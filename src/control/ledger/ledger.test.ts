@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { onBothDatabases } from '../../../test/support/identity-database.ts';
 import { listAudit, writeAudit } from './audit.ts';
-import { usageSince } from './usage-sums.ts';
+import { type UsageKey, usageSince } from './usage-sums.ts';
 
 onBothDatabases('the ledger', (under) => {
   const use = {
@@ -24,10 +24,39 @@ onBothDatabases('the ledger', (under) => {
     ];
     await under.db.insertInto('ledger_usage').values(records).execute();
     expect(await usageSince(under.db, 'a', 0)).toEqual([
-      { provider: 'x', model: 'big', jobs: 2, inputTokens: 20, outputTokens: 10, costMicros: 10 },
-      { provider: 'x', model: 'small', jobs: 1, inputTokens: 10, outputTokens: 5, costMicros: 1 },
+      { key: '', title: '', provider: 'x', model: 'big', jobs: 1, inputTokens: 20, outputTokens: 10, costMicros: 10 },
+      { key: '', title: '', provider: 'x', model: 'small', jobs: 1, inputTokens: 10, outputTokens: 5, costMicros: 1 },
     ]);
     expect(await usageSince(under.db, 'a', Date.UTC(2999))).toEqual([]);
+  });
+
+  test('usage is summed by day, conversation, device and tool, each with its name', async () => {
+    const tenant = 'by';
+    const at = (day: string) => new Date(`${day}T23:30:00Z`);
+    const chat = { ...use, tenant, method: 'p.Llm/Chat', device: 'd1', conversation: 'c1', at: at('2026-11-01') };
+    await under.db
+      .insertInto('conversation')
+      .values({ tenant, id: 'c1', title: '三月三日', waiting: [], turns: 1 })
+      .execute();
+    await under.db
+      .insertInto('ledger_usage')
+      .values([
+        chat,
+        { ...chat, job: 'r/1/0', at: at('2026-11-02') },
+        { ...chat, method: 'p.Embed/Embed', device: null, conversation: null, cost_micros: 100, at: at('2026-11-02') },
+      ])
+      .execute();
+    const keys = async (by: UsageKey) =>
+      (await usageSince(under.db, tenant, 0, by)).map(({ key, title, jobs, costMicros }) => [
+        key,
+        title,
+        jobs,
+        costMicros,
+      ]);
+    expect(await keys('day')).toEqual([['2026-11-01', '', 1, 7], ['2026-11-02', '', 2, 107]]); // biome-ignore format: short
+    expect(await keys('conversation')).toEqual([['', '', 1, 100], ['c1', '三月三日', 2, 14]]); // biome-ignore format: short
+    expect(await keys('device')).toEqual([['', '', 1, 100], ['d1', '', 2, 14]]); // biome-ignore format: short
+    expect(await keys('tool')).toEqual([['p.Embed/Embed', '', 1, 100], ['p.Llm/Chat', '', 2, 14]]); // biome-ignore format: short
   });
 
   test('the audit lists the newest first and only the tenant asked for', async () => {

@@ -4,7 +4,17 @@ import type { Pool } from 'pg';
 import { TOUCH_LEASE_SQL } from './leases.ts';
 
 /** What `COMMIT_SQL` writes. */
-export const COMMIT_TABLES = ['streams', 'inbox', 'events', 'outbox', 'timers', 'conversation', 'run', 'job'] as const;
+export const COMMIT_TABLES = [
+  'streams',
+  'inbox',
+  'events',
+  'outbox',
+  'timers',
+  'conversation',
+  'run',
+  'job',
+  'ledger_usage',
+] as const;
 
 /** Each part is locked and its rights are checked as for a real insert, and none has a row. */
 const CAN_COMMIT_SQL = `with ${COMMIT_TABLES.map(

@@ -31,7 +31,8 @@ export function checkUnit(unit: CommitUnit): void {
   if (unitBytes(unit) > UNIT_LIMIT) {
     throw fixedLimit('a commit', `${UNIT_LIMIT} bytes`, 'ask for less at once');
   }
-  if (rows + unit.outboxDone.length + unit.timersDone.length + unit.jobs.length > ROWS_LIMIT) {
+  rows += unit.outboxDone.length + unit.timersDone.length + unit.jobs.length + (unit.usage?.length ?? 0);
+  if (rows > ROWS_LIMIT) {
     throw fixedLimit('a commit', `${ROWS_LIMIT} rows`, 'ask for less at once');
   }
 }
@@ -80,6 +81,21 @@ export function encodeUnits(batch: readonly CommitUnit[]): (Buffer | number)[] {
   }
   const first = [units, outcomes, parts].map((array) => array.toParameter());
   return [...first, fresh, moved, events.toParameter(), data.toParameter(), ...rest.toParameters()];
+}
+
+/** The last parameter of COMMIT_USAGE_SQL; undefined where nothing was charged. */
+export function encodeUsage(batch: readonly CommitUnit[]): Buffer | undefined {
+  const uses = new TextArray();
+  let any = false;
+  for (const { tenant, usage = [] } of batch) {
+    for (const use of usage) {
+      any = true;
+      uses.add(tenant, use.run, use.job, use.provider, use.model, use.inputTokens, use.outputTokens, use.costMicros);
+      uses.add(use.epoch, use.method, use.conversation, use.device, use.principal, use.cachedTokens);
+      uses.add(use.estimated ? 'true' : 'false');
+    }
+  }
+  return any ? uses.toParameter() : undefined;
 }
 
 /** Outbox, timers and projections. */

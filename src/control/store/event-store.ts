@@ -6,8 +6,8 @@ import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { sqlFailure, storeError } from '../../base/sql-failure.ts';
-import { checkUnit, encodeUnits, unitBytes, unitKeys } from './commit-encode.ts';
-import { COMMIT_SQL, type CommitAnswer, type UnfitUnit } from './commit-sql.ts';
+import { checkUnit, encodeUnits, encodeUsage, unitBytes, unitKeys } from './commit-encode.ts';
+import { COMMIT_SQL, COMMIT_USAGE_SQL, type CommitAnswer, type UnfitUnit } from './commit-sql.ts';
 import { type EntryResult, GroupCommit } from './group-commit.ts';
 import type { CommitResult, CommitUnit, EventStore, LoadedEvent } from './unit.ts';
 
@@ -147,11 +147,7 @@ export class PgEventStore implements EventStore {
   async #execute(batch: readonly CommitUnit[]): Promise<CommitResult[]> {
     const results = new Map<CommitUnit, CommitResult>();
     for (let open = batch; open.length > 0; open = open.filter((unit) => !results.has(unit))) {
-      const { rows } = await this.#database.commitPool.query<CommitAnswer>({
-        name: 'bowline_commit_3',
-        text: COMMIT_SQL,
-        values: encoded(open),
-      });
+      const { rows } = await this.#database.commitPool.query<CommitAnswer>(statement(open));
       const { at, unfit } = rows[0]!;
       if (unfit) for (const each of unfit) results.set(open[each.unit - 1]!, resultOf(each));
       else for (const unit of open) results.set(unit, { status: 'committed', at });
@@ -166,9 +162,12 @@ function resultOf({ outcome, fenced }: UnfitUnit): CommitResult {
 }
 
 /** What cannot be made a statement is no fault of the database, and never will be one. */
-function encoded(batch: readonly CommitUnit[]): ReturnType<typeof encodeUnits> {
+function statement(batch: readonly CommitUnit[]): { name: string; text: string; values: (Buffer | number)[] } {
   try {
-    return encodeUnits(batch);
+    const values = encodeUnits(batch);
+    const usage = encodeUsage(batch);
+    if (!usage) return { name: 'bowline_commit_3', text: COMMIT_SQL, values };
+    return { name: 'bowline_commit_usage_1', text: COMMIT_USAGE_SQL, values: [...values, usage] };
   } catch (cause) {
     throw new AppError('STORE_REFUSED', { problem: 'it cannot be encoded' }, { cause });
   }

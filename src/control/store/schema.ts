@@ -196,6 +196,16 @@ export interface Schema {
     output_tokens: number;
     cost_micros: number;
     at: TimeOrNow;
+    /** Of the attempt; 0 is not known. */
+    epoch: Generated<number>;
+    /** Full name; empty is not known. */
+    method: Generated<string>;
+    conversation: Generated<string | null>;
+    device: Generated<string | null>;
+    principal: Generated<string>;
+    cached_tokens: Generated<number>;
+    /** The tokens are an estimate. */
+    estimated: Generated<boolean>;
   };
   plugin: {
     package: string;

@@ -116,6 +116,27 @@ export interface JobRow {
   readonly error: string | null;
 }
 
+/** What one result was charged. */
+export interface UsageRow {
+  readonly run: string;
+  readonly job: string;
+  readonly epoch: number;
+  /** Full method name. */
+  readonly method: string;
+  readonly conversation: string | null;
+  readonly device: string | null;
+  readonly principal: string;
+  /** Who was paid or asked, and the name of the model there; empty where nobody told. */
+  readonly provider: string;
+  readonly model: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cachedTokens: number;
+  readonly costMicros: number;
+  /** The tokens are an estimate. */
+  readonly estimated: boolean;
+}
+
 /** A session of a device by its epoch. */
 export interface CommandSession {
   readonly device: string;
@@ -142,6 +163,8 @@ export interface CommitUnit {
   readonly conversations: readonly ConversationRow[];
   readonly runs: readonly RunRow[];
   readonly jobs: readonly JobRow[];
+  /** Default none. */
+  readonly usage?: readonly UsageRow[];
 }
 
 export type CommitResult =

@@ -15,7 +15,8 @@ import { NOTICED } from '../../control/gateway/api/notices.ts';
 import { OwnerAsks } from '../../control/gateway/api/owner-asks.ts';
 import { pluginApi } from '../../control/gateway/api/plugin-api.ts';
 import { runApi } from '../../control/gateway/api/run-api.ts';
-import { auditApi, statusApi, usageApi } from '../../control/gateway/api/status-api.ts';
+import { auditApi, statusApi } from '../../control/gateway/api/status-api.ts';
+import { usageApi } from '../../control/gateway/api/usage-api.ts';
 import type { CallsUnderWay } from '../../control/gateway/calls-under-way.ts';
 import { enrolmentService } from '../../control/gateway/enrolment-service.ts';
 import type { HealthBoard } from '../../control/gateway/health.ts';
@@ -121,7 +122,7 @@ export function apiServices(
     }),
     registry: registryApi({ methods, devices, sessions }),
     status: statusService(ground, store, identities, connected, work, figures),
-    usage: usageApi({ since: (tenant, since) => usageSince(db, tenant, since), now: () => clock.now() }),
+    usage: usageApi({ since: (tenant, since, by) => usageSince(db, tenant, since, by), now: () => clock.now() }),
     audit: auditApi({ list: (tenant, page) => listAudit(db, tenant, page) }),
     pluginApi: pluginApi(plugins, requests),
   };

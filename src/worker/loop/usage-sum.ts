@@ -1,5 +1,6 @@
 // Adds up what a job used; a sum is never more than a frame, the database or belief has room for. Pure.
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type Usage, UsageSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { boundedUsage } from '../../contract/usage.ts';
 
@@ -13,6 +14,10 @@ export function usageSum(sum: Usage | undefined, more: MessageInitShape<typeof U
     cachedInputTokens: sum.cachedInputTokens + add.cachedInputTokens,
     costMicros: sum.costMicros + add.costMicros,
     estimated: sum.estimated || add.estimated,
+    ...(sum.model && sameModel(sum.model, add.model) ? { model: sum.model } : {}),
   });
   return boundedUsage(all);
 }
+
+const sameModel = (one: ModelInfo, other: ModelInfo | undefined): boolean =>
+  one.provider === other?.provider && one.name === other.name;

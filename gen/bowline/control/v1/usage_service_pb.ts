@@ -2,17 +2,17 @@
 // @generated from file bowline/control/v1/usage_service.proto (package bowline.control.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bowline/control/v1/usage_service.proto.
  */
 export const file_bowline_control_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("CiZib3dsaW5lL2NvbnRyb2wvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxISYm93bGluZS5jb250cm9sLnYxIkEKD0dldFVzYWdlUmVxdWVzdBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI+ChBHZXRVc2FnZVJlc3BvbnNlEioKBHN1bXMYASADKAsyHC5ib3dsaW5lLmNvbnRyb2wudjEuVXNhZ2VTdW0iewoIVXNhZ2VTdW0SEAoIcHJvdmlkZXIYASABKAkSDQoFbW9kZWwYAiABKAkSFAoMaW5wdXRfdG9rZW5zGAMgASgEEhUKDW91dHB1dF90b2tlbnMYBCABKAQSEwoLY29zdF9taWNyb3MYBSABKAQSDAoEam9icxgGIAEoBDJqCgxVc2FnZVNlcnZpY2USWgoIR2V0VXNhZ2USIy5ib3dsaW5lLmNvbnRyb2wudjEuR2V0VXNhZ2VSZXF1ZXN0GiQuYm93bGluZS5jb250cm9sLnYxLkdldFVzYWdlUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiZib3dsaW5lL2NvbnRyb2wvdjEvdXNhZ2Vfc2VydmljZS5wcm90bxISYm93bGluZS5jb250cm9sLnYxImoKD0dldFVzYWdlUmVxdWVzdBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgJieRgCIAEoDjIbLmJvd2xpbmUuY29udHJvbC52MS5Vc2FnZUJ5Ij4KEEdldFVzYWdlUmVzcG9uc2USKgoEc3VtcxgBIAMoCzIcLmJvd2xpbmUuY29udHJvbC52MS5Vc2FnZVN1bSKXAQoIVXNhZ2VTdW0SEAoIcHJvdmlkZXIYASABKAkSDQoFbW9kZWwYAiABKAkSFAoMaW5wdXRfdG9rZW5zGAMgASgEEhUKDW91dHB1dF90b2tlbnMYBCABKAQSEwoLY29zdF9taWNyb3MYBSABKAQSDAoEam9icxgGIAEoBBILCgNrZXkYByABKAkSDQoFdGl0bGUYCCABKAkqjAEKB1VzYWdlQnkSGAoUVVNBR0VfQllfVU5TUEVDSUZJRUQQABIQCgxVU0FHRV9CWV9EQVkQARISCg5VU0FHRV9CWV9NT0RFTBACEhkKFVVTQUdFX0JZX0NPTlZFUlNBVElPThADEhMKD1VTQUdFX0JZX0RFVklDRRAEEhEKDVVTQUdFX0JZX1RPT0wQBTJqCgxVc2FnZVNlcnZpY2USWgoIR2V0VXNhZ2USIy5ib3dsaW5lLmNvbnRyb2wudjEuR2V0VXNhZ2VSZXF1ZXN0GiQuYm93bGluZS5jb250cm9sLnYxLkdldFVzYWdlUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Request of GetUsage.
@@ -26,6 +26,13 @@ export type GetUsageRequest = Message<"bowline.control.v1.GetUsageRequest"> & {
    * @generated from field: google.protobuf.Timestamp start_time = 1;
    */
   startTime?: Timestamp | undefined;
+
+  /**
+   * What the sums are of.
+   *
+   * @generated from field: bowline.control.v1.UsageBy by = 2;
+   */
+  by: UsageBy;
 };
 
 /**
@@ -42,7 +49,7 @@ export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
  */
 export type GetUsageResponse = Message<"bowline.control.v1.GetUsageResponse"> & {
   /**
-   * One a provider and model; the most expensive first.
+   * At most 1,000. By day the oldest first, by anything else the most expensive first.
    *
    * @generated from field: repeated bowline.control.v1.UsageSum sums = 1;
    */
@@ -57,7 +64,7 @@ export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*
   messageDesc(file_bowline_control_v1_usage_service, 1);
 
 /**
- * Use of one model.
+ * Use of one model, or of whatever it is summed up by.
  *
  * @generated from message bowline.control.v1.UsageSum
  */
@@ -103,6 +110,20 @@ export type UsageSum = Message<"bowline.control.v1.UsageSum"> & {
    * @generated from field: uint64 jobs = 6;
    */
   jobs: bigint;
+
+  /**
+   * The day as 2026-11-30, the id of the conversation or device, the method; empty by model, and for use without one.
+   *
+   * @generated from field: string key = 7;
+   */
+  key: string;
+
+  /**
+   * The title of that conversation, the name of that device; empty where there is none.
+   *
+   * @generated from field: string title = 8;
+   */
+  title: string;
 };
 
 /**
@@ -113,13 +134,75 @@ export const UsageSumSchema: GenMessage<UsageSum> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_usage_service, 2);
 
 /**
+ * What use is summed up by.
+ *
+ * @generated from enum bowline.control.v1.UsageBy
+ */
+export const UsageBy = {
+  /**
+   * By provider and model.
+   *
+   * @generated from enum value: USAGE_BY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * By day, as UTC has it.
+   *
+   * @generated from enum value: USAGE_BY_DAY = 1;
+   */
+  DAY: 1,
+
+  /**
+   * By provider and model.
+   *
+   * @generated from enum value: USAGE_BY_MODEL = 2;
+   */
+  MODEL: 2,
+
+  /**
+   * By conversation.
+   *
+   * @generated from enum value: USAGE_BY_CONVERSATION = 3;
+   */
+  CONVERSATION: 3,
+
+  /**
+   * By the device that asked.
+   *
+   * @generated from enum value: USAGE_BY_DEVICE = 4;
+   */
+  DEVICE: 4,
+
+  /**
+   * By the method that was called.
+   *
+   * @generated from enum value: USAGE_BY_TOOL = 5;
+   */
+  TOOL: 5,
+} as const;
+
+/**
+ * What use is summed up by.
+ *
+ * @generated from enum bowline.control.v1.UsageBy
+ */
+export type UsageBy = (typeof UsageBy)[keyof typeof UsageBy] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.control.v1.UsageBy.
+ */
+export const UsageBySchema: GenEnum<UsageBy> = /*@__PURE__*/
+  enumDesc(file_bowline_control_v1_usage_service, 0);
+
+/**
  * What was used, and by whom.
  *
  * @generated from service bowline.control.v1.UsageService
  */
 export const UsageService: GenService<{
   /**
-   * Use per provider and model.
+   * Use per provider and model, or by something else.
    *
    * @generated from rpc bowline.control.v1.UsageService.GetUsage
    */

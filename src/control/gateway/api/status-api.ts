@@ -1,15 +1,13 @@
-// Status, usage and audit of the public API.
-import { durationFromMs, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+// Status and audit of the public API.
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { Condition } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import type { AuditService } from '../../../../gen/bowline/control/v1/audit_service_pb.ts';
 import { DatabaseKind, type StatusService } from '../../../../gen/bowline/control/v1/status_service_pb.ts';
-import type { UsageService } from '../../../../gen/bowline/control/v1/usage_service_pb.ts';
 import type { LoopFigures } from '../../../base/loop-watch.ts';
 import { BUILD } from '../../../base/version.ts';
 import { turnsOf } from '../../../contract/turns.ts';
 import type { AuditRecord } from '../../ledger/audit.ts';
-import type { UsageTotal } from '../../ledger/usage-sums.ts';
 import type { ClockFigures } from '../../store/database-clock.ts';
 import { ownerOf } from '../call-principal.ts';
 import type { Sessions } from '../sessions.ts';
@@ -89,30 +87,6 @@ export function statusApi(parts: {
           ...(lastEnd ? { lastEndTime: timestampFromMs(lastEnd.at), lastEnd: lastEnd.why } : {}),
         })),
         ...(model ? { model } : {}),
-      };
-    },
-  };
-}
-
-const MONTH_MS = 30 * 24 * 3_600_000;
-
-export function usageApi(parts: {
-  readonly since: (tenant: string, since: number) => Promise<readonly UsageTotal[]>;
-  readonly now: () => number;
-}): ServiceImpl<typeof UsageService> {
-  return {
-    async getUsage({ startTime }, context) {
-      const since = startTime ? timestampMs(startTime) : parts.now() - MONTH_MS;
-      const sums = await parts.since(ownerOf(context).tenant, since);
-      return {
-        sums: sums.map((sum) => ({
-          provider: sum.provider,
-          model: sum.model,
-          inputTokens: BigInt(sum.inputTokens),
-          outputTokens: BigInt(sum.outputTokens),
-          costMicros: BigInt(sum.costMicros),
-          jobs: BigInt(sum.jobs),
-        })),
       };
     },
   };

@@ -4,6 +4,7 @@ import type { CommitUnit, OutboxRow, StreamPart } from '../../store/unit.ts';
 import { type Effects, effects } from '../decide/effects.ts';
 import { conversationRow } from '../decide/projection.ts';
 import type { CommandId } from '../decide/run-commands.ts';
+import { usageRows } from '../decide/usage-rows.ts';
 import type { ConversationState } from '../run/conversation.ts';
 import type { FoldedRun } from '../run/state.ts';
 import { type CommandOutcome, encodeOutcome } from './command-outcome.ts';
@@ -74,6 +75,7 @@ export function buildUnit(
     conversations: conversations.map(({ after }) => conversationRow(after)),
     runs: each.flatMap((effect) => effect.runs),
     jobs: each.flatMap((effect) => effect.jobs),
+    usage: runs.flatMap(({ after, events }) => usageRows(after, events)),
   };
 }
 

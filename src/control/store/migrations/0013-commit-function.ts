@@ -3,23 +3,7 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
-
-/**
- * A subquery over rows that stand one after the other in an array of texts. `columns` says what each row holds in which order,
- * like `tenant, epoch bigint, ended_at ms`; without a type it is text, and `ms` are milliseconds since 1970. `n` numbers
- * the rows from 1.
- */
-function rows(array: string, columns: string): string {
-  const list = columns.split(',').map((column, position) => {
-    const [name, type] = column.trim().split(' ');
-    const text = `${array}[i + ${position}]`;
-    if (type === 'ms') return `to_timestamp(${text}::float8 / 1000) as ${name}`;
-    return `${text}${type ? `::${type}` : ''} as ${name}`;
-  });
-  const width = list.length;
-  return `(select (i + ${width - 1}) / ${width} as n, ${list.join(', ')}
-    from generate_series(1, cardinality(${array}), ${width}) i)`;
-}
+import { rows } from './text-rows.ts';
 
 const UNITS = rows('_units', 'tenant, source, command, stream, device, session bigint');
 const PARTS = rows('_parts', 'unit int, tenant, stream, kind, expected bigint, next bigint');

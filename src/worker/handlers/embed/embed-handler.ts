@@ -9,6 +9,7 @@ import {
 } from '../../../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
+import { modelUsed } from '../../../contract/usage.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import { Batcher, type BatchOrder } from './batcher.ts';
 import type { Embedder } from './embedder.ts';
@@ -84,7 +85,7 @@ async function embed(
     }
   } finally {
     // Also what was spent before it failed.
-    context.report(usage);
+    context.report({ ...usage, model: modelUsed(embedder.info) });
   }
   return create(EmbedResponseSchema, {
     vectors: fitted.map((text) => ({ values: numbersOf(vectors.get(text)!) })),

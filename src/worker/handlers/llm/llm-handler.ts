@@ -7,6 +7,7 @@ import {
   LlmService,
 } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { modelUsed } from '../../../contract/usage.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import type { ChatDriver } from './chat-driver.ts';
 
@@ -28,10 +29,15 @@ export function llmHandler(models: ChatModels): Handler {
   return defineHandler(LlmService, { Chat: (request, context) => chat(models, request, context) }, { join: joinText });
 }
 
-async function* chat(models: ChatModels, request: ChatRequest, context: HandlerContext): AsyncGenerator<ChatResponse> {
+async function* chat(models: ChatModels, request: ChatRequest, caller: HandlerContext): AsyncGenerator<ChatResponse> {
   const name = request.model || models.defaultModel;
   const driver = models.drivers.get(name);
   if (!driver) throw new AppError('MODEL_UNKNOWN', { model: name, known: [...models.drivers.keys()].join(', ') });
+  // What a job used says which model it was.
+  const context: HandlerContext = {
+    ...caller,
+    report: (usage) => caller.report({ ...usage, model: modelUsed(driver.info) }),
+  };
   // Half of a surrogate pair waits for its other half.
   let half = '';
   for await (const response of driver.chat(request, context)) {
