@@ -22,10 +22,11 @@ import type { ToolResult } from '../../gen/bowline/record/v1/record_pb.ts';
 import { newId } from '../../src/base/ids.ts';
 import { withPin } from '../../src/base/pin.ts';
 import { signToolCall } from '../../src/contract/tool-call.ts';
+import { commandOf } from '../support/stack.ts';
 import { tempHome, until } from './support/edge-parts.ts';
 import { type Peer, ScriptedControl } from './support/scripted-control.ts';
 
-const ENTRY = join(import.meta.dirname, '../../src/main/edge.ts');
+const [PROGRAM = '', ...WORDS] = commandOf('edge');
 
 let control: ScriptedControl;
 let place: ReturnType<typeof tempHome>;
@@ -51,7 +52,7 @@ afterEach(async () => {
 /** Starts the edge, and welcomes each of its sessions. */
 async function start(text: string): Promise<void> {
   writeFileSync(config(), text);
-  child = spawn(process.execPath, [ENTRY, 'edge', '--home', home(), '--join'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child = spawn(PROGRAM, [...WORDS, '--home', home(), '--join'], { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin?.write(`${control.url} ${withPin('bwj_test-token', control.publicKey)} box\n`);
   child.stdout?.resume();
   const welcome = async () => {

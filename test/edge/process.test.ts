@@ -9,10 +9,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type AskResponse, Connection, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { withPin } from '../../src/base/pin.ts';
+import { commandOf } from '../support/stack.ts';
 import { tempHome, until } from './support/edge-parts.ts';
 import { ScriptedControl } from './support/scripted-control.ts';
 
-const ENTRY = join(import.meta.dirname, '../../src/main/edge.ts');
+const [PROGRAM = '', ...WORDS] = commandOf('edge');
 
 let control: ScriptedControl;
 let place: ReturnType<typeof tempHome>;
@@ -32,7 +33,7 @@ afterEach(async () => {
 });
 
 function run(args: string[], input?: string, home = join(place.home, 'home')) {
-  const child = spawn(process.execPath, [ENTRY, 'edge', '--home', home, ...args], { stdio: 'pipe' });
+  const child = spawn(PROGRAM, [...WORDS, '--home', home, ...args], { stdio: 'pipe' });
   children.push(child);
   const out = { stdout: '', stderr: '', code: undefined as number | undefined };
   child.stdout.on('data', (data) => {

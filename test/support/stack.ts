@@ -130,7 +130,7 @@ export class Stack {
 
   /** Starts a program of ours. It is ended with this stack at the latest. */
   start(verb: string, words: readonly string[], input?: string): Program {
-    const program = new Program(verb, [...commandOf(this.#dist, verb), '--home', this.home, ...words], {
+    const program = new Program(verb, [...commandOf(verb, this.#dist), '--home', this.home, ...words], {
       cwd: this.dir,
       env: this.#environment({}),
       ...(input === undefined ? {} : { input }),
@@ -148,7 +148,7 @@ export class Stack {
 
   /** Starts a command of the command line and leaves it running. */
   spawnCli(words: readonly string[], options: CliOptions = {}): Program {
-    const program = new Program(words[0] ?? 'bowline', [...commandOf(this.#dist, ''), ...words], {
+    const program = new Program(words[0] ?? 'bowline', [...commandOf('', this.#dist), ...words], {
       cwd: options.cwd ?? this.docs,
       env: this.#environment(options.env ?? {}),
     });
@@ -194,8 +194,8 @@ export class Stack {
   }
 }
 
-/** How the launcher starts a verb: the edge has a bundle, flags and an environment of its own. */
-function commandOf(dist: string, verb: string): string[] {
+/** How the launcher starts a verb of what was built: the edge has a bundle, flags and an environment of its own. */
+export function commandOf(verb: string, dist = DIST): string[] {
   if (verb !== 'edge') return [process.execPath, join(dist, 'client.cjs'), ...(verb ? [verb] : [])];
   const words = (file: string) => readFileSync(join(dist, file), 'utf8').trim().split(' ');
   return ['env', ...words('edge.env'), process.execPath, ...words('edge.flags'), join(dist, 'edge.cjs'), 'edge'];
