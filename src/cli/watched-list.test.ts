@@ -43,14 +43,14 @@ async function watched(
   return { out, err, looks };
 }
 
-test('a table is drawn again in its place where it changed, and never higher than the terminal', async () => {
+test.concurrent('a table is drawn again in its place where it changed, and never higher than the terminal', async () => {
   const { out } = await watched(['A\n甲\n', 'A\n甲\n', 'A\n乙\n丙\n'], {});
   expect(out).toBe('\r\x1b[JA\n甲\n\x1b[2A\r\x1b[JA\n乙\n丙\n');
   const tall = await watched(['1\n2\n3\n4\n5\n'], { rows: 4 });
   expect(tall.out).toBe('\r\x1b[J1\n2\n… and 3 lines more\n');
 });
 
-test('with --json each change is one object more, also what is gone, but not what a full list lost sight of', async () => {
+test.concurrent('with --json each change is one object more, also what is gone, but not what a full list lost sight of', async () => {
   const looks = ['[{"id":"a","state":"x"},{"id":"b"}]', '[{"id":"a","state":"y"}]', '[{"id":"a","state":"y"}]'];
   const { out } = await watched(looks, { json: true });
   expect(
@@ -63,14 +63,14 @@ test('with --json each change is one object more, also what is gone, but not wha
   expect(full.out).toBe('{"id":"a"}\n{"id":"b"}\n');
 });
 
-test('the first look that fails is an error, a later one is said and looked again', async () => {
+test.concurrent('the first look that fails is an error, a later one is said and looked again', async () => {
   await expect(watched([new Error('away')], { json: true })).rejects.toThrow('away');
   const { out, err } = await watched(['[]', new Error('away'), '[{"id":"a"}]'], { json: true });
   expect(out).toBe('{"id":"a"}\n');
   expect(err).not.toBe('');
 });
 
-test('what is no terminal is told to take --json', async () => {
+test.concurrent('what is no terminal is told to take --json', async () => {
   await expect(watched([''], { tty: false })).rejects.toMatchObject({ reason: 'USAGE' });
   expect((await watched(['[]'], { tty: false, json: true })).out).toBe('');
 });

@@ -76,7 +76,8 @@ const INSIDE: readonly Maintenance[] = [
 
 let names = 0;
 
-test.each([...MAINTENANCE, ...INSIDE])(
+// Each has a database and a role of its own, and mostly waits.
+test.concurrent.each([...MAINTENANCE, ...INSIDE])(
   '$name: what is asked and done meanwhile waits',
   async ({ away, back }) => {
     const x = String(++names);
@@ -137,7 +138,7 @@ test.each([...MAINTENANCE, ...INSIDE])(
   60_000,
 );
 
-test('a table that is locked for long makes a replica not ready, by one waiting statement, and it is ready again after that', async () => {
+test.concurrent('a table that is locked for long makes a replica not ready, by one waiting statement, and it is ready again after that', async () => {
   const control = await TestControl.start({
     config: { databaseUrl: new Secret(await server.createDatabase('locked')) },
   });

@@ -306,14 +306,14 @@ const ANSWERED: Readonly<Record<string, Sent>> = {
   'an unknown path': { path: '/nowhere', type: 'application/grpc', body: framed(NOTHING) },
 };
 
-test.each(Object.entries(ANSWERED))(
+test.concurrent.each(Object.entries(ANSWERED))(
   'a stream that is answered ends although its caller does not end it: %s',
   async (_, sent) => {
     expect(await ended(sent, false)).toHaveProperty(':status');
   },
 );
 
-test.each(['grpc+proto', 'grpc+json', 'grpc-web+proto'])(
+test.concurrent.each(['grpc+proto', 'grpc+json', 'grpc-web+proto'])(
   'a first frame is refused by its head when no hello is so large (%s)',
   async (form) => {
     for (const path of [EDGE, WORKER]) {

@@ -119,15 +119,22 @@ describe.each(KINDS)('%s', (name, isolation) => {
   });
 
   test('two at a time cannot end or trace each other', async () => {
-    const long = script('long', `trap 'echo hit' TERM; sleep 3 & wait; wait; echo whole # ${mark}`);
+    const over = join(dir, 'over');
+    const long = script(
+      'long',
+      `trap 'echo hit' TERM; until [ -e ${over}/it ]; do sleep 0.1; done; echo whole # ${mark}`,
+      `read: [${over}], `,
+    );
+    mkdirSync(over);
     const killer = script(
       'killer',
       'kill -9 -1 2>/dev/null; for p in /proc/[0-9]*; do kill -9 $(basename $p) 2>/dev/null; done; echo tried',
     );
     const rig = await start();
     const first = go(rig, [long]);
-    await vi.waitFor(() => expect(aliveWith('/long').length).toBeGreaterThan(0), { timeout: 5000 });
+    await vi.waitFor(() => expect(aliveWith(long).length).toBeGreaterThan(0), { timeout: 5000 });
     await go(rig, [killer]);
+    writeFileSync(join(over, 'it'), '');
     expect((await first).out).toBe('whole\n');
     await rig.close();
   }, 20_000);
@@ -136,18 +143,25 @@ describe.each(KINDS)('%s', (name, isolation) => {
 
   test('what it leaves behind in a session of its own ends with its end, its cancel and its time-out', async () => {
     const leaves = script('leaves', `${LEAVE.replace('MARK', mark)}\nsleep 0.3; echo done`);
-    const stays = script('stays', `${LEAVE.replace('MARK', mark)}\ntrap '' TERM; while :; do sleep 1; done`);
+    const [canceled, late] = ['canceled', 'late'].map((end) =>
+      script(end, `${LEAVE.replace('MARK', `${mark}-${end}`)}\ntrap '' TERM; while :; do sleep 1; done`),
+    ) as [string, string];
     const rig = await start();
     expect((await go(rig, [leaves])).out).toBe('done\n');
     await vi.waitFor(() => expect(aliveWith(mark)).toEqual([]), { timeout: 5000 });
-    const canceled = rig.call(run, { argv: [stays] }, { run: 'r' });
-    await vi.waitFor(() => expect(aliveWith(mark)).not.toEqual([]), { timeout: 5000 });
+    const timed = go(rig, [late], { timeout: { seconds: 1n, nanos: 0 } });
+    const stopped = rig.call(run, { argv: [canceled] }, { run: 'r' });
+    await vi.waitFor(() => expect(aliveWith(`${mark}-canceled`)).not.toEqual([]), { timeout: 5000 });
     rig.runner.cancel('r/0/0', 1n);
-    expect((await canceled).failure).toBe('CANCELED');
-    expect(aliveWith(mark)).toEqual([]);
-    const timeout = { seconds: 1n, nanos: 0 };
-    expect((await go(rig, [stays], { timeout })).failure).toBe('COMMAND_TIMED_OUT');
-    expect(aliveWith(mark)).toEqual([]);
+    const ended = async (end: string, call: Promise<{ failure?: string | undefined }>) => {
+      const { failure } = await call;
+      return [failure, aliveWith(`${mark}-${end}`)];
+    };
+    const both = [ended('canceled', stopped), ended('late', timed)];
+    expect(await Promise.all(both)).toEqual([
+      ['CANCELED', []],
+      ['COMMAND_TIMED_OUT', []],
+    ]);
     await rig.close();
   }, 30_000);
 
