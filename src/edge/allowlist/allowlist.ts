@@ -154,10 +154,12 @@ export class Allowlist {
       : undefined;
   }
 
-  /** Whether the file at this real path may be written. */
+  /** Whether the file at this real path may be written, by a tool or by a command. */
   isWritable(realPath: string): boolean {
     return (
-      this.#write.some(({ realPath: own }) => sameName(own, realPath)) || this.#writeFolderOf(realPath) !== undefined
+      this.#write.some(({ realPath: own }) => sameName(own, realPath)) ||
+      this.#writeFolderOf(realPath) !== undefined ||
+      this.#execute.some(({ writes }) => writes.some((folder) => contains(formOf(folder), formOf(realPath))))
     );
   }
 

@@ -76,7 +76,7 @@ test.each([
 
 test('what overlaps is one value: nothing of it stands beside a mask; where the others are meant, the known alone', () => {
   const text = `password: ab${BOX}Y7\n`;
-  expect(masked(text, 7, BOTH)).toEqual({ text: 'password: ***box***\n', count: 1 });
+  expect(masked(text, 7, BOTH)).toEqual({ text: 'password: ***box***\n', count: 0 });
   expect(masked(text, 7, { known, values: 'meant' }).text).toBe('password: ab***box***Y7\n');
   expect(masked(text, 7, { known, values: 'exact' }).text).toBe(text);
 });
@@ -103,7 +103,8 @@ test('pieces are masked as the whole is, of whatever lines and lengths, and no l
       const lines = (one: string) => one.match(/\r\n|\r|\n/g);
       expect(lines(whole.text)).toEqual(lines(text));
       expect(whole.text).not.toMatch(/vTkk-991x|Half-of/);
-      expect(maskedPlaces(Buffer.from(text), hidden)).toHaveLength(whole.count);
+      const places = maskedPlaces(Buffer.from(text), hidden);
+      expect(places.filter(({ name }) => name === undefined)).toHaveLength(whole.count);
       // What only looks like a value is not seen across 16 KiB without a line end.
       if (values === 'meant' || !text.includes('b '.repeat(3))) expect(masked(text, size, hidden)).toEqual(whole);
     }),

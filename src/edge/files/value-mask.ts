@@ -45,7 +45,7 @@ export class ValueMask {
     else this.#pass(this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]), false);
   }
 
-  /** How many values were masked. */
+  /** How many values were masked that only look like secrets: those that the owner may mean to share. */
   end(): number {
     this.#pass(this.#held, true);
     return this.#count;
@@ -64,7 +64,7 @@ export class ValueMask {
       ...found.filter(({ start }) => start < to),
       ...looksIn(text.slice(0, to), this.#hidden),
     ]);
-    this.#count += places.length - before.length;
+    this.#count += places.filter(({ name }) => name === undefined).length;
     this.#give(text, to, places);
     const last = places.at(-1);
     this.#covered = last && last.end > to ? { ...last, start: 0, end: last.end - to } : undefined;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';
 import { FsService, WriteMode } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { WithheldReason } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { SizeClass, WithheldReason } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { type EdgeRig, edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 
 const { read, write, list, stat, search } = FsService.method;
@@ -140,6 +140,28 @@ test('adding to a file tells nothing of how large it was', async () => {
   const first = await seen(0);
   expect(first).toContain('LIMIT_EXCEEDED');
   for (const size of [1, 1000, 4000, 4096, 100_000]) expect(await seen(size)).toBe(first);
+});
+
+test('a file that a command may write gives no size class either', async () => {
+  const config =
+    'allow:\n  execute:\n    - {argv: [touch, "{word}"], cwd: DIR/docs/w, writes: [DIR/docs/w], confirm: never}\n';
+  const rig = await edgeRig(edgeFolder({ 'docs/a.md': 'abc', 'docs/w/b.md': 'abc' }), { config });
+  const { run } = await rig.ask('How large?');
+  const told = async (path: string) => {
+    const { messages, result } = await rig.call(read, { path }, { run });
+    const about = (await rig.call(stat, { path }, { run })).messages[0]?.file;
+    return [about?.sizeClass, messages[0]?.file?.sizeClass, Math.max(...result.withheld.map(({ size }) => size))];
+  };
+  const { UNDER_1K, UNSPECIFIED } = SizeClass;
+  expect(await told('docs/a.md')).toEqual([UNDER_1K, UNDER_1K, UNDER_1K]);
+  expect(await told('docs/w/b.md')).toEqual([UNSPECIFIED, UNSPECIFIED, UNSPECIFIED]);
+  const listed = await rig.call(list, { path: 'docs', recursive: true }, { run });
+  expect(listed.messages[0]?.files.map(({ path, sizeClass }) => [path, sizeClass])).toEqual([
+    ['docs/a.md', UNDER_1K],
+    ['docs/w', UNSPECIFIED],
+    ['docs/w/b.md', UNSPECIFIED],
+  ]);
+  await rig.close();
 });
 
 test('what holds a secret of a well-known form is not shared, and not found by its words', async () => {
