@@ -1,6 +1,6 @@
 // The arguments that a model gave for a tool, as the request of its method.
 import { fromJsonString, type Message } from '@bufbuild/protobuf';
-import type { ToolCall } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import type { ToolCall as ChatToolCall } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { fixedLimit } from '../base/fixed-limit.ts';
 import type { CapabilityMethod } from './registry.ts';
@@ -8,7 +8,7 @@ import type { CapabilityMethod } from './registry.ts';
 /** Its values are not judged by the rules of the contract. Throws LIMIT_EXCEEDED over `maxBytes`, and INVALID_ARGUMENT. */
 export function toolArguments(
   { desc: { input } }: CapabilityMethod,
-  { name, argumentsJson }: Pick<ToolCall, 'name' | 'argumentsJson'>,
+  { name, argumentsJson }: Pick<ChatToolCall, 'name' | 'argumentsJson'>,
   maxBytes: number,
 ): Message {
   if (Buffer.byteLength(argumentsJson) > maxBytes)

@@ -17,6 +17,7 @@ import { ownerKey } from '../../src/edge/local/home-owner-key.ts';
 import { LocalServer } from '../../src/edge/local/local-server.ts';
 import { undoMethods } from '../../src/edge/local/undo-methods.ts';
 import type { EdgeRig } from './edge-rig.ts';
+import { roomyDay } from './roomy-day.ts';
 
 /** Served until the test ends, when the rig is closed, too. */
 export async function ownerSocket(rig: EdgeRig): Promise<void> {
@@ -31,7 +32,7 @@ export async function ownerSocket(rig: EdgeRig): Promise<void> {
     clients: 4,
     routes: (router) =>
       router.service(LocalService, {
-        ...approvalMethods({ desk, approvals, closing: closing.signal }),
+        ...approvalMethods({ desk, approvals, day: roomyDay(), closing: closing.signal }),
         ...grantMethods({
           grants,
           callGrants,

@@ -1,5 +1,7 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
-import { FileAction } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { DayRoomSchema, FileAction } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { asked, change, command, HASH, linesOf, NOW, SMALL } from '../../../test/support/shown-approvals.ts';
 import { widthOf } from '../../base/text-columns.ts';
 import { approvalView, isAllowable } from './approval-view.ts';
@@ -143,6 +145,13 @@ test('a share says which lines, how many bytes and to whom, and its keys say wha
   expect(questionLine(step, 100)).toBe('share docs/灯塔.md (lines 10-40, 1.2 KB) with openai? [y/N/r/w/?] ');
   expect(keyWords(step).join('\n')).toMatch(/y {2}yes: what is shown leaves.*\nn {2}no.*goes on without it\n/);
   expect(isAllowable(approval)).toBe(true);
+  expect(text.join('\n')).not.toContain('day cap');
+  // What does not fit the day is said before the yes, which could let nothing out.
+  const late = { ...approval, dayRoom: create(DayRoomSchema, { bytes: 300n, untilTime: timestampFromMs(NOW) }) };
+  const more = approvalView(late, { columns: 100, rows: 24, now: NOW }).lines.map((line) => line.text.trim());
+  expect(more.join(' ')).toContain(
+    'day cap     only 300 bytes may still leave today, so it would stay here after a yes, too',
+  );
   // To nobody, or of nothing: no yes can be given.
   expect(isAllowable(share(''))).toBe(false);
 });

@@ -1,8 +1,13 @@
 // One approval on one screen: what will happen, for which run, since when and until when. Pure.
-import { type Approval, ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import {
+  type Approval,
+  ApprovalScope,
+  ApprovalState,
+  type DayRoom,
+} from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { isWhole } from '../short-id.ts';
-import { agoText, countText, timeText } from '../units.ts';
+import { agoText, bytesText, countText, timeText } from '../units.ts';
 import { effectRows, effectTitle, isShowable } from './effect-lines.ts';
 import { hasUnseen, seenSentence, seenWord, UNSEEN_NOTE } from './seen-text.ts';
 import { hashText, RowMaker, type ViewRows } from './view-rows.ts';
@@ -42,12 +47,13 @@ export function approvalView(approval: Approval, { columns, rows, now, number = 
 
 function aboutRows(approval: Approval, columns: number, now: number, whole: boolean): ViewRows {
   const rows = new RowMaker({ columns, lines: whole ? undefined : 0 });
-  const { id, run, job, method, title, taints, reason, digest } = approval;
+  const { id, run, job, method, title, taints, reason, digest, dayRoom } = approval;
   rows.note([title, reason]);
   for (const taint of taints) {
     const words = TAINTS[taint];
     if (words !== undefined) rows.words('this run', words, taint === Taint.UNTRUSTED ? 'yellow' : undefined);
   }
+  if (dayRoom) rows.words('day cap', dayText(dayRoom), 'yellow');
   if (reason) rows.words('because', seenSentence(reason));
   rows.row('for the ask', title ? `“${seenSentence(title)}”` : 'it was not asked on this box');
   rows.row('call', `${seenWord(method.slice(method.lastIndexOf('.') + 1))}, job ${seenWord(job || run)}`);
@@ -56,6 +62,9 @@ function aboutRows(approval: Approval, columns: number, now: number, whole: bool
   rows.row('id', `${seenWord(id)}, digest ${hashText(digest)}`, 'dim');
   return { ...rows.shown, hasUnseen: hasUnseen(title + reason) };
 }
+
+const dayText = ({ bytes, untilTime }: DayRoom): string =>
+  `only ${bytesText(bytes)} may still leave today, so it would stay here after a yes, too: wait until ${timeText(untilTime)}, or raise limits.egress_day_bytes in config.yaml`;
 
 /** What a run has read, for its owner. */
 const TAINTS: Readonly<Partial<Record<Taint, string>>> = {

@@ -41,6 +41,7 @@ import type { EdgeTime } from '../time/edge-time.ts';
 import { type ApprovalMethodsDeps, approvalMethods } from './approval-methods.ts';
 import { clockDoubt, clockView } from './clock-view.ts';
 import { edgeConditions, freeOf } from './conditions.ts';
+import { roomTold } from './day-room.ts';
 import { type GrantMethodsDeps, grantMethods } from './grant-methods.ts';
 import { type UndoMethodsDeps, undoMethods } from './undo-methods.ts';
 
@@ -153,7 +154,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
   async function* follow(run: string, caller: AbortSignal) {
     const either = AbortSignal.any([caller, deps.closing]);
     const events = isSensitiveId(run) ? sensitive.follow(run, either) : asks.follow(run, either);
-    for await (const event of datedSources(events, deps.fateOf)) yield { event };
+    for await (const event of datedSources(events, deps.fateOf)) yield { event: roomTold(deps.day, event) };
     if (deps.closing.aborted) throw new AppError('CLOSED', { what: 'this edge (the run goes on)' });
   }
 

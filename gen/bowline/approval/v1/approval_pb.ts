@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/approval/v1/approval.proto.
  */
 export const file_bowline_approval_v1_approval: GenFile = /*@__PURE__*/
-  fileDesc("CiJib3dsaW5lL2FwcHJvdmFsL3YxL2FwcHJvdmFsLnByb3RvEhNib3dsaW5lLmFwcHJvdmFsLnYxInEKCUdyYW50V2lzaBIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAgEhYKBHVzZXMYAiABKA1CCLpIBSoDGOgHEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCAgoJQ2FsbEdyYW50EgoKAmlkGAEgASgJEg4KBm1ldGhvZBgCIAEoCRINCgVlbnRyeRgDIAEoCRIPCgdwYXR0ZXJuGAQgASgJEisKBmVmZmVjdBgFIAEoCzIbLmJvd2xpbmUuYXBwcm92YWwudjEuRWZmZWN0EgwKBHVzZXMYBiABKA0SLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhcHByb3ZhbBgJIAEoCRIKCgJieRgKIAEoCSLgAwoIQXBwcm92YWwSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEgsKA2pvYhgDIAEoCRIOCgZtZXRob2QYBCABKAkSDQoFdGl0bGUYBSABKAkSMQoFc3RhdGUYBiABKA4yIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdGUSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGZWZmZWN0GAogASgLMhsuYm93bGluZS5hcHByb3ZhbC52MS5FZmZlY3QSKAoGdGFpbnRzGAsgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSDgoGcmVhc29uGAwgASgJEg4KBmRpZ2VzdBgNIAEoDBIxCgVzY29wZRgOIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTY29wZRITCgthbnN3ZXJlZF9ieRgPIAEoCRINCgVlbnRyeRgQIAEoCSLeAQoGRWZmZWN0Ei8KBGZpbGUYASABKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3RIABI1Cgdjb21tYW5kGAIgASgLMiIuYm93bGluZS5hcHByb3ZhbC52MS5Db21tYW5kRWZmZWN0SAASMQoFc2hhcmUYAyABKAsyIC5ib3dsaW5lLmFwcHJvdmFsLnYxLlNoYXJlRWZmZWN0SAASLwoEaHR0cBgEIAEoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuSHR0cEVmZmVjdEgAQggKBmVmZmVjdCLqAgoKRmlsZUVmZmVjdBIvCgZhY3Rpb24YASABKA4yHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVBY3Rpb24SDAoEcGF0aBgCIAEoCRIRCglyZWFsX3BhdGgYAyABKAkSLgoGYmVmb3JlGAQgASgLMh4uYm93bGluZS5hcHByb3ZhbC52MS5GaWxlU3RhdGUSLQoFYWZ0ZXIYBSABKAsyHi5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVTdGF0ZRIPCgd0b19wYXRoGAYgASgJEhQKDHRvX3JlYWxfcGF0aBgHIAEoCRIMCgRkaWZmGAggASgJEhYKDmRpZmZfbGluZXNfY3V0GAkgASgEEhUKDWZvbGRlcl9kZXZpY2UYCiABKAQSFAoMZm9sZGVyX2lub2RlGAsgASgEEhgKEHRvX2ZvbGRlcl9kZXZpY2UYDCABKAQSFwoPdG9fZm9sZGVyX2lub2RlGA0gASgEIqsBCglGaWxlU3RhdGUSDgoGZGV2aWNlGAEgASgEEg0KBWlub2RlGAIgASgEEg4KBnNoYTI1NhgDIAEoDBINCgVieXRlcxgEIAEoBBIMCgRtb2RlGAUgASgNEg4KBmZvbGRlchgGIAEoCBITCgtsaW5rX3RhcmdldBgHIAEoCRILCgN1aWQYCCABKA0SCwoDZ2lkGAkgASgNEhMKC290aGVyX25hbWVzGAogASgNIpACCg1Db21tYW5kRWZmZWN0EgwKBGFyZ3YYASADKAkSDwoHcHJvZ3JhbRgCIAEoCRIWCg5wcm9ncmFtX3NoYTI1NhgDIAEoDBILCgNjd2QYBCABKAkSCwoDZW52GAUgAygJEg0KBXN0ZGluGAYgASgJEhQKDHN0ZGluX3NoYTI1NhgHIAEoDBIOCgZsaW1pdHMYCCADKAkSLwoFZmlsZXMYCSADKAsyIC5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRGaWxlEjQKB3ByZXZpZXcYCiABKAsyIy5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRQcmV2aWV3EhIKCm5vX3ByZXZpZXcYCyABKAkiSgoLQ29tbWFuZEZpbGUSDAoEcGF0aBgBIAEoCRIOCgZkZXZpY2UYAiABKAQSDQoFaW5vZGUYAyABKAQSDgoGc2hhMjU2GAQgASgMIokBCg5Db21tYW5kUHJldmlldxIRCglleGl0X2NvZGUYASABKAUSDgoGc2lnbmFsGAIgASgJEjAKB2NoYW5nZXMYAyADKAsyHy5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVFZmZlY3QSDgoGb3V0cHV0GAQgASgJEhIKCm5vdF91bmRvbmUYBSABKAki7AEKCkh0dHBFZmZlY3QSDgoGbWV0aG9kGAEgASgJEg0KBWVudHJ5GAIgASgJEg4KBnNjaGVtZRgDIAEoCRIMCgRob3N0GAQgASgJEg8KB2FkZHJlc3MYBSABKAkSDAoEcG9ydBgGIAEoDRIMCgRwYXRoGAcgASgJEg0KBXF1ZXJ5GAggAygJEg4KBnRhcmdldBgJIAEoCRIPCgdoZWFkZXJzGAogAygJEgwKBGJvZHkYCyABKAkSEgoKYm9keV9ieXRlcxgMIAEoBBITCgtib2R5X3NoYTI1NhgNIAEoDBINCgVwcm9vZhgOIAEoCSJrCgtTaGFyZUVmZmVjdBItCgVmaWxlcxgBIAMoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuU2hhcmVGaWxlEhEKCXJlY2lwaWVudBgCIAEoCRIaChJyZWNpcGllbnRfaXNfbG9jYWwYAyABKAgi7gEKCVNoYXJlRmlsZRIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRIOCgZkZXZpY2UYAyABKAQSDQoFaW5vZGUYBCABKAQSDgoGc2hhMjU2GAUgASgMEhIKCnN0YXJ0X2xpbmUYBiABKA0SEAoIZW5kX2xpbmUYByABKA0SDQoFYnl0ZXMYCCABKAQSEQoJcnVuX2J5dGVzGAkgASgEEhQKDHJ1bl9pc193aG9sZRgKIAEoCBIOCgZtYXNrZWQYCyABKA0SDgoGaXNfY3V0GAwgASgIEhMKC3doeV9ub3RoaW5nGA0gASgJKtgBCg1BcHByb3ZhbFN0YXRlEh4KGkFQUFJPVkFMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWQVBQUk9WQUxfU1RBVEVfUEVORElORxABEhoKFkFQUFJPVkFMX1NUQVRFX0FMTE9XRUQQAhIZChVBUFBST1ZBTF9TVEFURV9ERU5JRUQQAxIaChZBUFBST1ZBTF9TVEFURV9FWFBJUkVEEAQSHAoYQVBQUk9WQUxfU1RBVEVfV0lUSERSQVdOEAUSGgoWQVBQUk9WQUxfU1RBVEVfQ0hBTkdFRBAGKnwKDUFwcHJvdmFsU2NvcGUSHgoaQVBQUk9WQUxfU0NPUEVfVU5TUEVDSUZJRUQQABIXChNBUFBST1ZBTF9TQ09QRV9PTkNFEAESFgoSQVBQUk9WQUxfU0NPUEVfUlVOEAISGgoWQVBQUk9WQUxfU0NPUEVfUEFUVEVSThADKqQBCgpGaWxlQWN0aW9uEhsKF0ZJTEVfQUNUSU9OX1VOU1BFQ0lGSUVEEAASFgoSRklMRV9BQ1RJT05fQ1JFQVRFEAESFgoSRklMRV9BQ1RJT05fQ0hBTkdFEAISFgoSRklMRV9BQ1RJT05fREVMRVRFEAMSFAoQRklMRV9BQ1RJT05fTU9WRRAEEhsKF0ZJTEVfQUNUSU9OX01BS0VfRk9MREVSEAViBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiJib3dsaW5lL2FwcHJvdmFsL3YxL2FwcHJvdmFsLnByb3RvEhNib3dsaW5lLmFwcHJvdmFsLnYxInEKCUdyYW50V2lzaBIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAgEhYKBHVzZXMYAiABKA1CCLpIBSoDGOgHEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCAgoJQ2FsbEdyYW50EgoKAmlkGAEgASgJEg4KBm1ldGhvZBgCIAEoCRINCgVlbnRyeRgDIAEoCRIPCgdwYXR0ZXJuGAQgASgJEisKBmVmZmVjdBgFIAEoCzIbLmJvd2xpbmUuYXBwcm92YWwudjEuRWZmZWN0EgwKBHVzZXMYBiABKA0SLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhcHByb3ZhbBgJIAEoCRIKCgJieRgKIAEoCSKQBAoIQXBwcm92YWwSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEgsKA2pvYhgDIAEoCRIOCgZtZXRob2QYBCABKAkSDQoFdGl0bGUYBSABKAkSMQoFc3RhdGUYBiABKA4yIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdGUSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGZWZmZWN0GAogASgLMhsuYm93bGluZS5hcHByb3ZhbC52MS5FZmZlY3QSKAoGdGFpbnRzGAsgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSDgoGcmVhc29uGAwgASgJEg4KBmRpZ2VzdBgNIAEoDBIxCgVzY29wZRgOIAEoDjIiLmJvd2xpbmUuYXBwcm92YWwudjEuQXBwcm92YWxTY29wZRITCgthbnN3ZXJlZF9ieRgPIAEoCRINCgVlbnRyeRgQIAEoCRIuCghkYXlfcm9vbRgRIAEoCzIcLmJvd2xpbmUuYXBwcm92YWwudjEuRGF5Um9vbSJICgdEYXlSb29tEg0KBWJ5dGVzGAEgASgEEi4KCnVudGlsX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIt4BCgZFZmZlY3QSLwoEZmlsZRgBIAEoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZUVmZmVjdEgAEjUKB2NvbW1hbmQYAiABKAsyIi5ib3dsaW5lLmFwcHJvdmFsLnYxLkNvbW1hbmRFZmZlY3RIABIxCgVzaGFyZRgDIAEoCzIgLmJvd2xpbmUuYXBwcm92YWwudjEuU2hhcmVFZmZlY3RIABIvCgRodHRwGAQgASgLMh8uYm93bGluZS5hcHByb3ZhbC52MS5IdHRwRWZmZWN0SABCCAoGZWZmZWN0IuoCCgpGaWxlRWZmZWN0Ei8KBmFjdGlvbhgBIAEoDjIfLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZUFjdGlvbhIMCgRwYXRoGAIgASgJEhEKCXJlYWxfcGF0aBgDIAEoCRIuCgZiZWZvcmUYBCABKAsyHi5ib3dsaW5lLmFwcHJvdmFsLnYxLkZpbGVTdGF0ZRItCgVhZnRlchgFIAEoCzIeLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZVN0YXRlEg8KB3RvX3BhdGgYBiABKAkSFAoMdG9fcmVhbF9wYXRoGAcgASgJEgwKBGRpZmYYCCABKAkSFgoOZGlmZl9saW5lc19jdXQYCSABKAQSFQoNZm9sZGVyX2RldmljZRgKIAEoBBIUCgxmb2xkZXJfaW5vZGUYCyABKAQSGAoQdG9fZm9sZGVyX2RldmljZRgMIAEoBBIXCg90b19mb2xkZXJfaW5vZGUYDSABKAQiqwEKCUZpbGVTdGF0ZRIOCgZkZXZpY2UYASABKAQSDQoFaW5vZGUYAiABKAQSDgoGc2hhMjU2GAMgASgMEg0KBWJ5dGVzGAQgASgEEgwKBG1vZGUYBSABKA0SDgoGZm9sZGVyGAYgASgIEhMKC2xpbmtfdGFyZ2V0GAcgASgJEgsKA3VpZBgIIAEoDRILCgNnaWQYCSABKA0SEwoLb3RoZXJfbmFtZXMYCiABKA0ikAIKDUNvbW1hbmRFZmZlY3QSDAoEYXJndhgBIAMoCRIPCgdwcm9ncmFtGAIgASgJEhYKDnByb2dyYW1fc2hhMjU2GAMgASgMEgsKA2N3ZBgEIAEoCRILCgNlbnYYBSADKAkSDQoFc3RkaW4YBiABKAkSFAoMc3RkaW5fc2hhMjU2GAcgASgMEg4KBmxpbWl0cxgIIAMoCRIvCgVmaWxlcxgJIAMoCzIgLmJvd2xpbmUuYXBwcm92YWwudjEuQ29tbWFuZEZpbGUSNAoHcHJldmlldxgKIAEoCzIjLmJvd2xpbmUuYXBwcm92YWwudjEuQ29tbWFuZFByZXZpZXcSEgoKbm9fcHJldmlldxgLIAEoCSJKCgtDb21tYW5kRmlsZRIMCgRwYXRoGAEgASgJEg4KBmRldmljZRgCIAEoBBINCgVpbm9kZRgDIAEoBBIOCgZzaGEyNTYYBCABKAwiiQEKDkNvbW1hbmRQcmV2aWV3EhEKCWV4aXRfY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAkSMAoHY2hhbmdlcxgDIAMoCzIfLmJvd2xpbmUuYXBwcm92YWwudjEuRmlsZUVmZmVjdBIOCgZvdXRwdXQYBCABKAkSEgoKbm90X3VuZG9uZRgFIAEoCSLsAQoKSHR0cEVmZmVjdBIOCgZtZXRob2QYASABKAkSDQoFZW50cnkYAiABKAkSDgoGc2NoZW1lGAMgASgJEgwKBGhvc3QYBCABKAkSDwoHYWRkcmVzcxgFIAEoCRIMCgRwb3J0GAYgASgNEgwKBHBhdGgYByABKAkSDQoFcXVlcnkYCCADKAkSDgoGdGFyZ2V0GAkgASgJEg8KB2hlYWRlcnMYCiADKAkSDAoEYm9keRgLIAEoCRISCgpib2R5X2J5dGVzGAwgASgEEhMKC2JvZHlfc2hhMjU2GA0gASgMEg0KBXByb29mGA4gASgJImsKC1NoYXJlRWZmZWN0Ei0KBWZpbGVzGAEgAygLMh4uYm93bGluZS5hcHByb3ZhbC52MS5TaGFyZUZpbGUSEQoJcmVjaXBpZW50GAIgASgJEhoKEnJlY2lwaWVudF9pc19sb2NhbBgDIAEoCCLuAQoJU2hhcmVGaWxlEgwKBHBhdGgYASABKAkSEQoJcmVhbF9wYXRoGAIgASgJEg4KBmRldmljZRgDIAEoBBINCgVpbm9kZRgEIAEoBBIOCgZzaGEyNTYYBSABKAwSEgoKc3RhcnRfbGluZRgGIAEoDRIQCghlbmRfbGluZRgHIAEoDRINCgVieXRlcxgIIAEoBBIRCglydW5fYnl0ZXMYCSABKAQSFAoMcnVuX2lzX3dob2xlGAogASgIEg4KBm1hc2tlZBgLIAEoDRIOCgZpc19jdXQYDCABKAgSEwoLd2h5X25vdGhpbmcYDSABKAkq2AEKDUFwcHJvdmFsU3RhdGUSHgoaQVBQUk9WQUxfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZBUFBST1ZBTF9TVEFURV9QRU5ESU5HEAESGgoWQVBQUk9WQUxfU1RBVEVfQUxMT1dFRBACEhkKFUFQUFJPVkFMX1NUQVRFX0RFTklFRBADEhoKFkFQUFJPVkFMX1NUQVRFX0VYUElSRUQQBBIcChhBUFBST1ZBTF9TVEFURV9XSVRIRFJBV04QBRIaChZBUFBST1ZBTF9TVEFURV9DSEFOR0VEEAYqfAoNQXBwcm92YWxTY29wZRIeChpBUFBST1ZBTF9TQ09QRV9VTlNQRUNJRklFRBAAEhcKE0FQUFJPVkFMX1NDT1BFX09OQ0UQARIWChJBUFBST1ZBTF9TQ09QRV9SVU4QAhIaChZBUFBST1ZBTF9TQ09QRV9QQVRURVJOEAMqpAEKCkZpbGVBY3Rpb24SGwoXRklMRV9BQ1RJT05fVU5TUEVDSUZJRUQQABIWChJGSUxFX0FDVElPTl9DUkVBVEUQARIWChJGSUxFX0FDVElPTl9DSEFOR0UQAhIWChJGSUxFX0FDVElPTl9ERUxFVEUQAxIUChBGSUxFX0FDVElPTl9NT1ZFEAQSGwoXRklMRV9BQ1RJT05fTUFLRV9GT0xERVIQBWIGcHJvdG8z", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * What a lasting grant is to cover beyond the call that is answered.
@@ -258,6 +258,13 @@ export type Approval = Message<"bowline.approval.v1.Approval"> & {
    * @generated from field: string entry = 16;
    */
   entry: string;
+
+  /**
+   * Of a share that waits and does not fit the day any more: what does. It is told to whoever looks, and is no part of the digest.
+   *
+   * @generated from field: bowline.approval.v1.DayRoom day_room = 17;
+   */
+  dayRoom?: DayRoom | undefined;
 };
 
 /**
@@ -266,6 +273,34 @@ export type Approval = Message<"bowline.approval.v1.Approval"> & {
  */
 export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
   messageDesc(file_bowline_approval_v1_approval, 2);
+
+/**
+ * How much content may still leave the box on this day.
+ *
+ * @generated from message bowline.approval.v1.DayRoom
+ */
+export type DayRoom = Message<"bowline.approval.v1.DayRoom"> & {
+  /**
+   * As the day cap counts them; 0 where nothing may leave any more.
+   *
+   * @generated from field: uint64 bytes = 1;
+   */
+  bytes: bigint;
+
+  /**
+   * When the next day begins.
+   *
+   * @generated from field: google.protobuf.Timestamp until_time = 2;
+   */
+  untilTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message bowline.approval.v1.DayRoom.
+ * Use `create(DayRoomSchema)` to create a new message.
+ */
+export const DayRoomSchema: GenMessage<DayRoom> = /*@__PURE__*/
+  messageDesc(file_bowline_approval_v1_approval, 3);
 
 /**
  * What a call will do. What is set here is what runs: it is worked out again before the effect, and must be the same.
@@ -318,7 +353,7 @@ export type Effect = Message<"bowline.approval.v1.Effect"> & {
  * Use `create(EffectSchema)` to create a new message.
  */
 export const EffectSchema: GenMessage<Effect> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 3);
+  messageDesc(file_bowline_approval_v1_approval, 4);
 
 /**
  * A change of one file or folder.
@@ -423,7 +458,7 @@ export type FileEffect = Message<"bowline.approval.v1.FileEffect"> & {
  * Use `create(FileEffectSchema)` to create a new message.
  */
 export const FileEffectSchema: GenMessage<FileEffect> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 4);
+  messageDesc(file_bowline_approval_v1_approval, 5);
 
 /**
  * A file as it is or will be.
@@ -507,7 +542,7 @@ export type FileState = Message<"bowline.approval.v1.FileState"> & {
  * Use `create(FileStateSchema)` to create a new message.
  */
 export const FileStateSchema: GenMessage<FileState> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 5);
+  messageDesc(file_bowline_approval_v1_approval, 6);
 
 /**
  * A program that will run.
@@ -598,7 +633,7 @@ export type CommandEffect = Message<"bowline.approval.v1.CommandEffect"> & {
  * Use `create(CommandEffectSchema)` to create a new message.
  */
 export const CommandEffectSchema: GenMessage<CommandEffect> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 6);
+  messageDesc(file_bowline_approval_v1_approval, 7);
 
 /**
  * A file among the words of a command.
@@ -640,7 +675,7 @@ export type CommandFile = Message<"bowline.approval.v1.CommandFile"> & {
  * Use `create(CommandFileSchema)` to create a new message.
  */
 export const CommandFileSchema: GenMessage<CommandFile> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 7);
+  messageDesc(file_bowline_approval_v1_approval, 8);
 
 /**
  * What a command did when it ran on an overlay of its folders. A yes commits exactly these changes, and runs nothing again.
@@ -689,7 +724,7 @@ export type CommandPreview = Message<"bowline.approval.v1.CommandPreview"> & {
  * Use `create(CommandPreviewSchema)` to create a new message.
  */
 export const CommandPreviewSchema: GenMessage<CommandPreview> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 8);
+  messageDesc(file_bowline_approval_v1_approval, 9);
 
 /**
  * A request that is sent to a server.
@@ -801,7 +836,7 @@ export type HttpEffect = Message<"bowline.approval.v1.HttpEffect"> & {
  * Use `create(HttpEffectSchema)` to create a new message.
  */
 export const HttpEffectSchema: GenMessage<HttpEffect> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 9);
+  messageDesc(file_bowline_approval_v1_approval, 10);
 
 /**
  * Content of files that a call would tell, and that no grant lets out. A no does not end the call: it goes on without this content.
@@ -836,7 +871,7 @@ export type ShareEffect = Message<"bowline.approval.v1.ShareEffect"> & {
  * Use `create(ShareEffectSchema)` to create a new message.
  */
 export const ShareEffectSchema: GenMessage<ShareEffect> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 10);
+  messageDesc(file_bowline_approval_v1_approval, 11);
 
 /**
  * What of one file would leave.
@@ -942,7 +977,7 @@ export type ShareFile = Message<"bowline.approval.v1.ShareFile"> & {
  * Use `create(ShareFileSchema)` to create a new message.
  */
 export const ShareFileSchema: GenMessage<ShareFile> = /*@__PURE__*/
-  messageDesc(file_bowline_approval_v1_approval, 11);
+  messageDesc(file_bowline_approval_v1_approval, 12);
 
 /**
  * Where an approval stands.
