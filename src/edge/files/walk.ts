@@ -31,6 +31,8 @@ export interface WalkOptions {
   readonly tooDeep?: (folder: JudgedPath) => void;
   /** Which folders below are gone into; default: all. */
   readonly enters?: (folder: JudgedPath) => boolean;
+  /** Whether a name can be told as it is; default: all that can be read. */
+  readonly tells?: (name: string) => boolean;
   /** Told of each name that is left out because it cannot be told exactly. */
   readonly untold?: (folder: JudgedPath, name: string, isFolder: boolean) => void;
   /** Told of each file or folder that is left out because its name begins with a dot. */
@@ -147,7 +149,7 @@ async function smallest(
   open: OpenFile,
   from: { readonly name: string; readonly itself: boolean } | undefined,
   depth: number,
-  { budget, signal }: WalkOptions,
+  { budget, signal, tells }: WalkOptions,
   untold: (name: string, isFolder: boolean) => void,
 ): Promise<{ names: string[]; more: boolean }> {
   let names: string[] = [];
@@ -169,7 +171,7 @@ async function smallest(
         break;
       }
       const { name } = entry;
-      if (!isReadableName(name)) {
+      if (!isReadableName(name) || tells?.(name) === false) {
         untold(name, entry.isDirectory());
         continue;
       }

@@ -18,10 +18,15 @@ export function startsOf({ allow }: Pick<ToolParts, 'allow'>): JudgedPath[] {
   return allow.readable.map((root) => inRoot(root, '')).sort((a, b) => compareNames(a.name, b.name));
 }
 
-/** Options of a walk by which what it passes over is noted. @param glob where it names one file, none whose name is left out was meant */
-export function passedOverTo(looking: Looking, glob: string) {
+/**
+ * Options of a walk by which what it passes over is noted. A name that holds a secret of this box is told to nobody, and found by no part of it.
+ * @param glob where it names one file, none whose name is left out was meant
+ */
+export function passedOverTo({ secrets }: Pick<ToolParts, 'secrets'>, looking: Looking, glob: string) {
   const one = namesOne(glob);
+  const { masker } = secrets;
   return {
+    tells: (name: string) => (masker?.text(name) ?? name) === name,
     refused: ({ name }: JudgedPath) => looking.skip('UNREADABLE', name),
     tooDeep: ({ name }: JudgedPath) => looking.skip('TOO_DEEP', name),
     // In a folder there may be what was meant.
@@ -47,7 +52,7 @@ export async function* entriesBelow(
     maxDepth: parts.limits.walk_depth,
     budget,
     signal,
-    ...passedOverTo(looking, glob),
+    ...passedOverTo(parts, looking, glob),
   };
   for (const judged of start ? [start] : startsOf(parts)) {
     const at = start ? await lookAt(parts, judged) : await parts.allow.resolve(judged).catch(() => undefined);

@@ -88,7 +88,7 @@ async function* entries(
     ...(after === undefined ? {} : { after }),
     budget,
     signal: call.signal,
-    ...passedOverTo(looking, request.glob),
+    ...passedOverTo(parts, looking, request.glob),
   };
   if (folder) {
     yield* walk(parts.allow, folder, options);

@@ -1,10 +1,10 @@
 import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { FsService, Measure, WriteMode } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { FsService, Measure, UnseenReason, WriteMode } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 
-const { edit, query, read, search, write } = FsService.method;
+const { edit, list, query, read, search, write } = FsService.method;
 const NOTES = 'the router\nwifi password: Tr0ub4dor&3\nurl: postgres://app:s3cr3tpw@db/x\nend\n';
 const KEY = `the key\ntoken ghp_${'a1B2'.repeat(9)}\n`;
 
@@ -133,6 +133,24 @@ test('a known secret is masked before lines, windows and bytes are cut, with its
     (await rig.call(search, { terms: [term] }, { run })).messages.flatMap(({ matches }) => matches.length);
   expect(await names('lamp')).toEqual([3]);
   expect(await names(BOX.slice(0, 8))).toEqual([0]);
+  await rig.close();
+});
+
+test('a name that holds a known secret is told by no list, and found by no part of it', async () => {
+  const { rig } = await boxRig({ [`docs/to ${BOX}.md`]: 'lamp', 'docs/a.md': 'lamp' });
+  const { run } = await rig.ask('where is the lamp?');
+  const found = async (ask: { terms?: string[]; glob?: string }) =>
+    (await rig.call(search, ask, { run })).messages.flatMap(({ matches }) => matches.map(({ file }) => file?.path));
+  expect(await found({ terms: ['lamp'] })).toEqual(['docs/a.md']);
+  for (const part of ['Zq8-vT', 'Zq8-vX']) {
+    expect(await found({ terms: [part] })).toEqual([]);
+    expect(await found({ glob: `*${part}*` })).toEqual([]);
+  }
+  for (const glob of ['', '*Zq8-vT*', '*Zq8-vX*']) {
+    const { messages } = await rig.call(list, { path: 'docs', glob }, { run });
+    expect(messages[0]?.files.map(({ path }) => path)).toEqual(glob === '' ? ['docs/a.md'] : []);
+    expect(messages[0]?.looked?.skipped).toMatchObject([{ why: UnseenReason.UNTELLABLE_NAME, count: 1 }]);
+  }
   await rig.close();
 });
 
