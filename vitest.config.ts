@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Small files that take long: begun first, so that the end is not one of them alone. */
 const LONG =
-  /(?:chaos\/(?:cluster|kills)|pglite|rolling-restart|embedded-database|e2e\/(?:pages|package|cut-mid-answer|answers|health))\.test\.ts$/;
+  /(?:chaos\/(?:cluster|kills|faulty-parts)|pglite|rolling-restart|restored-database|shell\/isolation|fuzz\/fuzz|e2e\/(?:pages|package|cut-mid-answer|answers|approvals|health))\.test\.ts$/;
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -136,44 +136,6 @@ test('connections that break again and again, anywhere in a frame or a letter: n
   await endsWhole(watch, answer, said);
 });
 
-test('a connection that is broken and refused for 30 s in mid-answer: noticed, made anew, the answer goes on where it was', async () => {
-  const { watch, answer } = await asked();
-  say(answer, 0, 20);
-  await sees(watch, 20);
-  const cutAt = performance.now();
-  await way.cut();
-  const [edge, control] = await Promise.all([edgeNotices(60_000), controlNotices(60_000)]);
-  expect(edge).toBeLessThan(NOTICED);
-  expect(control).toBeLessThan(NOTICED);
-  // The model goes on meanwhile.
-  say(answer, 20, 40);
-  await vi.waitUntil(() => performance.now() - cutAt >= CUT_MS, { timeout: 2 * CUT_MS, interval: 100 });
-  expect(watch.text).toBe(upTo(20));
-  await way.listen();
-  await sees(watch, 40, 90_000);
-  say(answer, 40, 60);
-  await endsWhole(watch, answer, 60);
-});
-
-test('a connection that falls silent both ways: noticed within two heartbeats, the answer goes on where it was', async () => {
-  const { watch, answer } = await asked();
-  say(answer, 0, 20);
-  await sees(watch, 20);
-  const cutAt = performance.now();
-  way.silence('both');
-  say(answer, 20, 30);
-  const [edge, control] = await Promise.all([edgeNotices(60_000), controlNotices(60_000)]);
-  expect(edge).toBeLessThan(NOTICED);
-  expect(control).toBeLessThan(NOTICED);
-  say(answer, 30, 40);
-  await vi.waitUntil(() => performance.now() - cutAt >= SILENT_MS, { timeout: 2 * SILENT_MS, interval: 100 });
-  expect(watch.text).toBe(upTo(20));
-  way.silence(false);
-  await sees(watch, 40, 90_000);
-  say(answer, 40, 60);
-  await endsWhole(watch, answer, 60);
-});
-
 test('a worker that is killed in mid-answer: the text begins anew with the next epoch, and is never spliced', async () => {
   const { words, watch, answer } = await asked();
   say(answer, 0, 20);
@@ -213,7 +175,7 @@ test('a control plane and a worker that are both killed in mid-answer: a clean b
   say(answer, 0, 20);
   await sees(watch, 20);
   await Promise.all([stack.running('control').kill(), worker.kill()]);
-  // Nobody comes back who could go on with it.
+  // Nobody comes back who could go on with it, here or in a test below.
   stack.env.BOWLINE_RECOVER_AFTER_MS = '1000';
   await stack.control();
   worker = await stack.worker();
@@ -226,4 +188,42 @@ test('a control plane and a worker that are both killed in mid-answer: a clean b
   expect(watch.writings.map(({ epoch }) => epoch)).toEqual([1, 2]);
   expect(watch.writings.at(-1)?.text).toBe(upTo(30));
   expect(watch.outcome?.answer).toBe(upTo(30));
+});
+
+test('a connection that falls silent both ways: noticed within two heartbeats, the answer goes on where it was', async () => {
+  const { watch, answer } = await asked();
+  say(answer, 0, 20);
+  await sees(watch, 20);
+  const cutAt = performance.now();
+  way.silence('both');
+  say(answer, 20, 30);
+  const [edge, control] = await Promise.all([edgeNotices(60_000), controlNotices(60_000)]);
+  expect(edge).toBeLessThan(NOTICED);
+  expect(control).toBeLessThan(NOTICED);
+  say(answer, 30, 40);
+  await vi.waitUntil(() => performance.now() - cutAt >= SILENT_MS, { timeout: 2 * SILENT_MS, interval: 100 });
+  expect(watch.text).toBe(upTo(20));
+  way.silence(false);
+  await sees(watch, 40, 90_000);
+  say(answer, 40, 60);
+  await endsWhole(watch, answer, 60);
+});
+
+test('a connection that is broken and refused for 30 s in mid-answer: noticed, made anew, the answer goes on where it was', async () => {
+  const { watch, answer } = await asked();
+  say(answer, 0, 20);
+  await sees(watch, 20);
+  const cutAt = performance.now();
+  await way.cut();
+  const [edge, control] = await Promise.all([edgeNotices(60_000), controlNotices(60_000)]);
+  expect(edge).toBeLessThan(NOTICED);
+  expect(control).toBeLessThan(NOTICED);
+  // The model goes on meanwhile.
+  say(answer, 20, 40);
+  await vi.waitUntil(() => performance.now() - cutAt >= CUT_MS, { timeout: 2 * CUT_MS, interval: 100 });
+  expect(watch.text).toBe(upTo(20));
+  await way.listen();
+  await sees(watch, 40, 90_000);
+  say(answer, 40, 60);
+  await endsWhole(watch, answer, 60);
 });

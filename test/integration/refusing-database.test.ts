@@ -7,12 +7,15 @@ import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../gen/grpc/health/v1/health_pb.ts';
 import { Secret } from '../../src/base/secret.ts';
-import { eventually, TestControl } from '../support/control-plane.ts';
+import { TestControl, eventually as within } from '../support/control-plane.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 
 /** What anybody is told. */
 const readiness = async (control: TestControl) =>
   (await createClient(Health, control.transport(undefined)).check({})).status;
+
+/** Several control planes are in this process at a time. */
+const eventually = <T>(find: Parameters<typeof within<T>>[0]) => within(find, 30_000);
 
 let server: TestPostgres;
 let admin: pg.Client;
