@@ -13,14 +13,14 @@ const ADDRESS = /(\/\/[^\s:/@]{1,64}:)([^\s@/"']{6,128})(?=@)/g;
 const BEARER = /(\b(?:Bearer|Basic) )([A-Za-z0-9._~+/=-]{16,1024})/g;
 
 /** Where something stands in a text: from `start` to before `end`. */
-export interface Place {
+export interface TextPlace {
   readonly start: number;
   readonly end: number;
 }
 
 /** Where a text, each of its bytes a letter, holds a value that looks like a secret, in order. */
-export function valuesIn(text: string): Place[] {
-  const places: Place[] = [];
+export function placesOfValues(text: string): TextPlace[] {
+  const places: TextPlace[] = [];
   // A value that was found is filled with as many stars, so that all that follows stands where it stood.
   const fill =
     (looks: (value: string, before: string) => boolean) =>

@@ -1,7 +1,7 @@
 // Masks a whole text, piece by piece, before anything of it is cut, searched, counted or edited: the secrets of this box that are known, in
 // all their forms, and what is said to be a secret by its name and form. No line comes or goes. Pure.
 import type { Masker } from '../secrets/masker.ts';
-import { type Place, valuesIn } from './secret-values.ts';
+import { placesOfValues, type TextPlace } from './secret-values.ts';
 
 /**
  * What of a text is masked. `exact`: nothing, because no word of it leaves. `meant`: the secrets of this box alone, because its other values
@@ -17,7 +17,7 @@ export interface Hidden {
 }
 
 /** Where a masked value stands: from `start` to before `end`, in bytes. */
-export interface MaskedPlace extends Place {
+export interface MaskedPlace extends TextPlace {
   /** Of the secret; undefined for what only looks like one. */
   readonly name: string | undefined;
 }
@@ -102,7 +102,7 @@ const knownIn = (bytes: Uint8Array, { known, values }: Hidden): ReturnType<Maske
   (values !== 'exact' && known?.scan(bytes)) || { found: [], hold: bytes.length };
 
 const looksIn = (text: string, { values }: Hidden): MaskedPlace[] =>
-  values === 'masked' ? valuesIn(text).map((place) => ({ ...place, name: undefined })) : [];
+  values === 'masked' ? placesOfValues(text).map((place) => ({ ...place, name: undefined })) : [];
 
 /** In order; what overlaps is one, so that the end of one value never stands behind the mask of another. */
 function joined(places: readonly MaskedPlace[]): MaskedPlace[] {

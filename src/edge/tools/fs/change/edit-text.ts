@@ -2,7 +2,7 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import type { TextEdit } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
-import type { Place } from '../../../files/secret-values.ts';
+import type { TextPlace } from '../../../files/secret-values.ts';
 import { matchesOf, placesOf, replacedText, type VeiledText } from './replace-text.ts';
 
 interface EditedText {
@@ -15,9 +15,9 @@ interface EditedText {
 /** What is hidden from who edits. */
 export interface HiddenPlaces {
   /** Nothing is found in them: a guess of what stands there is as wrong as any other. */
-  readonly places: readonly Place[];
+  readonly places: readonly TextPlace[];
   /** What is masked in another text. */
-  readonly placesIn: (text: Uint8Array) => readonly Place[];
+  readonly placesIn: (text: Uint8Array) => readonly TextPlace[];
 }
 
 /**
@@ -49,7 +49,7 @@ export async function editedText(
   return { text, replaced, hidesAll: places.length === 0 || covers(hidden.placesIn(text), places) };
 }
 
-function veil(text: Uint8Array, places: readonly Place[]): VeiledText {
+function veil(text: Uint8Array, places: readonly TextPlace[]): VeiledText {
   if (places.length === 0) return text;
   const veiled = Int16Array.from(text);
   for (const { start, end } of places) veiled.fill(-1, start, end);
@@ -57,7 +57,7 @@ function veil(text: Uint8Array, places: readonly Place[]): VeiledText {
 }
 
 /** Where places stand once what begins at `changed`, in order, is longer by `more` each. */
-function moved(places: readonly Place[], changed: Iterable<number>, more: number): readonly Place[] {
+function moved(places: readonly TextPlace[], changed: Iterable<number>, more: number): readonly TextPlace[] {
   if (places.length === 0) return places;
   const starts = [...changed];
   let passed = 0;
@@ -68,7 +68,7 @@ function moved(places: readonly Place[], changed: Iterable<number>, more: number
 }
 
 /** Whether each place is within one of these; both are in order. */
-function covers(these: readonly Place[], places: readonly Place[]): boolean {
+function covers(these: readonly TextPlace[], places: readonly TextPlace[]): boolean {
   let at = 0;
   return places.every(({ start, end }) => {
     while (at < these.length && these[at]!.end < end) at++;
