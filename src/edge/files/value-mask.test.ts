@@ -106,7 +106,7 @@ test('pieces are masked as the whole is, of whatever lines and lengths, and no l
       const places = maskedPlaces(Buffer.from(text), hidden);
       expect(places.filter(({ name }) => name === undefined)).toHaveLength(whole.count);
       // What only looks like a value is not seen across 16 KiB without a line end.
-      if (values === 'meant' || !text.includes('b '.repeat(3))) expect(masked(text, size, hidden)).toEqual(whole);
+      if (values === 'meant' || !text.includes('a b '.repeat(3))) expect(masked(text, size, hidden)).toEqual(whole);
     }),
     { numRuns: 60 },
   );
