@@ -21,6 +21,12 @@ const result = (paths: string[], withheld: { name: string; why: WithheldReason }
   late: false,
 });
 
+test('what does not fit the day is missing, too, though its share stands', () => {
+  const asked = result(['d/大.md'], [{ name: 'd/大.md', why: WithheldReason.DAY_CAP }]);
+  expect(exitOfAsk(asked)).toBe(8);
+  expect(unsharedOf(asked)).toEqual([]);
+});
+
 test.each([
   ['a share that ended', ['d/a.md'], 'd/a.md', WithheldReason.NO_GRANT, 8],
   ['lines of one that ended', ['d/a.md#L1-L4'], 'd/a.md', WithheldReason.NO_GRANT, 8],

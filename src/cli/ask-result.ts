@@ -74,7 +74,9 @@ export function exitOfAsk(result: AskResult, named: readonly string[] = []): num
   const answered = ended?.outcome && exitOfRun(ended.outcome.state);
   if (
     answered === EXIT.answered &&
-    ((shared?.moreLeftOut ?? 0) > 0 || leavesPart(shared?.leftOut ?? [], named) || unsharedOf(result).length > 0)
+    ((shared?.moreLeftOut ?? 0) > 0 ||
+      leavesPart(shared?.leftOut ?? [], named) ||
+      withheldShares(result, UNREAD).length > 0)
   )
     return EXIT.partial;
   if (answered !== undefined) return answered;
@@ -92,11 +94,19 @@ const ENDED: ReadonlySet<WithheldReason> = new Set([
   WithheldReason.RECIPIENT,
 ]);
 
+/** Also where the share stands. */
+const UNREAD: ReadonlySet<WithheldReason> = new Set([...ENDED, WithheldReason.DAY_CAP]);
+
 /** Names of files that were shared for this run and withheld all the same: their share ended before they were read. */
-export function unsharedOf({ ended, shared }: Pick<AskResult, 'ended' | 'shared'>): string[] {
+export const unsharedOf = (result: Pick<AskResult, 'ended' | 'shared'>): string[] => withheldShares(result, ENDED);
+
+function withheldShares(
+  { ended, shared }: Pick<AskResult, 'ended' | 'shared'>,
+  reasons: ReadonlySet<WithheldReason>,
+): string[] {
   const given = new Set((shared?.paths ?? []).map((path) => path.replace(/#L\d{1,9}-L\d{1,9}$/, '')));
   const withheld = ended?.outcome?.withheld ?? [];
-  return [...new Set(withheld.filter(({ name, why }) => ENDED.has(why) && given.has(name)).map(({ name }) => name))];
+  return [...new Set(withheld.filter(({ name, why }) => reasons.has(why) && given.has(name)).map(({ name }) => name))];
 }
 
 /** The object of `ask --json`. */

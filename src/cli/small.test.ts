@@ -128,6 +128,13 @@ test('what was withheld is a line for each reason, with the first names and a co
   expect(withheldSummary([item('文.md', 'RESTARTED')])).toEqual([
     'no longer shared since the edge started again: 文.md',
   ]);
+  // What helps is not the same for each file that does not fit the day.
+  const big = { ...item('大.md', 'DAY_CAP'), hint: 'raise it' };
+  expect(withheldSummary([big, { ...item('b', 'DAY_CAP'), hint: 'wait' }])).toEqual([
+    'does not fit in what may still leave this box today; raise it: 大.md',
+    'does not fit in what may still leave this box today; wait: b',
+  ]);
+  expect(withheldLines([big])).toEqual(['大.md: text, does not fit in what may still leave this box today; raise it']);
   expect(withheldLines([item('文.md', 'RESTARTED')])).toEqual([
     '文.md: text, no longer shared since the edge started again',
   ]);

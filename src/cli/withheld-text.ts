@@ -20,7 +20,7 @@ const WHY: Readonly<Record<WithheldWord, string>> = {
   RECIPIENT: 'shared with someone else',
   CHANGED: 'changed after it was shared',
   RESTARTED: 'no longer shared since the edge started again',
-  DAY_CAP: 'as much has left this box today as may; more may after midnight (limits.egress_day_bytes in config.yaml)',
+  DAY_CAP: 'does not fit in what may still leave this box today',
   EXPIRED: 'no longer shared, because the time of the share was over',
 };
 
@@ -30,7 +30,11 @@ const whyText = (why: string): string =>
 
 /** What is told of something that stayed on the box; a call's trailers tell no size. */
 type Stayed = Pick<Withheld, 'name' | 'field'> &
-  Partial<Pick<Withheld, 'size'>> & { readonly why: Withheld['why'] | string };
+  Partial<Pick<Withheld, 'size' | 'hint'>> & { readonly why: Withheld['why'] | string };
+
+/** What the box says of the day, which is not the same for each file. */
+const remedyOf = (stayed: Stayed | undefined): string =>
+  stayed?.why === 'DAY_CAP' && stayed.hint ? `; ${stayed.hint}` : '';
 
 /** One line per name: `docs/notes.md: text (under 16k), not shared`. */
 export function withheldLines(withheld: readonly Stayed[]): string[] {
@@ -40,7 +44,7 @@ export function withheldLines(withheld: readonly Stayed[]): string[] {
     const [{ name, why, size = 0 }] = items as [(typeof items)[number], ...typeof items];
     const fields = [...new Set(items.map(({ field }) => field))].join(', ');
     const sized = size === 0 ? '' : ` (${enumText(SizeClassSchema, size).replaceAll('_', ' ')})`;
-    return `${name || 'result'}: ${fields}${sized}, ${whyText(why)}`;
+    return `${name || 'result'}: ${fields}${sized}, ${whyText(why)}${remedyOf(items[0])}`;
   });
 }
 
@@ -51,11 +55,13 @@ const MOST_NAMES = 3;
 export function withheldSummary(withheld: readonly Stayed[]): string[] {
   // That fields of nothing in particular are missing without a share helps nobody.
   const told = withheld.filter(({ name, why }) => name !== '' || wordOf(why) !== 'NO_GRANT');
-  return [...Map.groupBy(told, ({ why }) => wordOf(why))].map(([why, items]) => {
+  const worded = told.map((each) => ({ ...each, why: wordOf(each.why) }));
+  return [...Map.groupBy(worded, (each) => `${each.why}${remedyOf(each)}`).values()].map((items) => {
+    const why = `${whyText(items[0]?.why ?? '')}${remedyOf(items[0])}`;
     const names = [...new Set(items.map(({ name }) => name))].filter((name) => name !== '');
-    if (names.length === 0) return whyText(why);
+    if (names.length === 0) return why;
     const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
-    return `${whyText(why)}: ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
+    return `${why}: ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
   });
 }
 

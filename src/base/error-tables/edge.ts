@@ -57,11 +57,11 @@ export const EDGE_ERRORS = {
   ),
   DAY_CAP_MET: row(
     'resource_exhausted',
-    'these files have {bytes} bytes; of the {limit} bytes of content that may leave this box on one day, {left} are left. Nothing of them was granted. Try again after midnight, or raise limits.egress_day_bytes in config.yaml',
+    'these files have {bytes} bytes; of the {limit} bytes of content that may leave this box on one day, {left} are left. Nothing of them was granted. {remedy} limits.egress_day_bytes in config.yaml',
     {
       retryable: false,
       exit: EXIT.failed,
-      bare: 'as much content has left the device as may on one day; wait for midnight there, or raise limits.egress_day_bytes in its config.yaml',
+      bare: 'the files do not fit in what may still leave the device today; wait for midnight there, or raise limits.egress_day_bytes in its config.yaml',
     },
   ),
   KEYS_FULL: row(

@@ -62,7 +62,8 @@ Examples:
   $ bowline ask - < question.txt                                    the question itself, from a file or a pipe
 
 Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 goes on without this command, 5 refused, 6 failed, 7 timed out,
-8 answered, but a file that was to be shared could not be read, or its share ended before it was.`;
+8 answered, but a file that was to be shared could not be read, its share ended before it was, or it
+  does not fit in what may leave on one day.`;
 
 export function askVerb(io: CliIo): Command {
   return new Command('ask')

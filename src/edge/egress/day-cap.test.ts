@@ -26,6 +26,13 @@ async function readShared(rig: EdgeRig, n: number) {
   return { text: messages[0]?.text ?? '', why: why.map((each) => withheldWord(each.why)), hint: why[0]?.hint };
 }
 
+test('a file that is larger than what may leave on any day is not told to wait for midnight', async () => {
+  const rig = await edgeRig(edgeFolder(FILES), { clock: noon(), config: 'limits: {egress_day_bytes: 900}\n' });
+  const { why, hint } = await readShared(rig, 0);
+  expect([why, hint]).toEqual([['DAY_CAP'], expect.stringMatching(/larger than .* on any day: raise limits\.egress/)]);
+  await rig.close();
+});
+
 async function ledgerOf(rig: EdgeRig): Promise<Egress[]> {
   return (await rig.journal.ledger({ limit: 1000 })).map(({ egress }) => egress);
 }
@@ -36,7 +43,7 @@ test('what does not fit the day stays with a reason of its own, the call goes on
   for (const n of [0, 1, 2]) expect((await readShared(rig, n)).text).toHaveLength(1000);
   const stayed = await readShared(rig, 3);
   expect(stayed).toMatchObject({ text: '', why: ['DAY_CAP'] });
-  expect(stayed.hint).toContain('limits.egress_day_bytes');
+  expect(stayed.hint).toBe('wait for midnight, or raise limits.egress_day_bytes in config.yaml');
   expect(countedBytes(await ledgerOf(rig))).toBeLessThanOrEqual(3300);
   clock.advance(11 * HOUR);
   expect((await readShared(rig, 4)).text).toBe('');

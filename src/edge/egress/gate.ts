@@ -16,7 +16,7 @@ import { type FieldPlan, fits, planOf } from './field-plan.ts';
 import { frameNames, gateFrame } from './frame-gate.ts';
 import { Ledger, WithheldList } from './ledger.ts';
 import { maskMessage } from './mask-message.ts';
-import { DAY_CAP_HINT, hintFor, type Origin, type Origins } from './origins.ts';
+import { dayCapHint, hintFor, type Origin, type Origins } from './origins.ts';
 
 /** For which call a response leaves. */
 export interface ResponseContext {
@@ -72,7 +72,7 @@ interface Walk {
 export type SpentGrants = Pick<Grants, 'covers' | 'spend' | 'spendAgain'>;
 
 /** What may still leave today. */
-export type GateDay = Pick<DayCap, 'take'>;
+export type GateDay = Pick<DayCap, 'take' | 'use'>;
 
 export class Gate implements AnswerGate {
   readonly leaves = true;
@@ -221,7 +221,8 @@ export class Gate implements AnswerGate {
     const bytes = bytesOf(field, value);
     const stays = this.#spend(verdict.grant, bytes, walk);
     if (stays) {
-      if (!marked) withhold(walk, plan, at, origin, stays);
+      const hint = stays === 'DAY_CAP' ? dayCapHint(bytes, this.#day.use.limit) : hintFor(origin);
+      if (!marked) withhold(walk, plan, at, origin, stays, hint);
       return false;
     }
     this.#enter(walk, at, origin, Sensitivity.CONTENT, bytes, verdict);
@@ -294,9 +295,15 @@ function namesFile(message: Message, origin: FileOrigin): boolean {
   return typeof path !== 'string' || path === origin.name;
 }
 
-function withhold(walk: Walk, plan: FieldPlan, field: string, origin: Origin | undefined, why: WithheldWord): void {
+function withhold(
+  walk: Walk,
+  plan: FieldPlan,
+  field: string,
+  origin: Origin | undefined,
+  why: WithheldWord,
+  hint = hintFor(origin),
+): void {
   const name = origin?.name ?? '';
   const size = plan.wordy && origin?.kind === 'file' ? origin.sizeClass : SizeClass.UNSPECIFIED;
-  const hint = why === 'DAY_CAP' ? DAY_CAP_HINT : hintFor(origin);
   walk.withheld.add({ field, size, why, name, hint }, plan.wordy);
 }

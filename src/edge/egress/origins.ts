@@ -85,8 +85,11 @@ export class Origins {
 export const shareHint = (name: string): string =>
   name === PIPED_NAME ? 'pipe it in again' : `--share '${name.replaceAll("'", `'\\''`)}'`;
 
-/** When more may leave, and what to change so that it may today. */
-export const DAY_CAP_HINT = 'wait for midnight, or raise limits.egress_day_bytes in config.yaml';
+/** What helps where so many bytes do not fit what is left of a day: of what no day has room for, no midnight does. */
+export const dayCapHint = (bytes: number, limit: number): string =>
+  bytes > limit
+    ? 'it is larger than what may leave on any day: raise limits.egress_day_bytes in config.yaml'
+    : 'wait for midnight, or raise limits.egress_day_bytes in config.yaml';
 
 /** What to change so that the output of a command may leave. */
 export const COMMAND_HINT = 'set `output: share` for this command under allow.execute in config.yaml';

@@ -105,7 +105,12 @@ export async function grantDocuments(
 }
 
 const dayCapMet = ({ bytes: used, limit }: UsedToday, bytes: number): AppError =>
-  new AppError('DAY_CAP_MET', { bytes, left: Math.max(0, limit - used), limit });
+  new AppError('DAY_CAP_MET', {
+    bytes,
+    left: Math.max(0, limit - used),
+    limit,
+    remedy: bytes > limit ? 'No day has room for them: raise' : 'Try again after midnight, or raise',
+  });
 
 /** As asked, else those of the collection, else the model that answers now and any on the owner's machines. */
 function recipientsOf(

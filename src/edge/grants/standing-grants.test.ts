@@ -121,6 +121,11 @@ test('documents that do not fit the day are not granted; what fits is, and a jou
     reason: 'DAY_CAP_MET',
     message: expect.stringMatching(/16 bytes; of the 25 .*, 9 are left.*midnight.*limits\.egress_day_bytes/),
   });
+  const small = new DayCap({ left: new Map(), now: () => 0, limit: () => 15 });
+  await expect(grantDocuments({ ...parts, day: small }, request)).rejects.toMatchObject({
+    reason: 'DAY_CAP_MET',
+    message: expect.stringMatching(/granted\. No day has room for them: raise limits\.egress_day_bytes/),
+  });
   expect(written).toHaveLength(before);
   expect(day.use.bytes).toBe(16);
 });
