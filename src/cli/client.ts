@@ -95,6 +95,11 @@ export const isAbsent = (error: unknown): boolean => error instanceof AppError &
 
 const NOBODY: ReadonlySet<string> = new Set(['NOT_RUNNING', 'STARTING']);
 
+/** Whether the other side went away in the middle, or was stopped: it may come back. */
+export const isCutOff = (error: unknown): boolean => error instanceof AppError && CUT_OFF.has(error.reason);
+
+const CUT_OFF: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'EDGE_STOPPING', 'CLOSED']);
+
 /** Opens a side, runs, and closes it whatever happens. */
 export async function using<T>(open: Side, run: (side: Side) => Promise<T>): Promise<T> {
   try {
@@ -184,7 +189,8 @@ function clientError(error: unknown, where: string, absent: () => AppError): unk
   if (ABSENT.has(errno)) return absent();
   const answered = e.findDetails(ErrorInfoSchema).length > 0;
   if (!answered && BROKEN.has(e.code)) {
-    return new AppError('CONNECTION_LOST', { where, problem: brokenText(e.rawMessage) }, { cause: error });
+    const problem = STREAM_CLOSED.test(e.rawMessage) ? 'it was closed in the middle' : brokenText(e.rawMessage);
+    return new AppError('CONNECTION_LOST', { where, problem }, { cause: error });
   }
   const size = answered ? null : TOO_LARGE.exec(e.rawMessage);
   if (size) {
@@ -205,6 +211,8 @@ const withoutKey = (error: unknown, file: string): unknown =>
 const TOO_LARGE = /^message size (\d+) is larger than configured readMaxBytes (\d+)$/;
 
 const ABSENT = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']);
+
+const STREAM_CLOSED = /^http\/2 stream closed with error code /;
 
 /** How a cut connection shows, without a word of the other side. */
 const BROKEN = new Set([Code.Internal, Code.Unavailable, Code.Aborted, Code.Canceled, Code.Unknown]);

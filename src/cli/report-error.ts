@@ -20,6 +20,7 @@ const HINTS: Readonly<Record<string, string>> = {
   CONVERSATION_BUSY: 'see: bowline runs ls',
   PROVIDER_UNAVAILABLE: 'is its server running, and is the address right? see: bowline models ls',
   CONNECTION_LOST: 'see what happened with: bowline logs',
+  CLOSED: 'it was stopped; once it is back, try again. See: bowline status',
   METHOD_UNKNOWN: 'see: bowline call --help',
   UNIMPLEMENTED: 'the other side is another version, or not Bowline',
 };

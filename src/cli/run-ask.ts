@@ -12,7 +12,7 @@ import { pathsToShare } from './approvals/share-lines.ts';
 import { askDeadline } from './ask-deadline.ts';
 import { messageOf, watchInterrupts } from './ask-interrupts.ts';
 import { type AskResult, newAskResult } from './ask-result.ts';
-import { isAbsent, type Side } from './client.ts';
+import { isAbsent, isCutOff, type Side } from './client.ts';
 import type { CliIo } from './io.ts';
 import { LATE, leaveAfter } from './leave-after.ts';
 import { resumed } from './resumed.ts';
@@ -176,5 +176,4 @@ function askEvents({ local, request, signal, onLost }: AskEventsOptions): AsyncI
 }
 
 /** At the very first call an edge that is not there is an error; later it is one that will be back. */
-const mayReturn = (error: AppError, wasThere: boolean): boolean =>
-  isAbsent(error) ? wasThere : error.reason === 'CONNECTION_LOST' || error.reason === 'EDGE_STOPPING';
+const mayReturn = (error: AppError, wasThere: boolean): boolean => (isAbsent(error) ? wasThere : isCutOff(error));

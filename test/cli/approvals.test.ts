@@ -69,6 +69,8 @@ class ScriptedApprovals {
   readonly sent: Sent[] = [];
   readonly all = new Map<string, Approval>();
   readonly #listeners = new Set<Channel<Approval>>();
+  /** Each call in work is ended, as where the edge is stopped. */
+  stop = new AbortController();
   /** What an answer is refused with. */
   refuse: AppError | undefined;
 
@@ -88,12 +90,14 @@ class ScriptedApprovals {
   async *stream(signal: AbortSignal): AsyncGenerator<Approval> {
     const listener = new Channel<Approval>(100);
     this.#listeners.add(listener);
-    signal.addEventListener('abort', () => {
+    const { signal: stopped } = this.stop;
+    AbortSignal.any([signal, stopped]).addEventListener('abort', () => {
       this.#listeners.delete(listener);
       listener.close();
     });
     for (const each of this.all.values()) if (each.state === ApprovalState.PENDING) yield each;
     yield* listener;
+    if (stopped.aborted) throw new AppError('CLOSED', { what: 'this edge' });
   }
 
   answer(approvals: readonly { id: string; digest: Uint8Array }[], allow: boolean, scope: ApprovalScope): Approval[] {
@@ -382,6 +386,11 @@ test('watch asks about each step as it comes, and a program gets a line for each
   await terminal.until(/allowed by box/);
   edge.add(asked(2));
   await terminal.until(/allow .*笔记-2.*\[y/);
+  // An edge that is stopped comes back, and asks again.
+  const { stop } = edge;
+  edge.stop = new AbortController();
+  stop.abort();
+  await terminal.until(/the edge went away; waiting for it to come back[\s\S]*allow .*笔记-2.*\[y/);
   terminal.type('\x03');
   expect((await terminal.program.ended).code).toBe(0);
   expect(edge.sent).toHaveLength(1);

@@ -136,6 +136,22 @@ test('a watched run streams, and its outcome is the exit code', async () => {
   expect(stderr).toContain('timed out');
 });
 
+test('a watch that is cut off says that the run goes on', async () => {
+  await box.controlPlane((router) =>
+    router.service(RunService, {
+      // biome-ignore lint/correctness/useYield: it ends before it says anything
+      async *watchRun() {
+        throw new AppError('CLOSED', { what: 'this control plane' });
+      },
+    }),
+  );
+  const { code, stderr } = await run(['runs', 'watch', 'run-1']);
+  expect([code, stderr]).toEqual([
+    6,
+    expect.stringContaining('the run goes on; watch it again with: bowline runs watch run-1'),
+  ]);
+});
+
 test('a run that had ended before it was watched is told once', async () => {
   await box.controlPlane((router) =>
     router.service(RunService, {

@@ -38,6 +38,7 @@ export class ApprovalQuestions {
   /** Answered here, so that nobody is told of it again. */
   readonly #answered = new Set<string>();
   #ended: Approval[] = [];
+  #lost: string | undefined;
   #changed = new AbortController();
   #asking: Promise<void> | undefined;
   #over = false;
@@ -72,9 +73,11 @@ export class ApprovalQuestions {
     if (this.#waiting.size > 0) this.#asking ??= this.#ask();
   }
 
-  /** The edge went away: what waits there comes again with it. */
-  lost(): void {
+  /** The edge went away: what waits there comes again with it. @param what is said of it, once no question stands there */
+  lost(what?: string): void {
     this.#waiting.clear();
+    this.#lost = what;
+    if (!this.isOpen) this.#tellEnded();
     this.#changed.abort();
   }
 
@@ -214,6 +217,8 @@ export class ApprovalQuestions {
   }
 
   #tellEnded(): void {
+    if (this.#lost) this.#err.line(this.#lost, 'yellow');
+    this.#lost = undefined;
     for (const each of this.#ended.splice(0))
       this.#err.quoted(`${approvalEnd(each)}, so it is not asked any more: ${approvalTitle(each)}`, 'yellow');
   }

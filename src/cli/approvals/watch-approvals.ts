@@ -2,7 +2,7 @@
 import { type Approval, ApprovalSchema, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
-import { type GlobalOptions, isAbsent, using } from '../client.ts';
+import { type GlobalOptions, isAbsent, isCutOff, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';
 import { approvalsSide } from '../owners/approvals-side.ts';
@@ -39,8 +39,9 @@ export async function watchApprovals(io: CliIo, options: GlobalOptions & { json?
         throw new AppError('CONNECTION_LOST', { where: 'the edge', problem: 'the stream ended early' });
       }
       const onLost = () => {
-        questions?.lost();
-        err.line('the edge went away; waiting for it to come back', 'yellow');
+        const lost = 'the edge went away; waiting for it to come back';
+        if (questions) questions.lost(lost);
+        else err.line(lost, 'yellow');
       };
       try {
         for await (const each of resumed({ open, mayReturn, onLost, signal: leave.signal })) show(each);
@@ -54,8 +55,7 @@ export async function watchApprovals(io: CliIo, options: GlobalOptions & { json?
 }
 
 /** At the first call an edge that is not there is an error; later it is one that will be back. */
-const mayReturn = (error: AppError, wasThere: boolean): boolean =>
-  isAbsent(error) ? wasThere : error.reason === 'CONNECTION_LOST' || error.reason === 'EDGE_STOPPING';
+const mayReturn = (error: AppError, wasThere: boolean): boolean => (isAbsent(error) ? wasThere : isCutOff(error));
 
 function lines({ stdout, env }: CliIo, { json }: { readonly json?: boolean }): (approval: Approval) => void {
   // One line for each, also on a terminal.

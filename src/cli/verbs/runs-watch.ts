@@ -5,7 +5,7 @@ import type { RunEvent as LocalRunEvent } from '../../../gen/bowline/local/v1/lo
 import { RunState, RunStateSchema, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { jobJson, outcomeJson } from '../ask-result.ts';
-import { controlSide, type GlobalOptions, using } from '../client.ts';
+import { controlSide, type GlobalOptions, isCutOff, using } from '../client.ts';
 import { exitOfRun } from '../exit-codes.ts';
 import { runId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
@@ -49,7 +49,15 @@ async function watch(io: CliIo, typed: string, options: GlobalOptions & { json?:
         }
       });
   } catch (error) {
-    if (!leave.signal.aborted) throw error;
+    if (!leave.signal.aborted) {
+      // What broke is the watching, not the run.
+      if (isCutOff(error))
+        new Printer(io.stderr, io.env).line(
+          `the run goes on; watch it again with: bowline runs watch ${typed}`,
+          'yellow',
+        );
+      throw error;
+    }
   } finally {
     stop();
   }

@@ -10,7 +10,7 @@ import { fromFailure } from '../../contract/errors.ts';
 import { diffViewLines } from '../approvals/effect-lines.ts';
 import { seenWord, UNSEEN_NOTE } from '../approvals/seen-text.ts';
 import { RowMaker } from '../approvals/view-rows.ts';
-import { type GlobalOptions, localSide, using } from '../client.ts';
+import { type GlobalOptions, isAbsent, isCutOff, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { LineReader } from '../line-reader.ts';
 import { Printer } from '../output.ts';
@@ -67,11 +67,9 @@ async function undo(io: CliIo, target: string, options: UndoOptions): Promise<vo
 const interrupted =
   (target: string) =>
   (error: unknown): never => {
-    if (!(error instanceof AppError) || !CUT_OFF.has(error.reason)) throw error;
+    if (!isCutOff(error) && !isAbsent(error)) throw error;
     throw new AppError('UNDO_INTERRUPTED', { target: shellQuote(target) }, { cause: error });
   };
-
-const CUT_OFF: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'EDGE_STOPPING', 'NOT_RUNNING']);
 
 interface Told {
   readonly run: string;
