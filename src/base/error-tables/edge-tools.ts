@@ -233,7 +233,7 @@ export const EDGE_TOOL_ERRORS = {
   ),
   CALL_ENDED_PROCESS: row(
     'failed_precondition',
-    'the edge ended twice while it ran this request, perhaps because of it, so this version of the edge does not run it again; nothing was changed. Look at edge.log, and at the files or the command that the request names; then ask for less or for something else',
+    'the edge ended again and again while it ran this request, perhaps because of it, so this version of the edge does not run it again; nothing was changed. Look at edge.log, and at the files or the command that the request names; then ask for less or for something else',
   ),
   EDGE_STOPPING: row('unavailable', 'the edge is stopping and starts nothing new; try again when it is back'),
 } as const satisfies Record<string, ErrorRow>;

@@ -37,9 +37,10 @@ export async function askToShare(
     return effect && desk.wasAsked(run, approvalDigest({ run, job, method, params }, effect)) ? undefined : effect;
   };
   try {
-    const effect = await show();
-    if (effect?.effect.case !== 'share') return false;
     const before = desk.askedFor({ key, params, run, job });
+    // What waits for its answer is not looked at meanwhile, however often this process starts.
+    const effect = before?.state === ApprovalState.PENDING ? before.effect : await show();
+    if (effect?.effect.case !== 'share') return false;
     if (before?.state === ApprovalState.ALLOWED) await journal.append([changedRecord(before.id)]);
     const entry = shareEntry(effect.effect.value);
     const reason = reasonOf(taints.some(isForeign));

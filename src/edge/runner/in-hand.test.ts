@@ -9,8 +9,10 @@ import { FsService, WriteMode, WriteRequestSchema } from '../../../gen/bowline/c
 import { IntentSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { edgeFolder, edgeRig, type RigOptions } from '../../../test/support/edge-rig.ts';
 import { systemClock } from '../../base/clock.ts';
+import { encodeRecord, type RecordInit } from '../journal/records.ts';
 import { toolset } from '../tools/toolset.ts';
 import { InHand } from './in-hand.ts';
+import { Suspects } from './suspects.ts';
 import { paramsDigest } from './verify-call.ts';
 
 const { stat, list, write } = FsService.method;
@@ -248,4 +250,25 @@ test('several calls that were at work keep what is theirs: the digest of one is 
   }
   const { left } = new InHand(path, 'boot');
   expect(left.map(({ paramsSha256 }) => [...paramsSha256])).toEqual(digests.map((digest) => [...digest]));
+});
+
+test('of a request that the owner was asked about more ends are needed, and not without limit', () => {
+  const suspects = new Suspects();
+  const paramsSha256 = new Uint8Array(32).fill(7);
+  const apply = (record: RecordInit) => suspects.apply({ sequence: 1, at: 0, record: encodeRecord(record, 0).record });
+  const end = () => apply({ case: 'toolOutcome', value: { paramsSha256, failure: { reason: 'CALL_ENDED_PROCESS' } } });
+  const judged = () => [false, true].map((wasAsked) => suspects.has(paramsSha256, () => wasAsked));
+  end();
+  apply({ case: 'approvalRequested', value: { paramsSha256 } });
+  end();
+  // What came to its end for the question does not count any more.
+  expect(judged()).toEqual([false, false]);
+  end();
+  expect(judged()).toEqual([true, false]);
+  for (let n = 0; n < 5; n++) end();
+  expect(judged()).toEqual([true, false]);
+  end();
+  expect(judged()).toEqual([true, true]);
+  apply({ case: 'toolOutcome', value: { paramsSha256 } });
+  expect(judged()).toEqual([false, false]);
 });

@@ -229,13 +229,13 @@ export class ToolRunner {
     let stopDeadline = this.#deadline(execution);
     let release: (() => void) | undefined;
     let plan: CallPlan | undefined;
-    this.#holdInHand(execution);
     try {
       let room: Reservation | undefined;
       let tools: ToolsInForce;
       let admitted = false;
       try {
         tools = await this.#parts.tools.current(execution.signal);
+        this.#holdInHand(execution);
         this.#admit(execution);
         admitted = true;
         plan = planCall(execution, this.#served(tools, call), this.#parts.desk);
@@ -324,7 +324,7 @@ export class ToolRunner {
   #admit(execution: Execution): void {
     const { call, digest } = execution;
     if (this.#stopping) throw new AppError('EDGE_STOPPING');
-    if (this.#parts.suspects.has(digest)) throw new AppError('CALL_ENDED_PROCESS');
+    if (this.#parts.suspects.has(digest, () => this.#wasAsked(execution))) throw new AppError('CALL_ENDED_PROCESS');
     if (call.idempotencyKey === '') throw new AppError('INVALID_ARGUMENT', { what: 'the call has no idempotency key' });
     this.#times.check(execution);
     this.#parts.journal.calls.admit(execution.expireTime, this.#parts.journal.time.surelyPast());

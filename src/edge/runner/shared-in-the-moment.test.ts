@@ -316,6 +316,43 @@ test('a call stands in one place of those in hand at most: two would count as tw
   await rig.close();
 });
 
+/** Another start over the same folder, after a kill, of which files are never looked at to their end. */
+async function startThatHangs(dir: string) {
+  const rig = await edgeRig(dir);
+  await rig.runner.recover();
+  rig.desk.start();
+  let looks = 0;
+  rig.parts.texts.look = () => {
+    looks++;
+    return new Promise(() => {});
+  };
+  return { ...reading(rig), rig, looks: () => looks };
+}
+
+test('a share outlives kills: what waits is not looked at again, and the yes is used however often a kill came in between', async () => {
+  const { run, dir, ...first } = await asking();
+  await reading(first.rig).send(run, 1, 'docs/a.md');
+  const [asked] = pendingOf(first.rig);
+  for (const _ of [1, 2, 3]) {
+    const { rig, send, session, looks } = await startThatHangs(dir);
+    await send(run, 1, 'docs/a.md');
+    expect([pendingOf(rig).map(({ id }) => id), session.held.length, looks()]).toEqual([[asked?.id], 1, 0]);
+  }
+  const answered = await startThatHangs(dir);
+  await answer(answered.rig, true);
+  for (const epoch of [2n, 3n, 4n, 5n]) {
+    const { session, looks } = await startThatHangs(dir);
+    void session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), epoch });
+    await vi.waitFor(() => expect(looks()).toBe(1));
+  }
+  const last = await edgeRig(dir);
+  await last.runner.recover();
+  const { session, texts } = reading(last);
+  await session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), epoch: 6n });
+  expect([texts(), pendingOf(last)]).toEqual([[TEXT], []]);
+  await last.close();
+});
+
 /** A Read from its arrival to its answer, over a journal that may die; what the owner is asked is allowed. */
 async function readOnce(rig: EdgeRig, run: string, life: Life, epoch: bigint): Promise<void> {
   const { session, texts } = reading(rig);
