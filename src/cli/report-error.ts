@@ -32,6 +32,9 @@ const LISTS: Readonly<Record<string, string>> = {
   conversation: 'see: bowline conversations ls',
   worker: 'see: bowline workers ls',
   key: 'see: bowline keys ls',
+  approval: 'see: bowline approvals ls --all',
+  grant: 'see: bowline grants ls',
+  'paired key': 'see: bowline owners ls',
 };
 
 export interface ReportOptions {

@@ -1,11 +1,18 @@
 import { expect, test } from 'vitest';
+import { AppError } from '../base/errors.ts';
 import type { CliIo } from './io.ts';
 import { watchList } from './watched-list.ts';
 
 /** Looks as many times as there are texts, then Ctrl-C. */
 async function watched(
   texts: readonly (string | Error)[],
-  { json, tty = true, rows = 24, limit = 50 }: { json?: boolean; tty?: boolean; rows?: number; limit?: number },
+  {
+    json,
+    tty = true,
+    rows = 24,
+    limit = 50,
+    env = {},
+  }: { json?: boolean; tty?: boolean; rows?: number; limit?: number; env?: Record<string, string> },
 ) {
   let [out, err, looks] = ['', '', 0];
   let leave = () => {};
@@ -19,7 +26,7 @@ async function watched(
     columns: 80,
   });
   const io = {
-    env: {},
+    env,
     cwd: '/',
     stdin: process.stdin,
     stdout: stream((text) => {
@@ -68,6 +75,9 @@ test.concurrent('the first look that fails is an error, a later one is said and 
   const { out, err } = await watched(['[]', new Error('away'), '[{"id":"a"}]'], { json: true });
   expect(out).toBe('{"id":"a"}\n');
   expect(err).not.toBe('');
+  const env = { BOWLINE_CALLED_AS: './bowline' };
+  const down = await watched(['甲\n', new AppError('NOT_RUNNING', { where: 'there', home: '/h' })], { env });
+  expect(down.out).toContain('is `./bowline up` running');
 });
 
 test.concurrent('what is no terminal is told to take --json', async () => {

@@ -2,6 +2,7 @@
 // It knows no list: it has one made again and looks at what was written.
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import { asCalled } from '../base/called-as.ts';
 import { AppError } from '../base/errors.ts';
 import { isRecord } from '../base/is-record.ts';
 import type { OutStream } from '../base/out-stream.ts';
@@ -63,7 +64,7 @@ async function look(io: CliIo, list: (to: CliIo) => Promise<void>, sink: Sink, f
     await list({ ...io, stdout: out, stderr: err, waitsOn: io.stderr });
   } catch (error) {
     if (first) throw error;
-    sink.failed(toAppError(error).message);
+    sink.failed(asCalled(toAppError(error).message, io.env));
     return;
   }
   sink.take(out.text, err.text);

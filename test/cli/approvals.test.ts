@@ -355,6 +355,11 @@ test('more than one request takes are denied in pieces, with --all and by their 
   for (const number of numbers) edge.add(asked(number));
   expect((await run('approvals', 'deny', '--all', '0a5c2e11')).code).toBe(2);
   expect((await run('approvals', 'deny')).code).toBe(2);
+  const unknown = await run('approvals', 'deny', '不在这里', idOf(1));
+  expect(unknown).toMatchObject({
+    code: 6,
+    stderr: expect.stringMatching(/here: 不在这里 \(NOT_FOUND\)\n.*approvals ls --all/),
+  });
   expect((await run('approvals', 'allow', '--yes', ...edge.all.keys())).code).toBe(2);
   expect(edge.sent).toHaveLength(0);
   const denied = await run('approvals', 'deny', '--all');

@@ -13,7 +13,7 @@ import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { widthOf } from '../../base/text-columns.ts';
 import type { CliIo } from '../io.ts';
 import { AnswerKeys } from './answer-keys.ts';
-import { type AskedStep, choiceOf, fittedLines, keyWords, questionLine } from './choice.ts';
+import { type AskedStep, choiceOf, keyLines, keyWords, questionLine } from './choice.ts';
 import { KeyFilter } from './key-filter.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -139,7 +139,7 @@ test('the prompt offers what can be answered, in one line; ? says what the keys 
   // Behind it stands the answer, which must not wrap.
   for (const columns of [50, 80, 120])
     expect(widthOf(`${questionLine(step(long), columns)}yes`), `${columns}`).toBeLessThan(columns);
-  const help = keyWords(step(waiting(1))).flatMap((line) => fittedLines(line, 40));
+  const help = keyLines(step(waiting(1)), 40, {});
   expect(Math.max(...help.map(widthOf))).toBeLessThanOrEqual(40);
   expect(help.join(' ').replace(/ +/g, ' ')).toBe(
     keyWords(step(waiting(1)))
@@ -147,4 +147,8 @@ test('the prompt offers what can be answered, in one line; ? says what the keys 
       .replace(/ +/g, ' '),
   );
   expect(keyWords(step(waiting(1)))).toHaveLength(6);
+  // Also where a line ends within the command.
+  const called = { BOWLINE_CALLED_AS: './bowline' };
+  for (let columns = 30; columns < 60; columns++)
+    expect(keyLines(step(waiting(1)), columns, called).join('\n'), String(columns)).not.toMatch(/`bowline/);
 });

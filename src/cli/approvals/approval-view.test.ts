@@ -204,6 +204,17 @@ test('what cannot be shown cannot be allowed', () => {
   expect(isAllowable({ ...change(SMALL), state: ApprovalState.EXPIRED })).toBe(false);
 });
 
+test('one that is over and whose effect is not told any more says that, and blames no version', () => {
+  const { effect: _, ...bare } = change(SMALL);
+  const ended = approvalView(
+    { ...bare, state: ApprovalState.DENIED, answeredBy: 'key 笔记本' },
+    { columns: 80, rows: 24, now: NOW },
+  );
+  const text = ended.lines.map((line) => line.text).join('\n');
+  expect(text).toMatch(/^FsService\/Write\n +what it would have done is told while it waits/);
+  expect(text).not.toContain('version');
+});
+
 test('how one ended, whom it belongs to, and whether a yes for the run would count', () => {
   const ended = (state: ApprovalState, more = {}) =>
     approvalEnd({ ...change(SMALL), state, answeredBy: 'key phone', ...more });

@@ -32,7 +32,8 @@ export function approvalView(approval: Approval, { columns, rows, now, number = 
   effectRows(measured, approval.effect, 1);
   const most = rows === undefined ? undefined : Math.max(rows - measured.count - about.lines.length - 4, LEAST_LINES);
   const effect = new RowMaker({ columns, lines: most });
-  effect.put(number + effectTitle(approval.effect), 'bold');
+  effect.put(number + approvalTitle(approval), 'bold');
+  if (!approval.effect && approval.state !== ApprovalState.PENDING) effect.words('', NO_DETAIL, 'dim');
   effectRows(effect, approval.effect, most);
   const { lines, isCut, isPart, hasUnseen: unseen } = effect.shown;
   const note = new RowMaker({ columns, lines: most });
@@ -44,6 +45,9 @@ export function approvalView(approval: Approval, { columns, rows, now, number = 
     hasUnseen: note.count > 0,
   };
 }
+
+/** A box tells machines elsewhere once what would happen. */
+const NO_DETAIL = 'what it would have done is told while it waits, and not any more';
 
 function aboutRows(approval: Approval, columns: number, now: number, whole: boolean): ViewRows {
   const rows = new RowMaker({ columns, lines: whole ? undefined : 0 });

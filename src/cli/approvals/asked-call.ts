@@ -94,7 +94,9 @@ async function askHere(
         err.quoted(`${approvalEnd(approval)}: ${approvalTitle(approval)}`);
       else {
         err.quoted(`waits for your yes: ${approvalTitle(approval)}`, 'yellow');
-        err.line(`  answer it with: bowline approvals show ${typedId(approval)}`);
+        const id = typedId(approval);
+        err.line(`  look at it with: bowline approvals show ${id}`);
+        err.line(`  answer it with:  bowline approvals allow ${id}, or deny`);
       }
     }
   } catch {

@@ -1,5 +1,6 @@
 // What a key means at the question. Pure. Nothing but a `y`, an `a` or an `r` is a yes.
 import { type Approval, ApprovalScope } from '../../../gen/bowline/approval/v1/approval_pb.ts';
+import { asCalled } from '../../base/called-as.ts';
 import { widthOf } from '../../base/text-columns.ts';
 import { isAllowable, mayAllowRun } from './approval-view.ts';
 import { effectTitle } from './effect-lines.ts';
@@ -102,7 +103,7 @@ const fitted = (text: string, end: string, columns: number): string =>
 const isShare = ({ effect }: Approval): boolean => effect?.effect.case === 'share';
 
 /** Lines that fit, cut between words; all but the first begin where the words of the first do, behind its key. */
-export function fittedLines(line: string, columns: number): string[] {
+function fittedLines(line: string, columns: number): string[] {
   const indent = /^\S {2}/.test(line) ? '   ' : '  ';
   const lines: string[] = [];
   let last = '';
@@ -136,3 +137,7 @@ export function keyWords({ first, waiting }: AskedStep): string[] {
     'Ctrl-C leaves it open: it waits in `bowline approvals ls`, and the run with it',
   ];
 }
+
+/** The same in lines that fit. A command that is named there is written as this program was called before a line may end in it. */
+export const keyLines = (step: AskedStep, columns: number, env: Parameters<typeof asCalled>[1]): string[] =>
+  keyWords(step).flatMap((each) => fittedLines(asCalled(each, env), columns));

@@ -49,7 +49,16 @@ export async function foundApproval(edge: Side, typed: string): Promise<Approval
       about: approvalTitle(each).slice(0, 60),
     })),
   );
-  const { approval } = await edge.client(LocalService).getApproval({ id });
-  if (!approval) throw new AppError('NOT_FOUND', { kind: 'approval' });
+  const { approval } = await edge
+    .client(LocalService)
+    .getApproval({ id })
+    .catch((error: unknown) => {
+      throw error instanceof AppError && error.reason === 'NOT_FOUND' ? noApproval(typed) : error;
+    });
+  if (!approval) throw noApproval(typed);
   return approval;
 }
+
+/** With what was typed: several may have been. */
+const noApproval = (typed: string): AppError =>
+  new AppError('NOT_FOUND', { kind: 'approval' }, { message: `no such approval here: ${typed}` });

@@ -8,7 +8,7 @@ import { canRedraw } from '../live-line.ts';
 import { Printer } from '../output.ts';
 import { AnswerKeys } from './answer-keys.ts';
 import { approvalEnd, approvalTitle, approvalView, placeInStep, stepOf, typedId } from './approval-view.ts';
-import { type AskedStep, choiceOf, fittedLines, keyWords, questionLine } from './choice.ts';
+import { type AskedStep, choiceOf, keyLines, questionLine } from './choice.ts';
 
 /** How long it is waited for other calls of a step before it is shown. */
 const GATHER_MS = 400;
@@ -177,9 +177,7 @@ export class ApprovalQuestions {
         return this.#takeBack();
       case 'explain':
         this.#err.line(key);
-        for (const line of keyWords(step).flatMap((each) =>
-          fittedLines(each, (this.#parts.io.stderr.columns ?? 80) - 3),
-        ))
+        for (const line of keyLines(step, (this.#parts.io.stderr.columns ?? 80) - 3, this.#parts.io.env))
           this.#err.line(`  ${line}`);
         return;
       case 'whole':
