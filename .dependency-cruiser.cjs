@@ -14,6 +14,7 @@ const ROOMS = {
     orchestrator: ['store', 'queue', 'identity', 'ledger', 'routing'],
     dispatch: ['store', 'queue', 'identity', 'ledger', 'routing', 'orchestrator'],
     replay: ['store', 'queue', 'identity', 'ledger', 'routing', 'orchestrator', 'dispatch'],
+    telemetry: ['store', 'orchestrator'],
     gateway: ['store', 'queue', 'identity', 'ledger', 'notes', 'routing', 'orchestrator', 'dispatch', 'replay'],
   },
   'src/control/orchestrator': {

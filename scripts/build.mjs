@@ -181,7 +181,7 @@ const asProgram = {
   banner: { js: `const __url = require('node:url').pathToFileURL(__filename).href;` },
   // They measure their turns, for which that is loaded anyway.
   inject: inTree('src/base/headers.ts', 'src/base/random-values.ts'),
-  plugins: [withoutCommands(), lazyRules()],
+  plugins: [withoutCommands(), lazyRules(), metricsBeside()],
   minifyWhitespace: false,
   sourcemap: 'external',
   sourcesContent: false,
@@ -228,6 +228,11 @@ const targets = [
   {
     entries: { client: 'src/main/client.ts' },
     options: { ...inOneFile, plugins: [otherEntries(), slimValidate()] },
+  },
+  {
+    // With its packages; loaded only where metrics are told.
+    entries: { 'metrics-sdk': 'src/base/telemetry/metrics-sdk.ts' },
+    options: { ...common, format: 'cjs', outExtension: { '.js': '.cjs' }, legalComments: 'external', sourcemap: false },
   },
   ...['worker-program', 'control-program'].map((name) => ({
     entries: { [name]: `src/main/${name}.ts` },
@@ -352,6 +357,16 @@ function readersBeside() {
   };
 }
 
+/** OpenTelemetry's SDK stays in a file of its own. */
+function metricsBeside() {
+  return {
+    name: 'metrics-beside',
+    setup(bundler) {
+      bundler.onResolve({ filter: /\/metrics-sdk\.ts$/ }, () => ({ path: './metrics-sdk.cjs', external: true }));
+    },
+  };
+}
+
 /** Turndown loads a parser of HTML, half a megabyte, for pages that it is given as text. Ours gives it a tree. */
 function withoutDomino() {
   return {
@@ -398,7 +413,8 @@ async function buildAll() {
       for (const name of Object.keys(entries)) {
         checkContents(name, results[index].metafile);
         if (COMPILED[name]) await compileProgram({ root, work, name, chunk: CHUNK, ...COMPILED[name] });
-        else if (options.packages !== 'external') asciiFile(join(work, `${name}.mjs`));
+        else if (options.packages !== 'external')
+          asciiFile(join(work, `${name}${options.outExtension?.['.js'] ?? '.mjs'}`));
       }
     }
     // Each file is renamed into place whole, so launchers that build at the same time do not disturb each other.

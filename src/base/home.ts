@@ -55,6 +55,8 @@ export function homePaths(home: string) {
     control: join(home, 'control'),
     /** What `up` or `control` wrote when it was ready: where the control plane listens. */
     controlInfo: join(home, 'control', 'ready.json'),
+    /** What shows to the listener of metrics who may be told. */
+    metricsKey: join(home, 'control', 'metrics.key'),
     logs: join(home, 'logs'),
     /** What the workers of this home say of themselves. */
     workers: join(home, 'workers'),

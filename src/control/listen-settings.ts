@@ -1,6 +1,11 @@
 // The settings of the listener and of the log.
 import type { Setting } from '../base/settings/setting.ts';
 
+const ADDRESS = {
+  shape: /^([A-Za-z0-9.:_-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/,
+  like: 'an address such as 127.0.0.1 or ::1, without a zone',
+} as const;
+
 export const LISTEN_SETTINGS = {
   tlsCert: {
     env: 'BOWLINE_TLS_CERT',
@@ -26,8 +31,7 @@ export const LISTEN_SETTINGS = {
     kind: 'text',
     flag: '--host <address>',
     what: 'address to listen on; without TLS it must be loopback',
-    shape: /^([A-Za-z0-9.:_-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/,
-    like: 'an address such as 127.0.0.1 or ::1, without a zone',
+    ...ADDRESS,
     fallback: '127.0.0.1',
   },
   port: {
@@ -40,6 +44,24 @@ export const LISTEN_SETTINGS = {
     fallback: 7420,
     min: 0,
     max: 65535,
+  },
+  metricsPort: {
+    env: 'BOWLINE_METRICS_PORT',
+    group: 'listen',
+    kind: 'number',
+    unit: 'count',
+    what: 'port of the listener for metrics and health, which tells whoever shows the key in `control/metrics.key` of the home; 0 for none',
+    fallback: 0,
+    min: 0,
+    max: 65535,
+  },
+  metricsHost: {
+    env: 'BOWLINE_METRICS_HOST',
+    group: 'listen',
+    kind: 'text',
+    what: 'address of that listener; without TLS it must be loopback',
+    ...ADDRESS,
+    fallback: '127.0.0.1',
   },
   logTo: {
     env: 'BOWLINE_LOG_TO',

@@ -17,6 +17,7 @@ import { openSessions, watchSessions } from './control-plane/connected.ts';
 import { beReady, openConditions, openHealth } from './control-plane/health.ts';
 import { openIdentities } from './control-plane/identities.ts';
 import { drain, listenerTls, openListener } from './control-plane/listener.ts';
+import { openControlMetrics } from './control-plane/metrics.ts';
 import type { ControlOptions, Ground } from './control-plane/options.ts';
 import { openPorts } from './control-plane/ports.ts';
 import { edgeSessionService, workerSessionService } from './control-plane/session-services.ts';
@@ -91,6 +92,7 @@ async function compose(ground: Ground): Promise<RunningControl> {
   life.onStop('sessions', () => drain({ sessions, dispatch, underWay, clock }, budgetMs / 2));
   // Before the sessions: whoever is asked to leave must not come back to this replica.
   life.onStop('new connections', () => server.refuse());
+  await openControlMetrics(ground, store, connected, work, { health, turns, tls });
   await beReady(ground, health, store, ports);
   life.onStop('upkeep', startUpkeep(store.database, { clock, log, inboxDays: config.inboxDays }));
 

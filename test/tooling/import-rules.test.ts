@@ -124,6 +124,7 @@ const WRONG: Readonly<Record<string, string>> = {
   'src/control/ledger': 'src/control/identity',
   'src/control/notes': 'src/control/ledger',
   'src/control/routing': 'src/control/ledger',
+  'src/control/telemetry': 'src/control/gateway',
   'src/control/orchestrator': 'src/control/dispatch',
   'src/control/dispatch': 'src/control/gateway',
   'src/control/replay': 'src/control/gateway',

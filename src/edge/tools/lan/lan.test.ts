@@ -211,6 +211,9 @@ function drips(socket: Socket): void {
 }
 
 const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n';
+/** Packed beforehand: that takes longer than an answer may. */
+const BOMB = gzipSync(Buffer.alloc(64 << 20));
+
 const hostile: Readonly<Record<string, { says: (socket: Socket) => void; gets: unknown; sends: unknown }>> = {
   'that is no HTTP': {
     says: (socket) => socket.end('SSH-2.0-OpenSSH\r\n'),
@@ -285,9 +288,8 @@ const hostile: Readonly<Record<string, { says: (socket: Socket) => void; gets: u
   },
   'that would unpack to 64 MiB': {
     says: (socket) => {
-      const bomb = gzipSync(Buffer.alloc(64 << 20));
       socket.end(
-        Buffer.concat([Buffer.from(`${HEAD}content-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`), bomb]),
+        Buffer.concat([Buffer.from(`${HEAD}content-encoding: gzip\r\ncontent-length: ${BOMB.length}\r\n\r\n`), BOMB]),
       );
     },
     gets: ' cut',

@@ -1,0 +1,115 @@
+// The metrics of a control plane at work: told to nobody without the key, right by number, made of known names, and with nothing of what
+// was asked, answered or read.
+import { execFile } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { homePaths } from '../../src/base/home.ts';
+import { METRICS } from '../../src/base/telemetry/names.ts';
+import { TestControl } from '../support/control-plane.ts';
+import { freePort } from '../support/free-port.ts';
+import { promtool } from '../support/promtool.ts';
+
+const CANARIES = ['水獭-question', 'otter-answer', 'otter-content', 'otter-path'];
+
+const tool = await promtool();
+let control: TestControl;
+let port: number;
+
+beforeAll(async () => {
+  port = await freePort();
+  control = await TestControl.start({ config: { metricsPort: port } });
+});
+afterAll(() => control.close());
+
+const key = () => readFileSync(homePaths(control.home).metricsKey, 'utf8').trim();
+const get = (path: string, authorization = `Bearer ${key()}`) =>
+  fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization } });
+
+/** The value of the sample whose line begins so. */
+const sample = (text: string, begins: string): number =>
+  Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(begins))
+      ?.split(' ')
+      .at(-1) ?? Number.NaN,
+  );
+
+test('a run is counted with its jobs, tokens and money, and nothing of its content is told', async () => {
+  const edge = control.closing(await (await control.device()).connect());
+  const worker = await control.worker();
+  const ask = edge.ask(CANARIES[0]!);
+  worker.useTool(await worker.job(0), 'fs_read', { path: `docs/${CANARIES[3]}.md` });
+  edge.done(await edge.call(), ReadResponseSchema, { text: CANARIES[2]! });
+  const last = await worker.job(1);
+  worker.reply(last, CANARIES[1]!);
+  expect((await edge.end(ask.run)).answer).toBe(CANARIES[1]);
+  const waiting = edge.ask('is not answered');
+  await worker.job(2);
+
+  const text = await (await get('/metrics')).text();
+  expect(sample(text, 'bowline_runs_begun_total{kind="ask"}')).toBe(2);
+  expect(sample(text, 'bowline_runs_ended_total{kind="ask",state="answered",reason=""}')).toBe(1);
+  expect(sample(text, 'bowline_run_duration_count{kind="ask",state="answered"}')).toBe(1);
+  expect(sample(text, 'bowline_jobs_ended_total{method="bowline.capability.fs.v1.FsService/Read"')).toBe(1);
+  expect(sample(text, 'bowline_jobs_ended_total{method="bowline.capability.llm.v1.LlmService/Chat"')).toBe(2);
+  const model = 'gen_ai_provider_name="",gen_ai_request_model=""';
+  expect(sample(text, `gen_ai_client_token_usage_sum{${model},gen_ai_token_type="input"}`)).toBe(6);
+  expect(sample(text, `gen_ai_client_token_usage_sum{${model},gen_ai_token_type="output"}`)).toBe(4);
+  expect(sample(text, 'bowline_sessions{peer="edge"}')).toBe(1);
+  expect(sample(text, 'bowline_sessions{peer="worker"}')).toBe(1);
+  expect(sample(text, 'bowline_worker_slots{state="taken"}')).toBe(1);
+  expect(sample(text, 'bowline_service_serving{service="database"}')).toBe(1);
+  expect(sample(text, 'process_cpu_time_total{cpu_mode="user"}')).toBeGreaterThan(0);
+  expect(sample(text, 'bowline_approvals_waiting')).toBe(0);
+  expect(sample(text, 'process_memory_usage')).toBeGreaterThan(1e6);
+  for (const told of [...CANARIES, waiting.run, ask.run]) expect(text).not.toContain(told);
+
+  const known = Object.values(METRICS).map(({ name }) => name.replaceAll('.', '_'));
+  const names = text.split('\n').flatMap((line) => /^# TYPE (\S+)/.exec(line)?.[1] ?? []);
+  expect(names.length).toBeGreaterThan(10);
+  for (const name of names)
+    expect(name === 'target_info' || known.some((each) => name.startsWith(each)), name).toBe(true);
+});
+
+test('without its key nobody is told anything; the key is readable to its owner only', async () => {
+  for (const wrong of ['', 'Bearer', `Bearer ${key()}x`, `Basic ${key()}`, key()])
+    for (const path of ['/metrics', '/health', '/']) {
+      const response = await get(path, wrong);
+      expect([response.status, await response.text()], `${wrong} ${path}`).toEqual([
+        401,
+        expect.not.stringContaining('bowline_'),
+      ]);
+    }
+  expect(statSync(homePaths(control.home).metricsKey).mode & 0o777).toBe(0o600);
+  expect((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST', body: 'x' })).status).toBe(405);
+  expect((await get('/other')).status).toBe(404);
+});
+
+test('health tells each part, and whether all is well', async () => {
+  const response = await get('/health');
+  expect([response.status, await response.json()]).toEqual([
+    200,
+    { well: true, parts: expect.objectContaining({ database: true, queue: true, dispatch: true }) },
+  ]);
+});
+
+test.skipIf(tool === undefined)('promtool finds nothing wrong with the form', async () => {
+  const text = await (await get('/metrics')).text();
+  const told = await new Promise<string>((resolve) => {
+    const child = execFile(tool ?? '', ['check', 'metrics'], (error, stdout, stderr) =>
+      resolve(error ? stdout + stderr : ''),
+    );
+    child.stdin?.end(text);
+  });
+  expect(told).toBe('');
+});
+
+test('a port that is taken, and an address beyond this machine without TLS, are refused at the start', async () => {
+  for (const [config, reason] of [
+    [{ metricsPort: port }, 'LISTEN_FAILED'],
+    [{ metricsPort: await freePort(), metricsHost: '0.0.0.0' }, 'INSECURE_LISTEN'],
+  ] as const)
+    await expect(TestControl.start({ config })).rejects.toMatchObject({ reason });
+});
