@@ -161,7 +161,7 @@ export const UsageBy = {
   MODEL: 2,
 
   /**
-   * By conversation.
+   * By the conversation that the run belongs to.
    *
    * @generated from enum value: USAGE_BY_CONVERSATION = 3;
    */
