@@ -1,10 +1,11 @@
 // What a command changed on an overlay: the folder as it is beside the folder as the command left it, looked at where the overlay's upper
 // layer has something. Nothing of it is followed, and what cannot be done again exactly is refused.
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat, opendir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { AppError } from '../../../../base/errors.ts';
+import { systemCode } from '../../../../base/system-code.ts';
 import { isRepository } from '../../fs/change/repository.ts';
-import { deviceAndInode, stateAt } from './folder-place.ts';
+import { absent, deviceAndInode, stateAt } from './folder-place.ts';
 import { isState, type PlannedChange, type PlannedState, stateToCome } from './planned-change.ts';
 
 /** Where a folder, what was written above it, and both together are found. */
@@ -23,8 +24,7 @@ export interface FindChangesParts {
   readonly keep: (change: PlannedChange, from: string) => Promise<void>;
   /** Whether a secret's value stands in a text: such a name could not be shown. */
   readonly holdsSecret: (text: string) => boolean;
-  /** Changes of the folders before it. */
-  readonly already: number;
+  readonly room: ListRoom;
   /** Of one file. */
   readonly mostBytes: number;
   readonly signal: AbortSignal;
@@ -37,33 +37,67 @@ export interface FoundInFolder {
   readonly inside: Readonly<Record<string, string>>;
 }
 
-/** Changes of one preview. */
-export const MOST_CHANGES = 1_000;
-
-/** @throws PREVIEW_REFUSED, why `signal` aborted */
-export async function findChanges(layers: OverlayLayers, parts: FindChangesParts): Promise<FoundInFolder> {
-  const found = new FoundChanges(layers, parts);
-  await found.folder('');
-  const { changes } = found;
-  const folders = [
-    ...new Set(changes.flatMap(({ path }) => path.split('/').map((_, n, names) => names.slice(0, n).join('/')))),
-  ];
-  await mustBeOfNoRepository(layers, folders);
-  return { changes, inside: await identitiesOf(layers, folders, changes) };
+/** What the list of one preview may still take, in all its folders together. */
+export interface ListRoom {
+  changes: number;
+  /** Of paths, of the folders on the way to them, and of targets of links. */
+  bytes: number;
 }
+
+/** Changes of one preview. */
+const MOST_CHANGES = 1_000;
+
+/** Of its list without the diffs. */
+export const LIST_BYTES = 256 << 10;
+
+export const listRoom = (): ListRoom => ({ changes: MOST_CHANGES, bytes: LIST_BYTES });
+
+/** Of all names that are held at one time. */
+const NAMES_BYTES = 4 << 20;
+
+/** @throws PREVIEW_REFUSED, FILE_CHANGED, why `signal` aborted */
+export async function findChanges(layers: OverlayLayers, parts: FindChangesParts): Promise<FoundInFolder> {
+  try {
+    const found = new FoundChanges(layers, parts);
+    await found.folder('');
+    const { changes, folders } = found;
+    await mustBeOfNoRepository(layers, folders, parts.signal);
+    return { changes, inside: await identitiesOf(layers, folders, changes) };
+  } catch (error) {
+    const what = UNSEEN.get(systemCode(error));
+    throw what === undefined ? error : refusedChange(what);
+  }
+}
+
+/** Of what the system says, what a command can bring about by the names and permissions that it leaves. */
+const UNSEEN: ReadonlyMap<string, string> = new Map([
+  ['EACCES', 'a file or folder that cannot be read'],
+  ['EPERM', 'a file or folder that cannot be read'],
+  ['ENAMETOOLONG', 'a path that is too long'],
+]);
 
 /** Git finds a repository by what is in a folder, and runs what its hooks and settings say. @throws PREVIEW_REFUSED */
-async function mustBeOfNoRepository({ lower, merged }: OverlayLayers, folders: readonly string[]): Promise<void> {
-  for (const folder of folders)
+async function mustBeOfNoRepository(
+  { lower, merged }: OverlayLayers,
+  folders: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const folder of folders) {
+    signal.throwIfAborted();
     for (const layer of [lower, merged])
       if (await isRepository(join(layer, folder))) throw refusedChange('a file of a git repository');
+  }
 }
 
-async function identitiesOf({ lower }: OverlayLayers, folders: readonly string[], changes: readonly PlannedChange[]) {
-  const stays = (path: string) => !changes.some((change) => change.path === path && change.after?.kind !== 'folder');
+async function identitiesOf(
+  { lower }: OverlayLayers,
+  folders: ReadonlySet<string>,
+  changes: readonly PlannedChange[],
+): Promise<FoundInFolder['inside']> {
+  const goes = new Set(changes.filter(({ after }) => after?.kind !== 'folder').map(({ path }) => path));
   const inside: Record<string, string> = {};
   for (const folder of folders) {
-    const stat = stays(folder) ? await lstat(join(lower, folder), { bigint: true }).catch(() => undefined) : undefined;
+    const stat = goes.has(folder) ? undefined : await lstat(join(lower, folder), { bigint: true }).catch(absent);
     if (stat?.isDirectory()) inside[folder] = deviceAndInode(stat);
   }
   return inside;
@@ -71,6 +105,9 @@ async function identitiesOf({ lower }: OverlayLayers, folders: readonly string[]
 
 class FoundChanges {
   readonly changes: PlannedChange[] = [];
+  /** That a change lies in. */
+  readonly folders = new Set<string>();
+  #namesLeft = NAMES_BYTES;
   readonly #layers: OverlayLayers;
   readonly #parts: FindChangesParts;
 
@@ -81,13 +118,31 @@ class FoundChanges {
 
   async folder(path: string): Promise<void> {
     const { lower, upper, merged } = this.#layers;
-    const [was, is] = [await namesIn(join(lower, path)), await namesIn(join(merged, path))];
-    for (const name of was) if (!is.has(name)) await this.#gone(join(path, name));
-    for (const name of is) {
-      const at = join(path, name);
-      if (!was.has(name)) await this.#come(at);
-      else if (await isThere(join(upper, at))) await this.#compare(at);
+    const isGone = async (at: string) => !(await isThere(join(merged, at)));
+    await this.#each(lower, path, isGone, (at) => this.#gone(at));
+    const isTouched = (at: string) => isThere(join(upper, at));
+    await this.#each(merged, path, isTouched, (at) => this.#compare(at));
+  }
+
+  /** All in a folder that is wanted, in the order of their names. What is not is held nowhere: the folder may be large. */
+  async #each(
+    layer: string,
+    path: string,
+    isWanted: (at: string) => Promise<boolean>,
+    act: (at: string) => Promise<void>,
+  ): Promise<void> {
+    const before = this.#namesLeft;
+    const names: string[] = [];
+    for await (const { name } of await opendir(join(layer, path)).catch(changedMeanwhile)) {
+      this.#parts.signal.throwIfAborted();
+      if (name.includes('\ufffd')) throw refusedChange('a name that is not UTF-8');
+      if (!(await isWanted(join(path, name)))) continue;
+      this.#namesLeft -= 64 + 2 * name.length;
+      if (this.#namesLeft < 0) throw refusedChange('more touched files than can be compared');
+      names.push(name);
     }
+    for (const name of names.sort()) await act(join(path, name));
+    this.#namesLeft = before;
   }
 
   async #compare(path: string): Promise<void> {
@@ -108,7 +163,7 @@ class FoundChanges {
     const before = await this.#state(join(this.#layers.lower, path));
     if (!before) return;
     if (before.kind === 'folder') {
-      for (const name of await namesIn(join(this.#layers.lower, path))) await this.#gone(join(path, name));
+      await this.#each(this.#layers.lower, path, all, (at) => this.#gone(at));
     }
     await this.#add(path, before, undefined);
   }
@@ -119,7 +174,7 @@ class FoundChanges {
     const bare = stateToCome(after);
     await this.#add(path, undefined, bare);
     if (after.kind === 'folder') {
-      for (const name of await namesIn(join(this.#layers.merged, path))) await this.#come(join(path, name));
+      await this.#each(this.#layers.merged, path, all, (at) => this.#come(at));
     }
   }
 
@@ -127,6 +182,7 @@ class FoundChanges {
     const { mostBytes, signal } = this.#parts;
     const state = await stateAt(place, mostBytes, signal);
     if (state && state.bytes > mostBytes) throw tooManyBytes();
+    if (state?.kind === 'link' && state.target === undefined) throw refusedChange('a link to a name that is not UTF-8');
     return state;
   }
 
@@ -134,8 +190,7 @@ class FoundChanges {
     this.#parts.signal.throwIfAborted();
     if (this.#parts.isDenied(path, (after ?? before)?.kind === 'file'))
       throw refusedChange('a file that is out of reach');
-    if (this.#parts.already + this.changes.length >= MOST_CHANGES)
-      throw refusedChange(`more changes than the limit of ${MOST_CHANGES}`);
+    this.#take(path, before, after);
     if ([path, before?.target, after?.target].some((text) => text !== undefined && this.#parts.holdsSecret(text)))
       throw refusedChange('a name, or the target of a link, that holds the value of a secret');
     // What lends an identity, or leads out, is nothing to say yes to in a list.
@@ -148,24 +203,40 @@ class FoundChanges {
     await this.#parts.keep(change, join(this.#layers.merged, path));
     this.changes.push(change);
   }
+
+  /** Also what is on the way counts: of deep paths that is far more than their own length. @throws PREVIEW_REFUSED */
+  #take(path: string, before: PlannedState | undefined, after: PlannedState | undefined): void {
+    const { room } = this.#parts;
+    if (--room.changes < 0) throw refusedChange(`more changes than the limit of ${MOST_CHANGES}`);
+    let folder = folderOf(path);
+    const texts = [path, before?.target ?? '', after?.target ?? ''];
+    for (; !this.folders.has(folder); folder = folderOf(folder)) {
+      this.folders.add(folder);
+      texts.push(folder);
+    }
+    room.bytes -= texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    if (room.bytes < 0) throw longList();
+  }
 }
 
 export const refusedChange = (what: string) => new AppError('PREVIEW_REFUSED', { what });
+
+export const longList = () => refusedChange(`a longer list of changes than the limit of ${LIST_BYTES} bytes`);
 
 export const tooManyBytes = () => refusedChange('more bytes than limits.command_disk_bytes');
 
 const leadsOut = (path: string, target: string): boolean =>
   isAbsolute(target) || normalize(join(dirname(path), target)).split('/')[0] === '..';
 
-const isThere = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  );
+const all = async (): Promise<boolean> => true;
 
-/** @throws PREVIEW_REFUSED for a name that is no text */
-async function namesIn(folder: string): Promise<Set<string>> {
-  const names = await readdir(folder);
-  if (names.some((name) => name.includes('\ufffd'))) throw refusedChange('a name that is not UTF-8');
-  return new Set(names.sort());
+/** Empty for the folder itself, and for what lies right in it. */
+const folderOf = (path: string): string => (path.includes('/') ? dirname(path) : '');
+
+const isThere = async (path: string): Promise<boolean> => (await lstat(path).catch(absent)) !== undefined;
+
+/** Of the folder itself, somebody else may have changed something meanwhile. */
+function changedMeanwhile(error: unknown): never {
+  absent(error);
+  throw new AppError('FILE_CHANGED', {}, { cause: error });
 }

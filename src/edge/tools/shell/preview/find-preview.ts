@@ -7,13 +7,13 @@ import type { Readable, Writable } from 'node:stream';
 import { PROGRAM_PATH } from '../find-program.ts';
 import type { CommandIsolation } from '../isolation.ts';
 import { FIRST_DESCRIPTOR, STATUS_FD } from '../launcher.ts';
-import { findChanges } from './find-changes.ts';
+import { findChanges, listRoom } from './find-changes.ts';
 import { ENDED, HOLD_FD, IN_NAMESPACES, OVERLAY } from './overlay-script.ts';
 
 const BYTES = 1 << 20;
 const TRIAL_MS = 10_000;
 
-const TRIAL = { isDenied: () => false, keep: async () => {}, holdsSecret: () => false, already: 0, mostBytes: BYTES };
+const TRIAL = { isDenied: () => false, keep: async () => {}, holdsSecret: () => false, mostBytes: BYTES };
 
 /** Empty when they can; else why not, for people. */
 export async function findPreviewProblem(isolation: CommandIsolation | undefined): Promise<string> {
@@ -69,7 +69,7 @@ async function problemWith(
     const inside = `/proc/${child.pid}/root${scratch}`;
     const layers = { lower: join(inside, 'l0'), upper: join(inside, 'u0'), merged: join(inside, 'm0') };
     const { signal } = new AbortController();
-    const { changes } = await findChanges(layers, { folder: 0, ...TRIAL, signal });
+    const { changes } = await findChanges(layers, { folder: 0, ...TRIAL, room: listRoom(), signal });
     return changes.length === 1 ? '' : 'the changes in an overlay are not seen here';
   } finally {
     (child.stdio as readonly (Readable | Writable | null | undefined)[])[HOLD_FD]?.destroy();

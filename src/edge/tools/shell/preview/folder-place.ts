@@ -1,4 +1,5 @@
 // Looks at names below a folder part by part, by descriptors: no link is followed and no other file system is entered.
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, lstat, open, readlink } from 'node:fs/promises';
@@ -54,7 +55,8 @@ export async function openPlaceIn({ place, inside }: PlanTop, path: string): Pro
   }
 }
 
-function absent(error: unknown): undefined {
+/** What the system says of a name that is not there, or that no folder leads to. Any other error is thrown. */
+export function absent(error: unknown): undefined {
   const code = systemCode(error);
   if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
 }
@@ -69,9 +71,9 @@ export async function stateAt(path: string, most: number, signal?: AbortSignal):
   const which = { device: `${stat.dev}`, inode: `${stat.ino}`, uid: Number(stat.uid), gid: Number(stat.gid) };
   if (stat.isDirectory()) return { kind: 'folder', mode: modeOf(stat), sha256: '', bytes: 0, ...which };
   if (stat.isSymbolicLink()) {
-    const target = await readlink(path);
-    const sha256 = createHash('sha256').update(target).digest('hex');
-    return { kind: 'link', mode: 0, sha256, bytes: target.length, target, ...which };
+    const leads = await readlink(path, 'buffer');
+    const sha256 = createHash('sha256').update(leads).digest('hex');
+    return { kind: 'link', mode: 0, sha256, bytes: leads.length, ...targetOf(leads), ...which };
   }
   if (!stat.isFile()) throw new AppError('PREVIEW_REFUSED', { what: 'a device, a pipe or a socket' });
   return {
@@ -82,6 +84,8 @@ export async function stateAt(path: string, most: number, signal?: AbortSignal):
     otherNames: otherNamesOf(stat),
   };
 }
+
+const targetOf = (leads: Buffer) => (isUtf8(leads) ? { target: leads.toString() } : {});
 
 const modeOf = ({ mode }: BigIntStats): number => Number(mode & 0o7777n);
 

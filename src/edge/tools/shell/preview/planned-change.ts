@@ -8,7 +8,7 @@ export interface PlannedState {
   /** SHA-256 in hex of what a file holds, or where a link leads; empty for a folder. */
   readonly sha256: string;
   readonly bytes: number;
-  /** Where a link leads. */
+  /** Where a link leads. Not there where that is not UTF-8: such a link is looked at and never made. */
   readonly target?: string;
   /** Of what is there already: which one it is. */
   readonly device?: string;

@@ -172,6 +172,8 @@ test('what cannot be shown and done again is refused, and changes nothing', asyn
     ['mkdir "$SECRET"', 'a name, or the target of a link, that holds the value of a secret'],
     ['ln -s "$SECRET" link', 'a name, or the target of a link, that holds the value of a secret'],
     ['mkdir $(seq 1001)', 'more changes than the limit of 1000'],
+    ['n=0; while [ $n -lt 900 ]; do mkdir d; cd d; n=$((n+1)); done', 'a longer list of changes than the limit of'],
+    [`ln -s "$(printf 'u\\377y')" link`, 'a link to a name that is not UTF-8'],
   ] as const) {
     const { work, show } = await start(script);
     const before = tree(work);

@@ -19,7 +19,7 @@ import type { CommandLook } from '../command-effect.ts';
 import { checksOf, type JudgedRun, mustBeUnchanged, type OpenRun, viewOf } from '../open-run.ts';
 import { planLaunch } from '../plan-launch.ts';
 import { networkView } from '../system-view.ts';
-import { findChanges, refusedChange } from './find-changes.ts';
+import { findChanges, LIST_BYTES, listRoom, longList } from './find-changes.ts';
 import { type FolderOwner, folderOwnerOf } from './folder-owner.ts';
 import type { PlannedFolder } from './plan-tops.ts';
 import type { PlannedChange } from './planned-change.ts';
@@ -28,10 +28,8 @@ import type { PreviewDraft, TriedCommand } from './previews.ts';
 
 /** Of what it printed, what is shown. */
 const SHOWN_BYTES = 4 << 10;
-/** Of all diffs of one preview together; what comes later is listed without one. */
+/** Of all diffs of one preview together; what comes later is listed without one. With the list it is less than what is shown of one call may have. */
 const ALL_DIFFS_BYTES = 128 << 10;
-/** Of its list of changes without the diffs. Both together are less than what is shown of one call may have. */
-const LIST_BYTES = 256 << 10;
 
 /** @returns the effect with what it did, or with why it could not be tried. @throws PREVIEW_REFUSED, APPROVAL_CHANGED, why `stop` aborted */
 export async function tryCommand(
@@ -74,6 +72,7 @@ class Trial {
   #folders: Omit<PlannedFolder, 'inside'>[] = [];
   readonly #inside: PlannedFolder['inside'][] = [];
   #diffsLeft = ALL_DIFFS_BYTES;
+  readonly #room = listRoom();
   #listLeft = LIST_BYTES;
   readonly #diffs = new Map<PlannedChange, { lower: string; merged: string }>();
 
@@ -180,7 +179,7 @@ class Trial {
         },
         // Also one whose value has a `/` in it, and lies over more than one part of the path.
         holdsSecret: (text) => [text, join(top, text)].some((each) => (secrets.masker?.text(each) ?? each) !== each),
-        already: this.#changes.length,
+        room: this.#room,
         mostBytes: limits.command_disk_bytes,
         signal: stop,
       });
@@ -203,7 +202,7 @@ class Trial {
     const effect = Buffer.byteLength(full.diff) > this.#diffsLeft ? await withDiff(0) : full;
     this.#diffsLeft -= Buffer.byteLength(effect.diff);
     this.#listLeft -= toBinary(FileEffectSchema, { ...effect, diff: '' }).length;
-    if (this.#listLeft < 0) throw refusedChange(`a longer list of changes than the limit of ${LIST_BYTES} bytes`);
+    if (this.#listLeft < 0) throw longList();
     return effect;
   }
 
