@@ -5,6 +5,7 @@ import { request as requestHttps } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import { AppError } from '../../base/errors.ts';
 import { bareHost, hostAndPort, portOf } from '../../base/host.ts';
+import { boundInterimAnswers } from '../../base/interim-answers.ts';
 import { proxyAuthorization } from '../../base/proxies.ts';
 
 /** Throws PROXY_FAILED when the proxy cannot be reached or does not lead there, and the signal's reason. */
@@ -26,6 +27,7 @@ export function openTunnel(proxy: URL, host: string, port: number, signal: Abort
       signal,
       ...(secure && !isIP(proxyHost) ? { servername: proxyHost } : {}),
     });
+    boundInterimAnswers(request);
     request.once('connect', ({ statusCode = 0 }, socket, head) => {
       // It stays, also for what happens before the next owner listens.
       socket.on('error', () => {});

@@ -13,6 +13,7 @@ import {
 import { ModelInfoSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { bareHost, portOf } from '../../base/host.ts';
+import { boundInterimAnswers } from '../../base/interim-answers.ts';
 import { methodDescription, requestSchema } from '../../contract/tool-schema.ts';
 import type { LocalModelEntry } from '../config/local-model-entry.ts';
 import { type Answerer, localModelCalled } from './answerer.ts';
@@ -64,6 +65,7 @@ function post(entry: LocalModelEntry, key: string, body: string, signal: AbortSi
       },
     });
     sent.setTimeout(SILENT_MS, () => sent.destroy(new Error('it was silent for too long')));
+    boundInterimAnswers(sent);
     sent.on('response', resolve);
     sent.on('error', (cause: Error) => {
       if (signal.aborted) reject(signal.reason);
@@ -98,9 +100,10 @@ async function* events(response: IncomingMessage): AsyncGenerator<unknown> {
   let [rest, chars] = ['', 0];
   try {
     for await (const piece of response) {
-      rest += piece;
       chars += String(piece).length;
-      const lines = rest.split('\n');
+      // Only what came is looked through: a long line may come one letter at a time.
+      const [first = '', ...others] = String(piece).split('\n');
+      const lines = [rest + first, ...others];
       rest = lines.pop() ?? '';
       if (rest.length > MOST_EVENT_CHARS || chars > MOST_CHARS) throw unavailable('its answer is too long');
       for (const line of lines) {

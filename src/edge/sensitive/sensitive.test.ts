@@ -259,6 +259,14 @@ test.each<[string, Reply, string]>([
     (response) => void response.writeHead(200).write('data: {', () => response.destroy()),
     'PROVIDER_UNAVAILABLE',
   ],
+  [
+    'only promises, without end',
+    ({ socket }) => {
+      const more = () => void (socket?.writable && socket.write('HTTP/1.1 102 Processing\r\n\r\n'.repeat(2000), more));
+      more();
+    },
+    'PROVIDER_UNAVAILABLE',
+  ],
   ['says no JSON', (response) => void response.writeHead(200).end('data: oops\n\n'), 'PROVIDER_UNAVAILABLE'],
 ])(
   'a model that %s ends the run with the reason, and a cancel ends one that is silent',

@@ -2,6 +2,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../../../base/errors.ts';
+import { boundInterimAnswers, HEADER_BYTES } from '../../../base/interim-answers.ts';
 
 /** What is sent. */
 export interface LanRequest {
@@ -23,9 +24,6 @@ export interface HttpAnswer {
   readonly body: Uint8Array;
   readonly truncated: boolean;
 }
-
-/** Of all headers of an answer together. */
-const HEADER_BYTES = 16 << 10;
 
 /**
  * @param socket connected, and destroyed at the end, whatever it is
@@ -50,6 +48,7 @@ export async function lanExchange(
       maxHeaderSize: HEADER_BYTES,
       insecureHTTPParser: false,
     });
+    boundInterimAnswers(sending);
     sending.on('response', resolve);
     sending.on('error', reject);
     sending.on('close', () => reject(new Error('it ended before it answered')));
@@ -76,18 +75,20 @@ function headOf({ statusCode = 0, headers }: IncomingMessage) {
 
 /** What comes of it, up to its bound, its end or the end of the time: the server has answered by then. */
 async function bodyOf(response: IncomingMessage, maxBytes: number): Promise<Pick<HttpAnswer, 'body' | 'truncated'>> {
-  const pieces: Buffer[] = [];
-  let left = maxBytes;
+  // One piece of memory, as it may come one byte at a time.
+  const body = Buffer.allocUnsafe(maxBytes);
+  let bytes = 0;
+  const came = () => body.subarray(0, Math.min(bytes, maxBytes));
   try {
     for await (const piece of response as AsyncIterable<Buffer>) {
-      pieces.push(piece.subarray(0, left));
-      left -= piece.length;
-      if (left < 0) break;
+      if (bytes < maxBytes) piece.copy(body, bytes);
+      bytes += piece.length;
+      if (bytes > maxBytes) break;
     }
   } catch {
-    return { body: Buffer.concat(pieces), truncated: true };
+    return { body: came(), truncated: true };
   }
-  return { body: Buffer.concat(pieces), truncated: left < 0 || !response.complete };
+  return { body: came(), truncated: bytes > maxBytes || !response.complete };
 }
 
 const wordsOf = (cause: unknown): string => {

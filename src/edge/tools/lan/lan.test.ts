@@ -246,6 +246,15 @@ const hostile: Readonly<Record<string, { says: (socket: Socket) => void; gets: u
     gets: 'HOST_UNREACHABLE',
     sends: 'OUTCOME_UNKNOWN',
   },
+  'that is promised without end': {
+    says: (socket) => {
+      const hint = 'HTTP/1.1 103 Early Hints\r\nlink: </a>; rel=preload\r\n\r\n'.repeat(500);
+      const more = () => void (socket.writable && socket.write(hint, more));
+      more();
+    },
+    gets: 'HOST_ANSWER_INVALID',
+    sends: 'OUTCOME_UNKNOWN',
+  },
   'shorter than it says': {
     says: (socket) => socket.end(`${HEAD}content-length: 50\r\n\r\nabc`),
     gets: 'abc cut',
