@@ -171,6 +171,20 @@ test('a command: its words one by one, program, folder, environment, files, limi
   expect(shown).toContain('    | gone');
 });
 
+test('where there is little room the changed lines of a trial are shown, not what stands around them or always', () => {
+  const diff = '@@ -1,7 +1,7 @@\n 一\n 二\n 三\n-old\n+新\n 五\n 六\n 七\n';
+  const limits = Array.from({ length: 8 }, (_, n) => `a bound that stands here whatever the command is, number ${n}`);
+  const preview = { exitCode: 0, changes: [{ action: FileAction.CHANGE, path: 'a.md', diff }], output: '' };
+  const text = linesOf(command(['make'], { preview, limits })).join('\n');
+  expect(text).toContain('    -old\n    +新\n    … 7 lines around them …\n');
+  expect(text).toMatch(/ {2}limits {6}a bound .*\n +… \d+ more of \d+ …\n/);
+  expect(text.split('\n').length).toBeLessThanOrEqual(24);
+  const all = approvalView(command(['make'], { preview, limits }), { columns: 80, rows: undefined, now: NOW });
+  const whole = all.lines.map((line) => line.text).join('\n');
+  expect(whole).toContain('     三\n    -old\n    +新\n');
+  expect(whole).toContain('number 7');
+});
+
 test('what a trial changed beside texts is shown: modes, setgid, links, binaries', () => {
   const OTHER = new Uint8Array(32).fill(0xcd);
   const file = (mode: number, sha256 = HASH) => ({ mode, sha256, bytes: 12n });

@@ -125,9 +125,17 @@ function otherNameRows(rows: RowMaker, { action, before }: FileEffect): void {
 export const diffViewLines = (file: FileEffect): ViewLine[] =>
   diffLines(file).map((line) => ({ text: INDENT + signed(line), style: styleOf(line) }));
 
+/** Where there is no room for all lines these are shown first. */
+const isChanged = ({ text }: ViewLine): boolean => /^[-+]/.test(text.slice(INDENT.length));
+
 function diffRows(rows: RowMaker, file: FileEffect, most: number | undefined): void {
   const lines = diffViewLines(file);
-  rows.text(lines, most);
+  const changed = most !== undefined && lines.length > most ? lines.filter(isChanged) : lines;
+  if (changed.length < lines.length && most !== undefined) {
+    rows.text(changed, Math.max(most - 1, 2));
+    rows.cut();
+    rows.put(`${INDENT}… ${countText(lines.length - changed.length, 'line')} around them …`, 'yellow');
+  } else rows.text(lines, most);
   if (isPartOf(file)) {
     const will = file.after && !file.after.folder ? `; the file will be ${sizeAndHash(file.after)}` : '';
     rows.part(
@@ -208,7 +216,8 @@ function commandRows(rows: RowMaker, command: CommandEffect, most: number | unde
   if (env.length > 0) rows.values('environment', env.map(seenWord));
   const read = files.map(({ path, sha256 }) => `${seenWord(path)} (${hashText(sha256) || 'not looked into'})`);
   if (read.length > 0) rows.values('files', read);
-  if (limits.length > 0) rows.words('limits', limits.map(seenSentence).join('; '));
+  // What it did within them is shown, and nothing runs again: the room is for that.
+  if (limits.length > 0) rows.words('limits', limits.map(seenSentence).join('; '), undefined, preview ? 1 : undefined);
   else rows.row('limits', 'none', 'yellow');
   if (stdinSha256.length > 0 || stdin !== '') {
     rows.row('reads stdin', `sha256 ${hashText(stdinSha256)}`);

@@ -66,7 +66,7 @@ export class RowMaker {
   }
 
   /** Values one after the other, in as many lines as they need; of very many the first ones, and their number. */
-  values(label: string, values: readonly string[], style?: Style): void {
+  values(label: string, values: readonly string[], style?: Style, most = MOST_VALUE_LINES): void {
     const whole = this.#size.lines === undefined;
     const room = Math.max(this.#size.columns - LABEL - 3, 20);
     const lines: string[] = [];
@@ -75,7 +75,7 @@ export class RowMaker {
       const word = whole ? value : cutMiddle(value, room);
       const last = lines.at(-1);
       const fits = last !== undefined && mostWidthOf(last) + 1 + mostWidthOf(word) <= room;
-      if (!fits && !whole && lines.length === MOST_VALUE_LINES) break;
+      if (!fits && !whole && lines.length === most) break;
       if (fits) lines[lines.length - 1] = `${last} ${word}`;
       else lines.push(word);
       this.#isCut ||= word !== value;
@@ -87,9 +87,9 @@ export class RowMaker {
     this.row('', `… ${values.length - shown} more of ${values.length} …`, 'yellow');
   }
 
-  /** Words of ours in as many lines as they need. */
-  words(label: string, text: string, style?: Style): void {
-    this.values(label, text.split(' '), style);
+  /** Words of ours in as many lines as they need, or `most`. */
+  words(label: string, text: string, style?: Style, most?: number): void {
+    this.values(label, text.split(' '), style, most);
   }
 
   note(texts: readonly string[]): void {
