@@ -10,7 +10,7 @@ import { normalForm } from '../../base/normal-form.ts';
 const SYSTEM = [
   '/etc /boot /dev /proc /sys /bin /sbin /lib /lib32 /lib64 /usr /opt/bin /root/bin /nix /snap',
   '/var/spool/cron /var/spool/at /var/spool/anacron /var/lib/systemd /private/etc /private/var/at /System /Library',
-  '/var/cron /var/at /var/spool/incron /var/lib/dpkg /var/lib/polkit-1 /var/lib/snapd /var/lib/flatpak',
+  '/var/cron /var/at /var/spool/incron /var/lib/dpkg /var/lib/polkit-1 /var/lib/cloud /var/lib/snapd /var/lib/flatpak',
   ...['/run', '/var/run'].flatMap((run) =>
     words(
       'systemd udev dbus-1 polkit-1 tmpfiles.d sysusers.d sysctl.d modprobe.d modules-load.d binfmt.d environment.d containers NetworkManager',
@@ -30,6 +30,7 @@ const NAMES: ReadonlySet<string> = new Set(
     '.xclients .xinitrc.d .xsession.d .wayland-session .startxrc .vnc .xscreensaver .urxvt .xresources .xdefaults .gtkrc .gtkrc-2.0 .conkyrc',
     '.awesome .cwmrc .ctwmrc .vtwmrc .spectrwm.conf .sawfish .sawfishrc .windowmaker .e16 .herbstluftwm .dwm .xprofile.d',
     '.gnupg gpg-agent.conf gpg.conf dirmngr.conf scdaemon.conf .nix-profile .nix-defexpr .guix-profile',
+    '.xbindkeysrc.scm .bash_sessions .lesskey .fehbg .screenlayout .task .vifm',
     // Programs that run what their settings say.
     '.gitconfig .git .gitmodules .hg .hgrc .svn .bzr .husky .githooks .git-hooks .lefthook .pre-commit-config.yaml .vscode .idea .devcontainer',
     '.vimrc .gvimrc .vim .exrc .nvimrc .emacs .emacs.d .spacemacs .nanorc .tmux.conf .screenrc .gdbinit .lldbinit .irbrc .pryrc .pythonrc.py',
@@ -76,6 +77,8 @@ const PLACES = [
   'config/yarn config/go config/gh config/jj config/hg config/tig config/lazygit config/ripgrep config/bat config/dbus-1 config/asdf',
   'local/share/nautilus-python local/share/nemo-python local/share/caja-python local/share/caja local/share/thunarx-python',
   'local/share/file-manager local/share/konsole local/share/gedit local/share/pluma local/share/xed local/share/kservices6 local/share/elvish',
+  'config/lesskey config/nano config/vifm config/nnn config/broot config/autorandr config/kanshi config/i3blocks config/redshift',
+  'config/nixpkgs config/home-manager config/yt-dlp local/share/thumbnailers',
   'local/share/xonsh local/share/mise local/share/asdf local/share/pnpm local/share/gvfs gradle/init.d gradle/init.gradle',
   'gradle/init.gradle.kts gradle/gradle.properties m2/settings.xml m2/extensions.xml spool/cron spool/at',
   '*.git/hooks *.git/config *.git/config.worktree *.git/commondir *.git/info *.git/modules *.git/worktrees',
@@ -89,11 +92,24 @@ export function isNeverWritten(path: string): boolean {
   const parts = partsOf(path);
   const lower = `/${parts.join('/')}/`;
   if (SYSTEM.some((folder) => lower.startsWith(`${folder.toLowerCase()}/`))) return true;
-  if (parts.some((part) => NAMES.has(part)) || isProgramPlace(`/${parts.join('/')}`)) return true;
+  if (
+    parts.some((part, at) => NAMES.has(part) || isOfItsKind(part, parts.slice(0, at))) ||
+    isProgramPlace(`/${parts.join('/')}`)
+  )
+    return true;
   const bare = parts.map((part) => part.replace(/^\.+/, ''));
   return bare.some((_, at) =>
     PLACES.some((place) => at + place.length <= bare.length && place.every((matches, i) => matches(bare[at + i]!))),
   );
+}
+
+/** In the settings of any program, what it runs by custom. */
+const RUN_FOLDERS: ReadonlySet<string> = new Set(words('autostart extensions hooks plugins scripts'));
+
+/** What says by its own name that a program runs it, whichever program that is. */
+function isOfItsKind(name: string, folders: readonly string[]): boolean {
+  if (/^\..*rc$/.test(name)) return true;
+  return folders.includes('.config') && (RUN_FOLDERS.has(name) || name.endsWith('rc'));
 }
 
 const partsOf = (path: string): string[] =>
