@@ -43,6 +43,7 @@ export function homePaths(home: string) {
     journal: join(home, 'journal'),
     blobs: join(home, 'blobs'),
     previews: join(home, 'previews'),
+    temporaries: join(home, 'temporaries'),
     piped: join(home, 'piped'),
     changes: join(home, 'changes'),
     /** Calls that are at work now. */

@@ -55,6 +55,7 @@ import { Suspects } from '../../src/edge/runner/suspects.ts';
 import type { ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import { SecretBook } from '../../src/edge/secrets/secret-book.ts';
 import { OwnTexts } from '../../src/edge/tools/fs/change/own-texts.ts';
+import { Temporaries } from '../../src/edge/tools/fs/change/temporaries.ts';
 import { type LookUp, systemLookUp } from '../../src/edge/tools/lan/find-address.ts';
 import { restoreOrigins } from '../../src/edge/tools/restore-origins.ts';
 import type { CommandIsolation } from '../../src/edge/tools/shell/isolation.ts';
@@ -162,9 +163,12 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const changesDir = join(home, 'changes');
   const keptBytes = config.limits.changes_bytes;
   const keptBlobs = await openBlobs(changesDir, undefined, { maxBytes: keptBytes });
+  const notedDir = join(home, 'temporaries');
+  mkdirSync(notedDir, { recursive: true });
   const changes = new KeptChanges({
     journal,
     blobs: keptBlobs,
+    temporaries: new Temporaries(notedDir),
     maxBytes: keptBytes,
     days: config.limits.changes_days,
   });

@@ -6,6 +6,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import { withoutDiff } from '../tools/fs/change/file-effect.ts';
+import type { Temporaries } from '../tools/fs/change/temporaries.ts';
 import type { KeptContent } from '../tools/kept-content.ts';
 import type { ChangeKeeper, KeptCall, ReplacedState } from '../tools/tool.ts';
 import { ChangeLines } from './change-lines.ts';
@@ -13,6 +14,7 @@ import { ChangeLines } from './change-lines.ts';
 export interface KeptChangesParts {
   readonly journal: Pick<EdgeJournal, 'append' | 'changes' | 'now'>;
   readonly blobs: Pick<Blobs, 'putPieces' | 'remove' | 'keep' | 'bytes' | 'names'>;
+  readonly temporaries: Temporaries;
   readonly maxBytes: number;
   readonly days: number;
 }
@@ -29,8 +31,13 @@ export class KeptChanges implements ChangeKeeper {
     this.#parts = parts;
   }
 
-  /** At the start: what is too old goes, and every blob that no change names. */
+  get temporaries(): Temporaries {
+    return this.#parts.temporaries;
+  }
+
+  /** At the start: what is too old goes, every blob that no change names, and what a kill has left beside files. */
   async start(): Promise<void> {
+    await this.temporaries.sweep();
     await this.#forgetOld();
     await this.#parts.blobs.keep(this.#parts.journal.changes.blobs());
   }

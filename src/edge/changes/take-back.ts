@@ -16,12 +16,14 @@ import { contentOf, putFile, requireSame } from '../tools/fs/change/new-file.ts'
 import type { ChangeTarget } from '../tools/fs/change/target.ts';
 import { newFolder } from '../tools/fs/make-folder.ts';
 import type { KeptContent } from '../tools/kept-content.ts';
+import type { ChangeKeeper } from '../tools/tool.ts';
 import { openPlaceOf, stateToBe } from './undo-places.ts';
 
 export interface TakeBackParts {
   readonly allow: Allowlist;
   readonly blobs: Pick<Blobs, 'pieces'>;
   readonly signal: AbortSignal;
+  readonly temporaries: ChangeKeeper['temporaries'];
   /** Resolves when it is on the disk what will be done. */
   readonly keep: (effect: FileEffect, content: KeptContent | undefined) => Promise<void>;
 }
@@ -132,7 +134,7 @@ async function deleteAgain({ keep, signal }: TakeBackParts, inverse: FileEffect,
 
 /** The bytes before come from their blob; without one they are still the beginning of what is there. */
 async function restore(parts: TakeBackParts, inverse: FileEffect, target: ChangeTarget, blob: string): Promise<void> {
-  const { blobs, signal, keep } = parts;
+  const { blobs, signal, temporaries, keep } = parts;
   const { before } = target;
   const { bytes, sha256, mode } = inverse.after!;
   const current = before && contentOf(before, signal);
@@ -145,6 +147,7 @@ async function restore(parts: TakeBackParts, inverse: FileEffect, target: Change
     sha256: bytes === 0n ? createHash('sha256').digest() : sha256,
     mode,
     signal,
+    temporaries,
     ready: (stat) =>
       keep(
         create(FileEffectSchema, {

@@ -219,6 +219,7 @@ test('killed before or after what an undo writes down, it is done again and ends
     for (let at = 0; at < 10; at++) {
       let left = at;
       const killed = {
+        temporaries: rig.changes.temporaries,
         inLine: rig.changes.inLine.bind(rig.changes),
         keepUndo: async (...words: Parameters<typeof rig.changes.keepUndo>) => {
           const [call, effect, content, undoes] = words;

@@ -21,7 +21,7 @@ export interface UndoParts {
   /** What is denied now. */
   readonly allow: () => Allowlist;
   readonly book: Pick<ChangeBook, 'list'>;
-  readonly changes: Pick<KeptChanges, 'inLine' | 'keepUndo'>;
+  readonly changes: Pick<KeptChanges, 'inLine' | 'keepUndo' | 'temporaries'>;
   readonly blobs: Pick<Blobs, 'pieces' | 'names'>;
   readonly log: Logger;
 }
@@ -94,7 +94,7 @@ export class Undoing {
       const call = { key: `undo/${id}/${change.sequence}`, run: id, job: `${id}/0/${steps.length}` };
       const keep: TakeBackParts['keep'] = (effect, content) => kept.keepUndo(call, effect, content, change.sequence);
       const act = async () => {
-        await takeBack({ allow, blobs, signal, keep }, change);
+        await takeBack({ allow, blobs, signal, temporaries: kept.temporaries, keep }, change);
         return UndoState.DONE;
       };
       const places = new UndoPlaces(allow, signal);

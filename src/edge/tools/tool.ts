@@ -16,6 +16,7 @@ import type { FileGrants, SearchTerms } from '../grants/file-grants.ts';
 import type { PipedInput } from '../grants/piped-input.ts';
 import type { SecretBook } from '../secrets/secret-book.ts';
 import type { OwnTexts } from './fs/change/own-texts.ts';
+import type { Temporaries } from './fs/change/temporaries.ts';
 import type { KeptContent } from './kept-content.ts';
 import type { LookUp } from './lan/find-address.ts';
 import type { CommandIsolation } from './shell/isolation.ts';
@@ -71,6 +72,8 @@ export interface ShareToAsk {
 
 /** Keeps what changes replace, so that they can be taken back. */
 export interface ChangeKeeper {
+  /** Where what is made beside a file is noted first, so that no kill leaves it there. */
+  readonly temporaries: Pick<Temporaries, 'noted'>;
   /** Acts when every earlier change of these paths has ended. */
   inLine<T>(paths: readonly string[], act: () => Promise<T>): Promise<T>;
   /**

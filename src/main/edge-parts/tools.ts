@@ -21,6 +21,7 @@ import { InHand, machineBoot } from '../../edge/runner/in-hand.ts';
 import { ToolRunner } from '../../edge/runner/runner.ts';
 import { SecretBook } from '../../edge/secrets/secret-book.ts';
 import { OwnTexts } from '../../edge/tools/fs/change/own-texts.ts';
+import { Temporaries } from '../../edge/tools/fs/change/temporaries.ts';
 import { systemLookUp } from '../../edge/tools/lan/find-address.ts';
 import { restoreOrigins } from '../../edge/tools/restore-origins.ts';
 import { Previews } from '../../edge/tools/shell/preview/previews.ts';
@@ -148,7 +149,9 @@ async function openChanges({ home, config }: EdgeGround, { journal }: Journaled)
     remedy: 'raise limits.changes_bytes in config.yaml',
   };
   const blobs = await openBlobs(dir, undefined, { maxBytes, words });
-  const changes = new KeptChanges({ journal, blobs, maxBytes, days });
+  const noted = homePaths(home).temporaries;
+  makeFolder(noted);
+  const changes = new KeptChanges({ journal, blobs, temporaries: new Temporaries(noted), maxBytes, days });
   await changes.start();
   return { changes, blobs };
 }

@@ -86,7 +86,9 @@ async function openEdit(
       content: contentOf(before, call.signal),
       act: async (ready) => {
         const fill = (file: { writeFile(bytes: Uint8Array): Promise<void> }) => file.writeFile(edited.text);
-        const stat = await putFile(target, { fill, sha256: after, mode, signal: call.signal, ready });
+        const { temporaries } = parts.changes;
+        const { signal } = call;
+        const stat = await putFile(target, { fill, sha256: after, mode, signal, temporaries, ready });
         // Of what it may not read any more it does not know every letter.
         if (readable && hidden.length === 0) own.wrote(call, realPath, after);
         parts.grants.followChange(call.run, realPath, sha256, fileNow(stat, after), edited.hidesAll);

@@ -80,6 +80,7 @@ async function openWrite(
           sha256: effect.after!.sha256,
           mode: effect.after!.mode,
           signal,
+          temporaries: parts.changes.temporaries,
           ready,
         });
         const after = effect.after!.sha256;

@@ -1,12 +1,13 @@
 // Puts a file into its place at once: a temporary one beside it, synced, then renamed, then its folder synced. What is there is looked at
 // once more before it goes.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { AppError } from '../../../../base/errors.ts';
 import { systemCode } from '../../../../base/system-code.ts';
 import { placeOf } from '../../../allowlist/open-beneath.ts';
 import type { KeptContent } from '../../kept-content.ts';
+import type { ChangeKeeper } from '../../tool.ts';
 import { changeFailure, unsynced } from './change-failure.ts';
 import { permissionsOf } from './file-effect.ts';
 import type { ChangeTarget } from './target.ts';
@@ -26,6 +27,8 @@ export interface NewFile {
   /** Whose it becomes where nothing is there, of an edge that is root; default: its own. */
   readonly owner?: { readonly uid: number; readonly gid: number };
   readonly signal: AbortSignal;
+  /** Notes the temporary one, so that it is removed also after a kill. */
+  readonly temporaries: ChangeKeeper['temporaries'];
   /** Before it takes its place: the last moment at which nothing has changed. @param stat of the file that will be there */
   readonly ready?: (stat: BigIntStats) => Promise<void>;
 }
@@ -33,12 +36,16 @@ export interface NewFile {
 /** @returns what is there afterwards. @throws FILE_CHANGED, FILE_EXISTS, DISK_FULL before anything changed */
 export async function putFile(
   target: ChangeTarget,
-  { fill, sha256, mode, owner, signal, ready }: NewFile,
+  { fill, sha256, mode, owner, signal, temporaries, ready }: NewFile,
 ): Promise<BigIntStats> {
   const { folder, before } = target;
-  const temporary = `${placeOf(folder)}/.bowline-${randomBytes(8).toString('hex')}.tmp`;
-  const file = await make(temporary, mode);
+  const noted = await temporaries.noted(folder.realPath).catch((error: unknown) => {
+    throw changeFailure(error);
+  });
+  const temporary = `${placeOf(folder)}/${noted.name}`;
+  let file: FileHandle | undefined;
   try {
+    file = await make(temporary, mode);
     await fill(file);
     const whose = before?.stat ?? owner;
     if (whose) await file.chown(Number(whose.uid), Number(whose.gid)).catch(() => {});
@@ -55,8 +62,12 @@ export async function putFile(
   } catch (error) {
     throw changeFailure(error);
   } finally {
-    await unlink(temporary).catch(() => {});
-    await file.close();
+    const isGone = await unlink(temporary).then(
+      () => true,
+      (error: unknown) => systemCode(error) === 'ENOENT',
+    );
+    if (isGone) await noted.over();
+    await file?.close();
   }
 }
 
