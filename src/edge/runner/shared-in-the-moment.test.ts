@@ -1,49 +1,19 @@
 // A call that would tell content which no grant lets out: its owner is asked, and nothing of it leaves before the yes.
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fromBinary } from '@bufbuild/protobuf';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { ApprovalScope, ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
-import { FsService, type ReadResponse, ReadResponseSchema } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { FsService } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
-import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { WithheldReason } from '../../../gen/bowline/run/v1/run_pb.ts';
-import { type EdgeRig, edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
-import { answer, pendingOf, reasonOf, sessionOf } from '../../../test/support/held-calls.ts';
-import { MemoryFs } from '../../../test/support/memory-fs.ts';
+import { asking, FILES, job, reading, records, TEXT } from '../../../test/support/asked-shares.ts';
+import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
+import { answer, pendingOf, reasonOf } from '../../../test/support/held-calls.ts';
 import { InHand } from './in-hand.ts';
 
 const { read } = FsService.method;
-const TEXT = '灯塔在岛上\nsecond\nthird\n';
 /** 200 lines of 20 bytes. */
 const LONG = '灯塔 thirteen low\n'.repeat(200);
-const FILES = { 'docs/a.md': TEXT, 'docs/b.md': 'bee\n', 'docs/c.md': 'sea\n', 'docs/d.md': 'dee\n' };
-
-const readOf = ({ answer: told }: ToolResult): ReadResponse | undefined =>
-  told.case === 'done' && told.value.responses[0] ? fromBinary(ReadResponseSchema, told.value.responses[0]) : undefined;
-
-async function asking(dir = edgeFolder(FILES)) {
-  const rig = await edgeRig(dir);
-  const { run } = await rig.ask('Where is the 灯塔?', [], [], undefined, { asksToShare: true });
-  return { rig, run, dir };
-}
-
-const job = (run: string, at: number) => ({ run, job: `${run}/0/${at}`, key: `${run}/0/${at}` });
-
-/** Reads, for a session of its own: what it was told. */
-function reading(rig: EdgeRig) {
-  const session = sessionOf(rig);
-  const send = (run: string, at: number, path: string, lines: { startLine?: number; endLine?: number } = {}) =>
-    session.send(read, { path, ...lines }, job(run, at));
-  const texts = () => session.results.map((result) => readOf(result)?.text);
-  return { session, send, texts };
-}
-
-const records = async (rig: EdgeRig) => {
-  const all = [];
-  for await (const { record } of rig.journal.entries()) all.push(record);
-  return all;
-};
 
 test('a yes to what was asked for over a link, or over a folder that is one, lets the file out', async () => {
   const dir = edgeFolder(FILES);
@@ -314,99 +284,4 @@ test('a call stands in one place of those in hand at most: two would count as tw
   }
   expect([most, now]).toEqual([1, 0]);
   await rig.close();
-});
-
-/** Another start over the same folder, after a kill, of which files are never looked at to their end. */
-async function startThatHangs(dir: string) {
-  const rig = await edgeRig(dir);
-  await rig.runner.recover();
-  rig.desk.start();
-  let looks = 0;
-  rig.parts.texts.look = () => {
-    looks++;
-    return new Promise(() => {});
-  };
-  return { ...reading(rig), rig, looks: () => looks };
-}
-
-test('a share outlives kills: what waits is not looked at again, and the yes is used however often a kill came in between', async () => {
-  const { run, dir, ...first } = await asking();
-  await reading(first.rig).send(run, 1, 'docs/a.md');
-  const [asked] = pendingOf(first.rig);
-  for (const _ of [1, 2, 3]) {
-    const { rig, send, session, looks } = await startThatHangs(dir);
-    await send(run, 1, 'docs/a.md');
-    expect([pendingOf(rig).map(({ id }) => id), session.held.length, looks()]).toEqual([[asked?.id], 1, 0]);
-  }
-  const answered = await startThatHangs(dir);
-  await answer(answered.rig, true);
-  for (const epoch of [2n, 3n, 4n, 5n]) {
-    const { session, looks } = await startThatHangs(dir);
-    void session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), epoch });
-    await vi.waitFor(() => expect(looks()).toBe(1));
-  }
-  const last = await edgeRig(dir);
-  await last.runner.recover();
-  const { session, texts } = reading(last);
-  await session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), epoch: 6n });
-  expect([texts(), pendingOf(last)]).toEqual([[TEXT], []]);
-  await last.close();
-});
-
-/** A Read from its arrival to its answer, over a journal that may die; what the owner is asked is allowed. */
-async function readOnce(rig: EdgeRig, run: string, life: Life, epoch: bigint): Promise<void> {
-  const { session, texts } = reading(rig);
-  const send = session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), epoch }).catch(() => {});
-  await Promise.race([send, vi.waitFor(() => expect(rig.fatal).not.toEqual([]), { timeout: 5000 })]);
-  const [approval] = pendingOf(rig);
-  if (approval) {
-    expect(life.answered).toBe(false);
-    await answer(rig, true).then(
-      () => {
-        life.answered = true;
-      },
-      () => {},
-    );
-  }
-  if (rig.fatal.length === 0)
-    await vi.waitFor(() => expect([session.results.length, rig.fatal.length]).not.toEqual([0, 0]), { interval: 5 });
-  life.told = texts()[0] ?? '';
-}
-
-interface Life {
-  /** Whether the owner was told that the answer is taken. */
-  answered: boolean;
-  told: string;
-}
-
-test('a process that dies at any write of the journal neither asks twice nor loses a yes, and lets out nothing that the ledger lacks', async () => {
-  let points = 0;
-  for (let at = 0, isWhole = false; !isWhole; at++) {
-    const dir = edgeFolder(FILES);
-    const ready = new MemoryFs();
-    const first = await edgeRig(dir, { fs: ready });
-    const { run } = await first.ask('Where is the 灯塔?', [], [], undefined, { asksToShare: true });
-    await first.close();
-    const dying = ready.kill({ fault: (_operation, count) => (count === at ? 'crash' : undefined) });
-    const life: Life = { answered: false, told: '' };
-    const rig = await edgeRig(dir, { fs: dying }).catch(() => undefined);
-    if (rig) await readOnce(rig, run, life, 1n);
-    isWhole = rig?.fatal.length === 0;
-    const left = life.told;
-    const again = await edgeRig(dir, { fs: dying.crash(() => at % 2 === 0) });
-    const kinds = (await records(again)).map(({ case: kind }) => kind);
-    // The answer and its grant are both there, or neither is.
-    expect(kinds.includes('grantMinted')).toBe(kinds.includes('approvalAnswered'));
-    const egress = (await records(again)).flatMap((record) =>
-      record.case === 'toolOutcome' ? record.value.egress : [],
-    );
-    if (left !== '') expect(egress.map(({ field }) => field)).toContain('text');
-    await again.runner.recover();
-    again.desk.start();
-    await readOnce(again, run, life, 2n);
-    expect([at, life.told, pendingOf(again)], kinds.join()).toEqual([at, TEXT, []]);
-    await again.close();
-    points++;
-  }
-  expect(points).toBeGreaterThan(6);
 });
