@@ -29,8 +29,27 @@ export interface LedgerVerification extends Verification {
 /** Reads all records of one of the two and checks its chain. */
 type Check = (onRecord: (record: StoredRecord) => void) => Promise<Verification | undefined>;
 
-/** Of the folder of a journal that nobody has open. @throws JOURNAL_NEWER */
+/** How often a folder is read at most. */
+const MOST_READS = 5;
+
+/**
+ * Of the folder of a journal that nobody has open, or that an edge which starts has just opened: damage stays as it is, so what another
+ * look does not find again was only being written. @throws JOURNAL_NEWER
+ */
 export async function verifyFolder(fs: FsPort, dir: string): Promise<LedgerVerification> {
+  let found = await readFolder(fs, dir);
+  for (let reads = 1; !found.ok && reads < MOST_READS; reads++) {
+    const before = found;
+    found = await readFolder(fs, dir);
+    if (isSameDamage(before, found)) break;
+  }
+  return found;
+}
+
+const isSameDamage = (a: LedgerVerification, b: LedgerVerification): boolean =>
+  a.records === b.records && a.firstBad?.file === b.firstBad?.file && a.firstBad?.offset === b.firstBad?.offset;
+
+async function readFolder(fs: FsPort, dir: string): Promise<LedgerVerification> {
   return verifyLedger(
     (onRecord) => verifyJournal(fs, dir, { onRecord }),
     async (onRecord) =>
