@@ -1,6 +1,7 @@
 // The store's promises on Postgres.
 import { openDatabase } from '../../src/control/store/database.ts';
 import { startPostgres } from '../support/postgres.ts';
+import { budgetSuite } from './budgets.suite.ts';
 import { eventStoreSuite } from './event-store.suite.ts';
 import { storeReadersSuite } from './store-readers.suite.ts';
 
@@ -16,3 +17,4 @@ async function open() {
 
 eventStoreSuite('Postgres', open);
 storeReadersSuite('Postgres', open);
+budgetSuite('Postgres', open);

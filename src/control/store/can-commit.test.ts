@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { COMMIT_TABLES, commitProbe } from './can-commit.ts';
-import { COMMIT_USAGE_SQL } from './commit-sql.ts';
 import { COMMIT_FUNCTION } from './migrations/0013-commit-function.ts';
+import { BUDGET_COMMIT_FUNCTION } from './migrations/0016-budgets.ts';
 
 test('a commit is asked for with every table that it writes, and with no other', () => {
   const written = [
-    ...(COMMIT_FUNCTION + COMMIT_USAGE_SQL).matchAll(/insert into (\w+)|update (\w+) set|delete from (\w+)/g),
+    ...(COMMIT_FUNCTION + BUDGET_COMMIT_FUNCTION).matchAll(/insert into (\w+)|update (\w+) set|delete from (\w+)/g),
   ].map((match) => match[1] ?? match[2] ?? match[3]);
   expect(new Set(written)).toEqual(new Set(COMMIT_TABLES));
 });

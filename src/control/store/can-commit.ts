@@ -14,6 +14,8 @@ export const COMMIT_TABLES = [
   'run',
   'job',
   'ledger_usage',
+  'budget_period',
+  'reservation',
 ] as const;
 
 /** Each part is locked and its rights are checked as for a real insert, and none has a row. */

@@ -83,19 +83,34 @@ export function encodeUnits(batch: readonly CommitUnit[]): (Buffer | number)[] {
   return [...first, fresh, moved, events.toParameter(), data.toParameter(), ...rest.toParameters()];
 }
 
-/** The last parameter of COMMIT_USAGE_SQL; undefined where nothing was charged. */
-export function encodeUsage(batch: readonly CommitUnit[]): Buffer | undefined {
+/** Whether money plays a part in it. */
+export const isCharged = ({ wants, ends, usage }: CommitUnit): boolean =>
+  (wants?.length ?? 0) + (ends?.length ?? 0) + (usage?.length ?? 0) > 0;
+
+/** What BUDGET_COMMIT_SQL takes besides: reservations, what ended, and the ledger. */
+export function encodeMoney(batch: readonly CommitUnit[]): Buffer[] {
+  const wants = new TextArray();
+  const ends = new TextArray();
   const uses = new TextArray();
-  let any = false;
-  for (const { tenant, usage = [] } of batch) {
+  const models = (names: readonly string[] | undefined) => (names ? literal(names) : null);
+  for (const [place, { tenant, wants: all = [], ends: over = [], usage = [] }] of batch.entries()) {
+    for (const want of all) {
+      const { dispatchId, job, conversation, device, principal, most } = want;
+      wants.add(place + 1, tenant, dispatchId, job, conversation, device, principal, models(want.models));
+      wants.add(most?.micros, most?.tokens, most?.prices ?? '');
+    }
+    for (const end of over) {
+      const { dispatchId, used, conversation, device, principal } = end;
+      ends.add(tenant, dispatchId, used ? 'true' : 'false', conversation, device, principal, models(end.models));
+      ends.add(used?.micros ?? 0, used?.tokens ?? 0);
+    }
     for (const use of usage) {
-      any = true;
       uses.add(tenant, use.run, use.job, use.provider, use.model, use.inputTokens, use.outputTokens, use.costMicros);
       uses.add(use.epoch, use.method, use.conversation, use.device, use.principal, use.cachedTokens);
       uses.add(use.estimated ? 'true' : 'false');
     }
   }
-  return any ? uses.toParameter() : undefined;
+  return [wants, ends, uses].map((array) => array.toParameter());
 }
 
 /** Outbox, timers and projections. */

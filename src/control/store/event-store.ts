@@ -6,8 +6,8 @@ import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { sqlFailure, storeError } from '../../base/sql-failure.ts';
-import { checkUnit, encodeUnits, encodeUsage, unitBytes, unitKeys } from './commit-encode.ts';
-import { COMMIT_SQL, COMMIT_USAGE_SQL, type CommitAnswer, type UnfitUnit } from './commit-sql.ts';
+import { checkUnit, encodeMoney, encodeUnits, isCharged, unitBytes, unitKeys } from './commit-encode.ts';
+import { BUDGET_COMMIT_SQL, COMMIT_SQL, type CommitAnswer, type UnfitUnit } from './commit-sql.ts';
 import { type EntryResult, GroupCommit } from './group-commit.ts';
 import type { CommitResult, CommitUnit, EventStore, LoadedEvent } from './unit.ts';
 
@@ -24,11 +24,16 @@ export interface EventStoreOptions {
   readonly giveUpMs?: number;
   /** How long a read waits for its answer before it is sent again on another connection; default 8 s. */
   readonly readTimeoutMs?: number;
+  /** How long after it ended without a word a dispatch keeps what is reserved for it, in milliseconds; default 10 minutes. */
+  readonly lapseMs?: number;
   /** Units of one statement; default 256. */
   readonly maxBatch?: number;
   /** Units that may wait; default 10,000 (and 256 MB). */
   readonly maxWaiting?: number;
 }
+
+/** A result that comes later than that is not waited for: its worst case is charged. */
+export const LAPSE_MS = 10 * 60_000;
 
 /** A read whose connection broke is sent again for so long: a database that restarts is there again within seconds. */
 const READ_AGAIN_MS = 5_000;
@@ -41,6 +46,7 @@ export class PgEventStore implements EventStore {
   readonly #clock: Clock;
   readonly #giveUpMs: number;
   readonly #readTimeoutMs: number;
+  readonly #lapseMs: number;
   readonly #group: GroupCommit<CommitUnit, CommitResult>;
   readonly #closing = new AbortController();
   /** When the last commit met a database that takes none; nothing since one was taken. Monotonic milliseconds. */
@@ -51,6 +57,7 @@ export class PgEventStore implements EventStore {
     this.#clock = options.clock ?? systemClock;
     this.#giveUpMs = options.giveUpMs ?? 30_000;
     this.#readTimeoutMs = options.readTimeoutMs ?? 8_000;
+    this.#lapseMs = options.lapseMs ?? LAPSE_MS;
     this.#group = new GroupCommit({
       flush: (batch) => this.#flush(batch),
       keys: unitKeys,
@@ -143,15 +150,21 @@ export class PgEventStore implements EventStore {
     }
   }
 
-  // All units go together or none, so what does not fit is taken out and the others are sent again.
+  // All units go together or none, so what does not fit is taken out and the others are sent again. What a budget has no room for beside
+  // others may have it alone.
   async #execute(batch: readonly CommitUnit[]): Promise<CommitResult[]> {
     const results = new Map<CommitUnit, CommitResult>();
-    for (let open = batch; open.length > 0; open = open.filter((unit) => !results.has(unit))) {
-      const { rows } = await this.#database.commitPool.query<CommitAnswer>(statement(open));
-      const { at, unfit } = rows[0]!;
+    const crowded = new Set<CommitUnit>();
+    const isOpen = (unit: CommitUnit) => !results.has(unit) && !crowded.has(unit);
+    for (let open = batch; open.length > 0; open = open.filter(isOpen)) {
+      const { rows } = await this.#database.commitPool.query<CommitAnswer>(statement(open, this.#lapseMs));
+      const { at, unfit, over } = rows[0]!;
       if (unfit) for (const each of unfit) results.set(open[each.unit - 1]!, resultOf(each));
+      else if (over && open.length > 1) for (const { unit } of over) crowded.add(open[unit - 1]!);
+      else if (over) results.set(open[0]!, { status: 'over', over });
       else for (const unit of open) results.set(unit, { status: 'committed', at });
     }
+    for (const unit of crowded) results.set(unit, (await this.#execute([unit]))[0]!);
     return batch.map((unit) => results.get(unit)!);
   }
 }
@@ -162,12 +175,12 @@ function resultOf({ outcome, fenced }: UnfitUnit): CommitResult {
 }
 
 /** What cannot be made a statement is no fault of the database, and never will be one. */
-function statement(batch: readonly CommitUnit[]): { name: string; text: string; values: (Buffer | number)[] } {
+function statement(batch: readonly CommitUnit[], lapseMs: number) {
   try {
-    const values = encodeUnits(batch);
-    const usage = encodeUsage(batch);
-    if (!usage) return { name: 'bowline_commit_3', text: COMMIT_SQL, values };
-    return { name: 'bowline_commit_usage_1', text: COMMIT_USAGE_SQL, values: [...values, usage] };
+    const values: (Buffer | number)[] = encodeUnits(batch);
+    if (!batch.some(isCharged)) return { name: 'bowline_commit_3', text: COMMIT_SQL, values };
+    values.push(...encodeMoney(batch), lapseMs);
+    return { name: 'bowline_commit_budget_1', text: BUDGET_COMMIT_SQL, values };
   } catch (cause) {
     throw new AppError('STORE_REFUSED', { problem: 'it cannot be encoded' }, { cause });
   }

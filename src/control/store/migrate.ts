@@ -25,6 +25,7 @@ import { removedDevices } from './migrations/0012-removed-devices.ts';
 import { commitFunction } from './migrations/0013-commit-function.ts';
 import { ownerNotes } from './migrations/0014-owner-notes.ts';
 import { usageColumns } from './migrations/0015-usage-columns.ts';
+import { budgets } from './migrations/0016-budgets.ts';
 import type { Schema } from './schema.ts';
 
 /** They come before the expansions: one that takes away what an expansion made says `if exists`. */
@@ -48,6 +49,7 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0013-commit-function': commitFunction,
   '0014-owner-notes': ownerNotes,
   '0015-usage-columns': usageColumns,
+  '0016-budgets': budgets,
 };
 
 /** What `migrate` brings a database to, in order. */

@@ -207,6 +207,42 @@ export interface Schema {
     /** The tokens are an estimate. */
     estimated: Generated<boolean>;
   };
+  budget: {
+    tenant: string;
+    id: string;
+    scope: 'tenant' | 'device' | 'conversation' | 'key' | 'model';
+    /** Id of the device, conversation or key, or the model as `name` or `provider/name`; empty for the tenant. */
+    subject: string;
+    period: 'day' | 'week' | 'month';
+    limit_micros: number | null;
+    limit_tokens: number | null;
+    warn_percent: number[];
+    created_at: TimeOrNow;
+  };
+  budget_period: {
+    tenant: string;
+    budget: string;
+    start: Time;
+    spent_micros: Generated<number>;
+    spent_tokens: Generated<number>;
+    reserved_micros: Generated<number>;
+    reserved_tokens: Generated<number>;
+  };
+  /** The worst case of a dispatch in one budget. */
+  reservation: {
+    dispatch_id: string;
+    tenant: string;
+    budget: string;
+    start: Time;
+    micros: number;
+    tokens: number;
+    /** Version of the prices that it was made with. */
+    prices: string;
+    /** When its worst case is charged, unless it is told before; null while it is outstanding. */
+    lapses_at: Time | null;
+    /** Its worst case is charged. */
+    lapsed: Generated<boolean>;
+  };
   plugin: {
     package: string;
     tenant: string;

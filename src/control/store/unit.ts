@@ -137,6 +137,49 @@ export interface UsageRow {
   readonly estimated: boolean;
 }
 
+/** Whom a dispatch is for, as budgets look at it. */
+interface Bounded {
+  readonly dispatchId: string;
+  readonly conversation: string | null;
+  readonly device: string | null;
+  readonly principal: string;
+  /** Models, as `name` and as `provider/name`; undefined: any. */
+  readonly models: readonly string[] | undefined;
+}
+
+/** What a dispatch may use at most: it is reserved in each budget that bounds it, or the unit is not written. */
+export interface WantRow extends Bounded {
+  readonly job: string;
+  /** Undefined where no budget is known; then the unit is not written if there is one. */
+  readonly most: { readonly micros: number; readonly tokens: number; readonly prices: string } | undefined;
+}
+
+/** A dispatch that is over. */
+export interface EndRow extends Bounded {
+  /** What it used; undefined where that is not known (yet). */
+  readonly used: { readonly micros: number; readonly tokens: number } | undefined;
+}
+
+/** A job that met a budget. */
+export interface OverBudget {
+  readonly job: string;
+  /** The worst case of the job was not given. */
+  readonly unpriced: boolean;
+  readonly budget: string;
+  readonly scope: string;
+  readonly subject: string;
+  readonly period: string;
+  readonly limitMicros: number | null;
+  readonly limitTokens: number | null;
+  /** Spent and reserved. */
+  readonly usedMicros: number;
+  readonly usedTokens: number;
+  readonly needsMicros: number | null;
+  readonly needsTokens: number | null;
+  /** When the next period begins, in milliseconds since 1970. */
+  readonly until: number;
+}
+
 /** A session of a device by its epoch. */
 export interface CommandSession {
   readonly device: string;
@@ -165,6 +208,8 @@ export interface CommitUnit {
   readonly jobs: readonly JobRow[];
   /** Default none. */
   readonly usage?: readonly UsageRow[];
+  readonly wants?: readonly WantRow[];
+  readonly ends?: readonly EndRow[];
 }
 
 export type CommitResult =
@@ -174,6 +219,8 @@ export type CommitResult =
   | { readonly status: 'conflict' }
   /** The session that the command came by stands no more; nothing was written, and never will be for this session. */
   | { readonly status: 'fenced' }
+  /** Budgets have no room for these jobs; nothing was written. Decide again without them. */
+  | { readonly status: 'over'; readonly over: readonly OverBudget[] }
   /** The command was committed before, perhaps by this very call whose answer was lost. Load before deciding again. */
   | { readonly status: 'duplicate'; readonly outcome: Uint8Array };
 
