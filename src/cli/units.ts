@@ -40,13 +40,6 @@ export function bytesText(bytes: number | bigint): string {
   return `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} ${units[i]}`;
 }
 
-/** Millionths of the currency that prices are in, exactly: `1.5`, `0.000007`. */
-export function moneyText(micros: bigint): string {
-  const digits = `${micros < 0n ? -micros : micros}`.padStart(7, '0');
-  const part = digits.slice(-6).replace(/0{1,6}$/, '');
-  return `${micros < 0n ? '-' : ''}${digits.slice(0, -6)}${part === '' ? '' : `.${part}`}`;
-}
-
 export function elapsedText(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;

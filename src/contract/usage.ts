@@ -21,11 +21,12 @@ export function boundedUsage(usage: Usage): Usage {
   });
 }
 
-/** Only who was asked and for which model, within the bounds of the contract. */
-export const modelUsed = ({ provider, name }: Pick<ModelInfo, 'provider' | 'name'>): ModelInfo =>
+/** Only who was asked, for which model and where, within the bounds of the contract. */
+export const modelUsed = ({ provider, name, local }: Pick<ModelInfo, 'provider' | 'name' | 'local'>): ModelInfo =>
   create(ModelInfoSchema, {
     provider: provider.slice(0, 64).toWellFormed().replaceAll('\0', ''),
     name: name.slice(0, 128).toWellFormed().replaceAll('\0', ''),
+    local,
   });
 
 const within = (value: bigint, most: bigint): bigint => (value < 0n ? 0n : value > most ? most : value);

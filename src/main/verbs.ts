@@ -116,6 +116,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/usage.ts')).usageVerb),
   },
   {
+    name: 'budgets',
+    summary: 'bound what models may cost',
+    load: cli(async () => (await import('../cli/verbs/budgets.ts')).budgetsVerb),
+  },
+  {
     name: 'audit',
     summary: 'list who did what on the control plane',
     load: cli(async () => (await import('../cli/verbs/audit.ts')).auditVerb),

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AuditService } from '../../gen/bowline/control/v1/audit_service_pb.ts';
+import { type BudgetInfo, BudgetService } from '../../gen/bowline/control/v1/budget_service_pb.ts';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService, DeviceState } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { KeyKind, KeyService, KeyState } from '../../gen/bowline/control/v1/key_service_pb.ts';
@@ -76,6 +77,38 @@ test('capabilities, usage and audit are tables, or JSON', async () => {
     'model,title,provider,model,jobs,tokens_in,tokens_out,cost\n,,p,m,2,3,0,1.5\n',
   );
   expect(JSON.parse((await run('audit', 'ls', '--json')).stdout)).toMatchObject([{ action: 'device.join' }]);
+});
+
+test('budgets are set with what is not given kept, listed with what is used, and removed', async () => {
+  const kept = new Map<string, BudgetInfo>();
+  await box.controlPlane((router) =>
+    router.service(BudgetService, {
+      listBudgets: () => ({ budgets: [...kept.values()] }),
+      setBudget({ budget }) {
+        if (budget) kept.set(budget.id, { ...budget, spentMicros: 750_000n, reservedMicros: 250_000n });
+        return { budget: kept.get(budget?.id ?? '')! };
+      },
+      deleteBudget({ id }) {
+        kept.delete(id);
+        return {};
+      },
+    }),
+  );
+  expect((await run('budgets', 'set', 'all')).stderr).toContain('--limit or --tokens');
+  expect((await run('budgets', 'set', 'all', '--limit', 'much')).stderr).toContain('not an amount');
+  expect((await run('budgets', 'set', 'all', '--limit', '2.5')).stdout).toBe(
+    'all: 2.5 per month, of which 0.75 is spent\n',
+  );
+  await run('budgets', 'set', 'all', '--limit', '2', '--warn', '50,90');
+  await run('budgets', 'set', 'pi', '--tokens', '5000', '--per', 'day', '--device', '厨房');
+  const json = JSON.parse((await run('budgets', 'ls', '--json')).stdout);
+  expect(json).toMatchObject([
+    { id: 'all', scope: 'tenant', period: 'month', limitMicros: 2_000_000, warnPercent: [50, 90] },
+    { id: 'pi', scope: 'device', subject: '厨房', period: 'day', limitTokens: 5000, limitMicros: 0, warnPercent: [80] },
+  ]);
+  expect((await run('budgets', 'ls')).stdout).toMatch(/^all +all +month +2 +0\.75 +0\.25 +█{8}$/m);
+  expect((await run('budgets', 'rm', 'pi')).stdout).toBe('pi is removed\n');
+  expect(kept.has('pi')).toBe(false);
 });
 
 test('an ask over the control plane is streamed, with an id of its own and the exit codes of an ask', async () => {

@@ -64,7 +64,7 @@ export function budgetSuite(
     };
     const left = async (tenant: string) =>
       (await database.pool.query('select 1 from reservation where tenant = $1 and not lapsed', [tenant])).rows.length;
-    const lapse = () => database.pool.query('select bowline_lapse_1(0)');
+    const lapse = () => database.pool.query('select bowline_lapse_1(-1000)');
     const begins = (tenant: string, id: string, micros: number, more: Partial<WantRow> = {}, holder?: string) =>
       unit(tenant, [part(id, 0, ['queued'])], {
         outbox: [dispatch(id, id, holder === undefined ? {} : { holder })],
@@ -156,15 +156,15 @@ export function budgetSuite(
       for (const id of [told, silent, late]) await store.commit(begins(tenant, id, 100, {}, 'replica'));
       for (const id of [unheld, told, silent, late]) await store.commit(ends(tenant, id, undefined));
       expect(await sums(tenant)).toMatchObject([{ spent: 0, reserved: 300 }]);
-      const after = (id: string, micros: number) => unit(tenant, [part(id, 2, ['late'])], { ends: [end(id, micros)] });
-      await store.commit(after(told, 30));
+      const later = (id: string, micros: number) => unit(tenant, [part(id, 2, ['late'])], { ends: [end(id, micros)] });
+      await store.commit(later(told, 30));
       expect(await sums(tenant)).toMatchObject([{ spent: 30, reserved: 200 }]);
       await lapse();
       await lapse();
       expect(await sums(tenant)).toMatchObject([{ spent: 230, reserved: 0 }]);
       expect(await left(tenant)).toBe(0);
       // What is told after all is what was spent.
-      await store.commit(after(late, 40));
+      await store.commit(later(late, 40));
       expect(await sums(tenant)).toMatchObject([{ spent: 170, reserved: 0, spentTokens: 340, reservedTokens: 0 }]);
       // A dispatch that is gone with everything about it lapses, too.
       const gone = newId();

@@ -104,6 +104,15 @@ export const SHARED_ERRORS = {
   NO_WORKER: row('unavailable', '{why}', {
     bare: 'no worker is connected that could do this; see `bowline workers ls`',
   }),
+  BUDGET_EXCEEDED: row(
+    'resource_exhausted',
+    'the budget {budget} ({of}) has {left} of {limit} left, and this may need {needs}; it begins anew at {until} UTC, and `bowline budgets set {budget} --limit MORE` (or `--tokens MORE`) changes it',
+    { bare: 'a budget has no room for this; see `bowline budgets ls`' },
+  ),
+  PRICE_ROSE: row(
+    'failed_precondition',
+    'the prices of the worker {worker} rose after room was made in the budgets; ask again',
+  ),
   CONVERSATION_BUSY: row(
     'failed_precondition',
     'the run {run} of this conversation is still at work; wait for it, or cancel it first',

@@ -7,6 +7,7 @@ import {
   type UsageSum,
   UsageSumSchema,
 } from '../../../gen/bowline/control/v1/usage_service_pb.ts';
+import { moneyText } from '../../base/money-text.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import { csvLine } from '../csv.ts';
 import { barOf } from '../egress-months.ts';
@@ -16,7 +17,7 @@ import { parseLocalTime } from '../local-time.ts';
 import { Printer } from '../output.ts';
 import { plain } from '../plain.ts';
 import type { Column } from '../table.ts';
-import { moneyText, parseCount } from '../units.ts';
+import { parseCount } from '../units.ts';
 
 const DAY_MS = 24 * 3_600_000;
 

@@ -5,6 +5,7 @@ import type { ConnectRouter, ServiceImpl } from '@connectrpc/connect';
 import { LRUCache } from 'lru-cache';
 import { ApprovalService } from '../../../gen/bowline/control/v1/approval_service_pb.ts';
 import { AuditService } from '../../../gen/bowline/control/v1/audit_service_pb.ts';
+import { BudgetService } from '../../../gen/bowline/control/v1/budget_service_pb.ts';
 import { ConversationService } from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
 import { KeyService } from '../../../gen/bowline/control/v1/key_service_pb.ts';
@@ -40,6 +41,7 @@ export interface Services {
   readonly registry: ServiceImpl<typeof RegistryService>;
   readonly status: ServiceImpl<typeof StatusService>;
   readonly usage: ServiceImpl<typeof UsageService>;
+  readonly budgets: ServiceImpl<typeof BudgetService>;
   readonly approvals: ServiceImpl<typeof ApprovalService>;
   readonly audit: ServiceImpl<typeof AuditService>;
   readonly pluginApi: ServiceImpl<typeof PluginService>;
@@ -57,6 +59,7 @@ const PUBLIC: readonly DescService[] = [
   RegistryService,
   StatusService,
   UsageService,
+  BudgetService,
   AuditService,
   ApprovalService,
   PluginService,
@@ -84,6 +87,7 @@ export function routes(services: Services): (router: ConnectRouter) => void {
       .service(RegistryService, services.registry)
       .service(StatusService, services.status)
       .service(UsageService, services.usage)
+      .service(BudgetService, services.budgets)
       .service(AuditService, services.audit)
       .service(ApprovalService, services.approvals)
       .service(Health, healthService(services.health))

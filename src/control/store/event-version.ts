@@ -35,8 +35,11 @@ const SINCE: Readonly<Record<Kind | typeof CONFIRMED_JOB, number>> = {
 /** Since when a job may be queued with a nonce: whoever does not know it makes other dispatch ids. */
 const NONCES_SINCE = 2;
 
+/** Since when commits reserve in budgets: whoever does not know them spends past them. */
+export const BUDGETS_SINCE = 4;
+
 /** What this build knows. */
-export const EVENT_VERSION = Math.max(NONCES_SINCE, ...Object.values(SINCE));
+export const EVENT_VERSION = Math.max(NONCES_SINCE, BUDGETS_SINCE, ...Object.values(SINCE));
 
 /** The version that every live replica must have before events of these kinds are written. */
 export function versionNeeded(kinds: Iterable<string>, since: Readonly<Record<string, number>> = SINCE): number {

@@ -6,6 +6,7 @@ import type { RequestFaults } from '../../base/stray-errors.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { workerCapabilities } from '../../contract/worker-capabilities.ts';
 import { approvalApi } from '../../control/gateway/api/approval-api.ts';
+import { budgetApi } from '../../control/gateway/api/budget-api.ts';
 import { conversationApi } from '../../control/gateway/api/conversation-api.ts';
 import { deviceApi } from '../../control/gateway/api/device-api.ts';
 import { registryApi, workerApi } from '../../control/gateway/api/fleet-api.ts';
@@ -123,6 +124,12 @@ export function apiServices(
     registry: registryApi({ methods, devices, sessions }),
     status: statusService(ground, store, identities, connected, work, figures),
     usage: usageApi({ since: (tenant, since, by) => usageSince(db, tenant, since, by), now: () => clock.now() }),
+    budgets: budgetApi({
+      db,
+      requests,
+      allKnow: (version) => store.leases.allKnow(version),
+      changed: () => work.budgets.refresh(),
+    }),
     audit: auditApi({ list: (tenant, page) => listAudit(db, tenant, page) }),
     pluginApi: pluginApi(plugins, requests),
   };

@@ -23,6 +23,7 @@ import { Settler, type SettlerParts } from '../../control/dispatch/workers/settl
 import { WorkerJobs } from '../../control/dispatch/workers/worker-jobs.ts';
 import type { PresenceHandler, WorkerPresence } from '../../control/dispatch/workers/worker-presence.ts';
 import { WorkersFor } from '../../control/dispatch/workers/workers-for.ts';
+import type { PriceRules } from '../../control/ledger/price-table.ts';
 import type { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
 import type { VersionsKnown } from '../../control/store/versions-known.ts';
 import type { DispatchPorts } from './options.ts';
@@ -35,6 +36,8 @@ export interface DispatchParts extends DispatchPorts {
   readonly methods: MethodRegistry;
   /** Whether every replica knows what this one writes. */
   readonly versions: VersionsKnown;
+  /** What budgets count where nobody says. */
+  readonly prices: PriceRules;
   /** The name of a device that was removed, or is being removed. */
   readonly removed: DeviceCallsParts['removed'];
   readonly clock: Clock;
@@ -108,7 +111,8 @@ function makeParts(given: DispatchParts) {
   const follower = answerFollower({ runs, attempt, waits });
   const settler = new Settler({ runs, clock, log, attempts, onResult });
   const { maxTextBytes } = config;
-  const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler, maxTextBytes });
+  const { prices } = given;
+  const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler, maxTextBytes, prices });
   const workersFor = new WorkersFor({ replica, local, workers });
   const promised = new PromisedJobs({ workersFor, sender, attempts });
   const hands = { runs, outbox, queue, relay, backlog, sender, promised, log, attempts };

@@ -2,6 +2,7 @@
 // embedded database is set free first.
 import { retrySetAside } from '../../control/dispatch/loops/retry-set-aside.ts';
 import { toolsOfNewRun } from '../../control/gateway/offered-tools.ts';
+import { BudgetsKnown } from '../../control/ledger/known-budgets.ts';
 import { DispatchNonces } from '../../control/orchestrator/service/dispatch-nonces.ts';
 import { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
 import type { Leases } from '../../control/store/leases.ts';
@@ -19,6 +20,7 @@ export interface Work {
   readonly runs: Orchestrator;
   readonly dispatch: Dispatch;
   readonly outbox: Outbox;
+  readonly budgets: BudgetsKnown;
 }
 
 export async function startWork(
@@ -32,7 +34,8 @@ export async function startWork(
   const { database, setAside } = store;
   const { outbox, leases, timers } = ports;
   const versions = new VersionsKnown(leases);
-  const runs = orchestrator(ground, store, identities, connected, versions);
+  const budgets = await knownBudgets(ground, store, connected);
+  const runs = orchestrator(ground, store, identities, connected, { versions, budgets });
   if (database.kind === 'pglite') {
     // Nobody else can be at work on this folder: what the process before this one held is free.
     await leases.dropAll();
@@ -46,6 +49,7 @@ export async function startWork(
     presence,
     methods: identities.methods,
     versions,
+    prices: { unknownPrice: config.unknownPrice, maxOutputTokens: config.budgetOutputTokens },
     removed: (device) => identities.devices.removedName(device),
     clock,
     log,
@@ -58,7 +62,24 @@ export async function startWork(
   const stopRetry = retrySetAside({ setAside, runs, clock, log });
   life.onStop('retry of what was set aside', async () => stopRetry());
   if (database.kind === 'postgres' && !config.redisUrl && !ground.hubs) beAlone(ground, leases);
-  return { runs, dispatch, outbox };
+  return { runs, dispatch, outbox, budgets };
+}
+
+async function knownBudgets({ config, clock, life, log }: Ground, { database }: Store, { sessions }: Connected) {
+  const { unknownPrice, budgetOutputTokens: maxOutputTokens, scanMs: everyMs } = config;
+  const workers = (tenant: string) => sessions.workersFor(tenant);
+  const budgets = new BudgetsKnown({
+    db: database.db,
+    clock,
+    log,
+    workers,
+    rules: { unknownPrice, maxOutputTokens },
+    everyMs,
+  });
+  await budgets.refresh();
+  const stop = budgets.start();
+  life.onStop('budgets', async () => stop());
+  return budgets;
 }
 
 function orchestrator(
@@ -66,7 +87,7 @@ function orchestrator(
   store: Store,
   identities: Identities,
   { sessions }: Connected,
-  versions: VersionsKnown,
+  { versions, budgets }: { readonly versions: VersionsKnown; readonly budgets: BudgetsKnown },
 ) {
   const { devices, methods, restored } = identities;
   const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
@@ -91,6 +112,8 @@ function orchestrator(
       maxWaitingRuns: config.maxWaitingRuns,
     },
     epochBase: () => restored.epochBase,
+    budgets,
+    unknownPrice: config.unknownPrice,
     nonce: () => (versions.all ? nonces.next() : ''),
     standsStill: (tenant) => restored.why(tenant) !== undefined,
   });

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/common/v1/common.proto.
  */
 export const file_bowline_common_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("Ch5ib3dsaW5lL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEWJvd2xpbmUuY29tbW9uLnYxIj8KC0ZyYW1lSGVhZGVyEgsKA3NlcRgBIAEoBBIPCgdhY2tfc2VxGAIgASgESgQIAxAEUgx0cmFjZV9wYXJlbnQiOgoMVmVyc2lvblJhbmdlEhQKA21pbhgBIAEoDUIHukgEKgIoARIUCgNtYXgYAiABKA1CB7pIBCoCKAEiqgIKB0ZhaWx1cmUSMwoGcmVhc29uGAEgASgJQiO6SBxyGhg/MhZeW0EtWl1bQS1aMC05X117MCw2Mn0kyPMYARIVCgRjb2RlGAIgASgNQge6SAQqAhgQEhEKCXJldHJ5YWJsZRgDIAEoCBIdCgdtZXNzYWdlGAQgASgJQgy6SAVyAxiAIMjzGAQSQAoIbWV0YWRhdGEYBSADKAsyKC5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlLk1ldGFkYXRhRW50cnlCBMjzGAQSLgoLcmV0cnlfYWZ0ZXIYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIksKCUNvbmRpdGlvbhIvCgN3aHkYASABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlQga6SAPIAQESDQoFc3RvcHMYAiABKAgiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIjMKBURyYWluEioKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iHAoNVW5pbXBsZW1lbnRlZBILCgNzZXEYASABKAQiZQoJTW9kZWxJbmZvEhkKCHByb3ZpZGVyGAEgASgJQge6SARyAhhAEhYKBG5hbWUYAiABKAlCCLpIBXIDGIABEg0KBWxvY2FsGAMgASgIEhYKBG5vdGUYBCABKAlCCLpIBXIDGIAEIi8KBVR1cm5zEhIKCmxvbmdlc3RfbXMYASABKA0SEgoKb3Zlcl9saW1pdBgCIAEoBGIGcHJvdG8z", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("Ch5ib3dsaW5lL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEWJvd2xpbmUuY29tbW9uLnYxIj8KC0ZyYW1lSGVhZGVyEgsKA3NlcRgBIAEoBBIPCgdhY2tfc2VxGAIgASgESgQIAxAEUgx0cmFjZV9wYXJlbnQiOgoMVmVyc2lvblJhbmdlEhQKA21pbhgBIAEoDUIHukgEKgIoARIUCgNtYXgYAiABKA1CB7pIBCoCKAEiqgIKB0ZhaWx1cmUSMwoGcmVhc29uGAEgASgJQiO6SBxyGhg/MhZeW0EtWl1bQS1aMC05X117MCw2Mn0kyPMYARIVCgRjb2RlGAIgASgNQge6SAQqAhgQEhEKCXJldHJ5YWJsZRgDIAEoCBIdCgdtZXNzYWdlGAQgASgJQgy6SAVyAxiAIMjzGAQSQAoIbWV0YWRhdGEYBSADKAsyKC5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlLk1ldGFkYXRhRW50cnlCBMjzGAQSLgoLcmV0cnlfYWZ0ZXIYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIksKCUNvbmRpdGlvbhIvCgN3aHkYASABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlQga6SAPIAQESDQoFc3RvcHMYAiABKAgiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIjMKBURyYWluEioKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iHAoNVW5pbXBsZW1lbnRlZBILCgNzZXEYASABKAQikwEKCU1vZGVsSW5mbxIZCghwcm92aWRlchgBIAEoCUIHukgEcgIYQBIWCgRuYW1lGAIgASgJQgi6SAVyAxiAARINCgVsb2NhbBgDIAEoCBIWCgRub3RlGAQgASgJQgi6SAVyAxiABBIsCgVwcmljZRgFIAEoCzIdLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsUHJpY2UiSwoKTW9kZWxQcmljZRIdCgVpbnB1dBgBIAEoAUIOukgLEgkpAAAAAAAAAAASHgoGb3V0cHV0GAIgASgBQg66SAsSCSkAAAAAAAAAACIvCgVUdXJucxISCgpsb25nZXN0X21zGAEgASgNEhIKCm92ZXJfbGltaXQYAiABKARiBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * The head of every frame.
@@ -275,6 +275,13 @@ export type ModelInfo = Message<"bowline.common.v1.ModelInfo"> & {
    * @generated from field: string note = 4;
    */
   note: string;
+
+  /**
+   * What it costs, as its worker has it; only in what a worker says of itself, and none where no price is known.
+   *
+   * @generated from field: bowline.common.v1.ModelPrice price = 5;
+   */
+  price?: ModelPrice | undefined;
 };
 
 /**
@@ -283,6 +290,34 @@ export type ModelInfo = Message<"bowline.common.v1.ModelInfo"> & {
  */
 export const ModelInfoSchema: GenMessage<ModelInfo> = /*@__PURE__*/
   messageDesc(file_bowline_common_v1_common, 8);
+
+/**
+ * The price of a model, in the currency that the prices of models are configured in.
+ *
+ * @generated from message bowline.common.v1.ModelPrice
+ */
+export type ModelPrice = Message<"bowline.common.v1.ModelPrice"> & {
+  /**
+   * Of a million tokens that it reads.
+   *
+   * @generated from field: double input = 1;
+   */
+  input: number;
+
+  /**
+   * Of a million tokens that it writes.
+   *
+   * @generated from field: double output = 2;
+   */
+  output: number;
+};
+
+/**
+ * Describes the message bowline.common.v1.ModelPrice.
+ * Use `create(ModelPriceSchema)` to create a new message.
+ */
+export const ModelPriceSchema: GenMessage<ModelPrice> = /*@__PURE__*/
+  messageDesc(file_bowline_common_v1_common, 9);
 
 /**
  * How a program's event loop did since its start. A turn is the time in which it does one thing and nothing else goes on; no
@@ -311,5 +346,5 @@ export type Turns = Message<"bowline.common.v1.Turns"> & {
  * Use `create(TurnsSchema)` to create a new message.
  */
 export const TurnsSchema: GenMessage<Turns> = /*@__PURE__*/
-  messageDesc(file_bowline_common_v1_common, 9);
+  messageDesc(file_bowline_common_v1_common, 10);
 

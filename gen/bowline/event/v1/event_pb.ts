@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/event/v1/event.proto.
  */
 export const file_bowline_event_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2V2ZW50L3YxL2V2ZW50LnByb3RvEhBib3dsaW5lLmV2ZW50LnYxIqoHCghSdW5FdmVudBIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCghhY2NlcHRlZBgCIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuUnVuQWNjZXB0ZWRIABIvCgdzdGFydGVkGAMgASgLMhwuYm93bGluZS5ldmVudC52MS5SdW5TdGFydGVkSAASMQoKam9iX3F1ZXVlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkSAASOwoPYXR0ZW1wdF9zdGFydGVkGAUgASgLMiAuYm93bGluZS5ldmVudC52MS5BdHRlbXB0U3RhcnRlZEgAEjUKDGF0dGVtcHRfbG9zdBgGIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdExvc3RIABI5Cg5hdHRlbXB0X2ZhaWxlZBgHIAEoCzIfLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdEZhaWxlZEgAEjMKC2F0dGVtcHRfZHVlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5BdHRlbXB0RHVlSAASNQoMam9iX2ZpbmlzaGVkGAkgASgLMh0uYm93bGluZS5ldmVudC52MS5Kb2JGaW5pc2hlZEgAEjkKDmpvYl9jYW5jZWxsaW5nGAogASgLMh8uYm93bGluZS5ldmVudC52MS5Kb2JDYW5jZWxsaW5nSAASNwoNam9iX2NhbmNlbGxlZBgLIAEoCzIeLmJvd2xpbmUuZXZlbnQudjEuSm9iQ2FuY2VsbGVkSAASMwoLbGF0ZV9yZXN1bHQYDCABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkxhdGVSZXN1bHRIABJAChBjYW5jZWxfcmVxdWVzdGVkGA0gASgLMiQuYm93bGluZS5ldmVudC52MS5SdW5DYW5jZWxSZXF1ZXN0ZWRIABIrCgVlbmRlZBgOIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuUnVuRW5kZWRIABI1Cgxqb2JfcmVjZWl2ZWQYDyABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlY2VpdmVkSAASLQoIam9iX2hlbGQYECABKAsyGS5ib3dsaW5lLmV2ZW50LnYxLkpvYkhlbGRIABI1Cgxqb2JfcmVsZWFzZWQYESABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlbGVhc2VkSABCBwoFZXZlbnQisAMKC1J1bkFjY2VwdGVkEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSJwoEa2luZBgDIAEoDjIZLmJvd2xpbmUuZXZlbnQudjEuUnVuS2luZBIUCgxjb252ZXJzYXRpb24YBCABKAkSDgoGZGV2aWNlGAUgASgJEhMKC2RldmljZV9uYW1lGAYgASgJEhEKCXByaW5jaXBhbBgHIAEoCRIMCgR0ZXh0GAggASgJEi0KBnNoYXJlcxgJIAMoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlNoYXJlR3JhbnQSKgoHdGltZW91dBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIoCgRjYWxsGAsgASgLMhouYm93bGluZS5ldmVudC52MS5DYWxsU3BlYxIrCgZsaW1pdHMYDCABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJ1bkxpbWl0cxI1Cgtjb2xsZWN0aW9ucxgNIAMoCzIgLmJvd2xpbmUucmVjb3JkLnYxLkNvbGxlY3Rpb25Vc2USFgoOcmVxdWVzdF9zaGEyNTYYDiABKAwi3gEKCENhbGxTcGVjEg4KBm1ldGhvZBgBIAEoCRIOCgZwYXJhbXMYAiABKAwSOgoIc2VsZWN0b3IYAyADKAsyKC5ib3dsaW5lLmV2ZW50LnYxLkNhbGxTcGVjLlNlbGVjdG9yRW50cnkSLAoGdGFyZ2V0GAQgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCRovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEizgEKCVJ1bkxpbWl0cxIRCgltYXhfc3RlcHMYASABKA0SEAoIbWF4X2pvYnMYAiABKA0SFAoMbWF4X3BhcmFsbGVsGAMgASgNEhQKDG1heF9hdHRlbXB0cxgEIAEoDRIWCg5tYXhfdG9vbF9ieXRlcxgFIAEoBBIRCgltYXhfZGVwdGgYBiABKA0SFwoPbWF4X2Nvc3RfbWljcm9zGAcgASgEEhUKDXN1bW1hcnlfdHVybnMYCCABKA0SFQoNbWF4X2VkZ2VfZW5kcxgJIAEoDSLFAQoKUnVuU3RhcnRlZBInCgdoaXN0b3J5GAEgAygLMhYuYm93bGluZS5ldmVudC52MS5UdXJuEiwKBXRvb2xzGAIgAygLMh0uYm93bGluZS5ldmVudC52MS5PZmZlcmVkVG9vbBIPCgdzdW1tYXJ5GAMgASgJEigKBnRhaW50cxgEIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50Eg0KBWhvc3RzGAUgAygJEhYKDnN1bW1hcnlfZ3JhbnRzGAYgAygJImsKBFR1cm4SCwoDcnVuGAEgASgJEgwKBHRleHQYAiABKAkSDgoGYW5zd2VyGAMgASgJEg4KBmdyYW50cxgEIAMoCRIoCgZ0YWludHMYBSADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludCKfAQoLT2ZmZXJlZFRvb2wSDAoEbmFtZRgBIAEoCRIOCgZtZXRob2QYAiABKAkSGQoRZGVzY3JpcHRvcl9zaGEyNTYYAyABKAwSKQoGZWZmZWN0GAQgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0EiwKBnRhcmdldBgFIAEoDjIcLmJvd2xpbmUuZXZlbnQudjEuVGFyZ2V0S2luZCKyBAoJSm9iUXVldWVkEgsKA2pvYhgBIAEoCRIOCgZtZXRob2QYAiABKAkSLAoGdGFyZ2V0GAMgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kEg4KBmRldmljZRgEIAEoCRIOCgZwYXJhbXMYBSABKAwSFwoPaWRlbXBvdGVuY3lfa2V5GAYgASgJEhQKDHRvb2xfY2FsbF9pZBgHIAEoCRIRCgl0b29sX25hbWUYCCABKAkSOwoIc2VsZWN0b3IYCSADKAsyKS5ib3dsaW5lLmV2ZW50LnYxLkpvYlF1ZXVlZC5TZWxlY3RvckVudHJ5EhIKCnJlY2lwaWVudHMYCiADKAkSKgoHdGltZW91dBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVlcG9jaBgMIAEoBBInCgRyb2xlGA0gASgOMhkuYm93bGluZS5ldmVudC52MS5Kb2JSb2xlEg4KBnBhcmVudBgOIAEoCRIUCgxwYXJlbnRfZXBvY2gYDyABKAQSEwoLY2FsbF9udW1iZXIYECABKA0SDQoFc2xvdHMYESABKA0SDQoFbm9uY2UYEiABKAkSDwoHY29uZmlybRgTIAEoCBIoCgZ0YWludHMYFCADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludBovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQQoOQXR0ZW1wdFN0YXJ0ZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEhMKC3RhcmdldF9uYW1lGAMgASgJIkoKC0F0dGVtcHRMb3N0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBISCgpuZXh0X2Vwb2NoGAMgASgEEgsKA3doeRgEIAEoCSK8AQoNQXR0ZW1wdEZhaWxlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSKwoHZmFpbHVyZRgDIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSEgoKbmV4dF9lcG9jaBgEIAEoBBIoCgVkZWxheRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIkCgV1c2FnZRgGIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlIigKCkF0dGVtcHREdWUSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEIjoKC0pvYlJlY2VpdmVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIPCgdoZWxkX2J5GAMgASgJIlYKB0pvYkhlbGQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIpCgtKb2JSZWxlYXNlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQinQQKC0pvYkZpbmlzaGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIrCgRkb25lGAMgASgLMhsuYm93bGluZS5ldmVudC52MS5SZXNwb25zZXNIABItCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEjMKDW5ldmVyX3N0YXJ0ZWQYBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASLQoHdW5rbm93bhgGIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABIkCgV1c2FnZRgHIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEioKCHdpdGhoZWxkGAggAygLMhguYm93bGluZS5ydW4udjEuV2l0aGhlbGQSJgoGZWdyZXNzGAkgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEhMKC3RhcmdldF9uYW1lGAogASgJEhIKCnRleHRfYnl0ZXMYCyABKAQSEwoLdGV4dF9zaGEyNTYYDCABKAwSNAoQdHJhaWxpbmdfZmFpbHVyZRgNIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKAoGdGFpbnRzGA4gAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSEAoIa2V5X2ZyZWUYDyABKAhCCAoGcmVzdWx0Ih0KCVJlc3BvbnNlcxIQCghtZXNzYWdlcxgBIAMoDCI7Cg1Kb2JDYW5jZWxsaW5nEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZyZWFzb24YAyABKAkiKgoMSm9iQ2FuY2VsbGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBCJ2CgpMYXRlUmVzdWx0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIkCgV1c2FnZRgDIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyInChJSdW5DYW5jZWxSZXF1ZXN0ZWQSEQoJcHJpbmNpcGFsGAEgASgJIjQKCFJ1bkVuZGVkEigKB291dGNvbWUYASABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lIuUBChFDb252ZXJzYXRpb25FdmVudBIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCghlbnF1ZXVlZBgCIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuUnVuRW5xdWV1ZWRIABIxCgp0dXJuX3Rha2VuGAMgASgLMhsuYm93bGluZS5ldmVudC52MS5UdXJuVGFrZW5IABIxCgp0dXJuX2VuZGVkGAQgASgLMhsuYm93bGluZS5ldmVudC52MS5UdXJuRW5kZWRIAEIHCgVldmVudCJfCgtSdW5FbnF1ZXVlZBILCgNydW4YASABKAkSDgoGdGVuYW50GAIgASgJEhQKDGNvbnZlcnNhdGlvbhgDIAEoCRIOCgZkZXZpY2UYBCABKAkSDQoFdGl0bGUYBSABKAkiGAoJVHVyblRha2VuEgsKA3J1bhgBIAEoCSIYCglUdXJuRW5kZWQSCwoDcnVuGAEgASgJKkgKB1J1bktpbmQSGAoUUlVOX0tJTkRfVU5TUEVDSUZJRUQQABIQCgxSVU5fS0lORF9BU0sQARIRCg1SVU5fS0lORF9DQUxMEAIqWQoKVGFyZ2V0S2luZBIbChdUQVJHRVRfS0lORF9VTlNQRUNJRklFRBAAEhYKElRBUkdFVF9LSU5EX1dPUktFUhABEhYKElRBUkdFVF9LSU5EX0RFVklDRRACKmUKB0pvYlJvbGUSGAoUSk9CX1JPTEVfVU5TUEVDSUZJRUQQABIWChJKT0JfUk9MRV9SRVRSSUVWQUwQARISCg5KT0JfUk9MRV9DSElMRBACEhQKEEpPQl9ST0xFX1NVTU1BUlkQA2IGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2V2ZW50L3YxL2V2ZW50LnByb3RvEhBib3dsaW5lLmV2ZW50LnYxIqoHCghSdW5FdmVudBIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCghhY2NlcHRlZBgCIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuUnVuQWNjZXB0ZWRIABIvCgdzdGFydGVkGAMgASgLMhwuYm93bGluZS5ldmVudC52MS5SdW5TdGFydGVkSAASMQoKam9iX3F1ZXVlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkSAASOwoPYXR0ZW1wdF9zdGFydGVkGAUgASgLMiAuYm93bGluZS5ldmVudC52MS5BdHRlbXB0U3RhcnRlZEgAEjUKDGF0dGVtcHRfbG9zdBgGIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdExvc3RIABI5Cg5hdHRlbXB0X2ZhaWxlZBgHIAEoCzIfLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdEZhaWxlZEgAEjMKC2F0dGVtcHRfZHVlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5BdHRlbXB0RHVlSAASNQoMam9iX2ZpbmlzaGVkGAkgASgLMh0uYm93bGluZS5ldmVudC52MS5Kb2JGaW5pc2hlZEgAEjkKDmpvYl9jYW5jZWxsaW5nGAogASgLMh8uYm93bGluZS5ldmVudC52MS5Kb2JDYW5jZWxsaW5nSAASNwoNam9iX2NhbmNlbGxlZBgLIAEoCzIeLmJvd2xpbmUuZXZlbnQudjEuSm9iQ2FuY2VsbGVkSAASMwoLbGF0ZV9yZXN1bHQYDCABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkxhdGVSZXN1bHRIABJAChBjYW5jZWxfcmVxdWVzdGVkGA0gASgLMiQuYm93bGluZS5ldmVudC52MS5SdW5DYW5jZWxSZXF1ZXN0ZWRIABIrCgVlbmRlZBgOIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuUnVuRW5kZWRIABI1Cgxqb2JfcmVjZWl2ZWQYDyABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlY2VpdmVkSAASLQoIam9iX2hlbGQYECABKAsyGS5ib3dsaW5lLmV2ZW50LnYxLkpvYkhlbGRIABI1Cgxqb2JfcmVsZWFzZWQYESABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlbGVhc2VkSABCBwoFZXZlbnQisAMKC1J1bkFjY2VwdGVkEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSJwoEa2luZBgDIAEoDjIZLmJvd2xpbmUuZXZlbnQudjEuUnVuS2luZBIUCgxjb252ZXJzYXRpb24YBCABKAkSDgoGZGV2aWNlGAUgASgJEhMKC2RldmljZV9uYW1lGAYgASgJEhEKCXByaW5jaXBhbBgHIAEoCRIMCgR0ZXh0GAggASgJEi0KBnNoYXJlcxgJIAMoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlNoYXJlR3JhbnQSKgoHdGltZW91dBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIoCgRjYWxsGAsgASgLMhouYm93bGluZS5ldmVudC52MS5DYWxsU3BlYxIrCgZsaW1pdHMYDCABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJ1bkxpbWl0cxI1Cgtjb2xsZWN0aW9ucxgNIAMoCzIgLmJvd2xpbmUucmVjb3JkLnYxLkNvbGxlY3Rpb25Vc2USFgoOcmVxdWVzdF9zaGEyNTYYDiABKAwi3gEKCENhbGxTcGVjEg4KBm1ldGhvZBgBIAEoCRIOCgZwYXJhbXMYAiABKAwSOgoIc2VsZWN0b3IYAyADKAsyKC5ib3dsaW5lLmV2ZW50LnYxLkNhbGxTcGVjLlNlbGVjdG9yRW50cnkSLAoGdGFyZ2V0GAQgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCRovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEizgEKCVJ1bkxpbWl0cxIRCgltYXhfc3RlcHMYASABKA0SEAoIbWF4X2pvYnMYAiABKA0SFAoMbWF4X3BhcmFsbGVsGAMgASgNEhQKDG1heF9hdHRlbXB0cxgEIAEoDRIWCg5tYXhfdG9vbF9ieXRlcxgFIAEoBBIRCgltYXhfZGVwdGgYBiABKA0SFwoPbWF4X2Nvc3RfbWljcm9zGAcgASgEEhUKDXN1bW1hcnlfdHVybnMYCCABKA0SFQoNbWF4X2VkZ2VfZW5kcxgJIAEoDSLFAQoKUnVuU3RhcnRlZBInCgdoaXN0b3J5GAEgAygLMhYuYm93bGluZS5ldmVudC52MS5UdXJuEiwKBXRvb2xzGAIgAygLMh0uYm93bGluZS5ldmVudC52MS5PZmZlcmVkVG9vbBIPCgdzdW1tYXJ5GAMgASgJEigKBnRhaW50cxgEIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50Eg0KBWhvc3RzGAUgAygJEhYKDnN1bW1hcnlfZ3JhbnRzGAYgAygJImsKBFR1cm4SCwoDcnVuGAEgASgJEgwKBHRleHQYAiABKAkSDgoGYW5zd2VyGAMgASgJEg4KBmdyYW50cxgEIAMoCRIoCgZ0YWludHMYBSADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludCKfAQoLT2ZmZXJlZFRvb2wSDAoEbmFtZRgBIAEoCRIOCgZtZXRob2QYAiABKAkSGQoRZGVzY3JpcHRvcl9zaGEyNTYYAyABKAwSKQoGZWZmZWN0GAQgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0EiwKBnRhcmdldBgFIAEoDjIcLmJvd2xpbmUuZXZlbnQudjEuVGFyZ2V0S2luZCLeBAoJSm9iUXVldWVkEgsKA2pvYhgBIAEoCRIOCgZtZXRob2QYAiABKAkSLAoGdGFyZ2V0GAMgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kEg4KBmRldmljZRgEIAEoCRIOCgZwYXJhbXMYBSABKAwSFwoPaWRlbXBvdGVuY3lfa2V5GAYgASgJEhQKDHRvb2xfY2FsbF9pZBgHIAEoCRIRCgl0b29sX25hbWUYCCABKAkSOwoIc2VsZWN0b3IYCSADKAsyKS5ib3dsaW5lLmV2ZW50LnYxLkpvYlF1ZXVlZC5TZWxlY3RvckVudHJ5EhIKCnJlY2lwaWVudHMYCiADKAkSKgoHdGltZW91dBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVlcG9jaBgMIAEoBBInCgRyb2xlGA0gASgOMhkuYm93bGluZS5ldmVudC52MS5Kb2JSb2xlEg4KBnBhcmVudBgOIAEoCRIUCgxwYXJlbnRfZXBvY2gYDyABKAQSEwoLY2FsbF9udW1iZXIYECABKA0SDQoFc2xvdHMYESABKA0SDQoFbm9uY2UYEiABKAkSDwoHY29uZmlybRgTIAEoCBIoCgZ0YWludHMYFCADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludBIqCgVib3VuZBgVIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuQ29zdEJvdW5kGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ4CglDb3N0Qm91bmQSDQoFaW5wdXQYASABKAESDgoGb3V0cHV0GAIgASgBEhkKEW1heF9vdXRwdXRfdG9rZW5zGAMgASgNEg4KBnByaWNlcxgEIAEoCRIOCgZtb2RlbHMYBSADKAkSEQoJaXNfcHJpY2VkGAYgASgIIkEKDkF0dGVtcHRTdGFydGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgt0YXJnZXRfbmFtZRgDIAEoCSJKCgtBdHRlbXB0TG9zdBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSEgoKbmV4dF9lcG9jaBgDIAEoBBILCgN3aHkYBCABKAkivAEKDUF0dGVtcHRGYWlsZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEisKB2ZhaWx1cmUYAyABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEhIKCm5leHRfZXBvY2gYBCABKAQSKAoFZGVsYXkYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJAoFdXNhZ2UYBiABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZSIoCgpBdHRlbXB0RHVlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBCI6CgtKb2JSZWNlaXZlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDwoHaGVsZF9ieRgDIAEoCSJWCgdKb2JIZWxkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiKQoLSm9iUmVsZWFzZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEIp0ECgtKb2JGaW5pc2hlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSKwoEZG9uZRgDIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuUmVzcG9uc2VzSAASLQoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABIzCg1uZXZlcl9zdGFydGVkGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEi0KB3Vua25vd24YBiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASJAoFdXNhZ2UYByABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRIqCgh3aXRoaGVsZBgIIAMoCzIYLmJvd2xpbmUucnVuLnYxLldpdGhoZWxkEiYKBmVncmVzcxgJIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxITCgt0YXJnZXRfbmFtZRgKIAEoCRISCgp0ZXh0X2J5dGVzGAsgASgEEhMKC3RleHRfc2hhMjU2GAwgASgMEjQKEHRyYWlsaW5nX2ZhaWx1cmUYDSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEigKBnRhaW50cxgOIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50EhAKCGtleV9mcmVlGA8gASgIQggKBnJlc3VsdCIdCglSZXNwb25zZXMSEAoIbWVzc2FnZXMYASADKAwiOwoNSm9iQ2FuY2VsbGluZxILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDgoGcmVhc29uGAMgASgJIioKDEpvYkNhbmNlbGxlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQidgoKTGF0ZVJlc3VsdBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSJAoFdXNhZ2UYAyABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiJwoSUnVuQ2FuY2VsUmVxdWVzdGVkEhEKCXByaW5jaXBhbBgBIAEoCSI0CghSdW5FbmRlZBIoCgdvdXRjb21lGAEgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSLlAQoRQ29udmVyc2F0aW9uRXZlbnQSLgoKZXZlbnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoIZW5xdWV1ZWQYAiABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLlJ1bkVucXVldWVkSAASMQoKdHVybl90YWtlbhgDIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuVHVyblRha2VuSAASMQoKdHVybl9lbmRlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuVHVybkVuZGVkSABCBwoFZXZlbnQiXwoLUnVuRW5xdWV1ZWQSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIUCgxjb252ZXJzYXRpb24YAyABKAkSDgoGZGV2aWNlGAQgASgJEg0KBXRpdGxlGAUgASgJIhgKCVR1cm5UYWtlbhILCgNydW4YASABKAkiGAoJVHVybkVuZGVkEgsKA3J1bhgBIAEoCSpICgdSdW5LaW5kEhgKFFJVTl9LSU5EX1VOU1BFQ0lGSUVEEAASEAoMUlVOX0tJTkRfQVNLEAESEQoNUlVOX0tJTkRfQ0FMTBACKlkKClRhcmdldEtpbmQSGwoXVEFSR0VUX0tJTkRfVU5TUEVDSUZJRUQQABIWChJUQVJHRVRfS0lORF9XT1JLRVIQARIWChJUQVJHRVRfS0lORF9ERVZJQ0UQAiplCgdKb2JSb2xlEhgKFEpPQl9ST0xFX1VOU1BFQ0lGSUVEEAASFgoSSk9CX1JPTEVfUkVUUklFVkFMEAESEgoOSk9CX1JPTEVfQ0hJTEQQAhIUChBKT0JfUk9MRV9TVU1NQVJZEANiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * An event of a run's stream.
@@ -718,6 +718,13 @@ export type JobQueued = Message<"bowline.event.v1.JobQueued"> & {
    * @generated from field: repeated bowline.policy.v1.Taint taints = 20;
    */
   taints: Taint[];
+
+  /**
+   * What each attempt may cost at most; none where no budget was known.
+   *
+   * @generated from field: bowline.event.v1.CostBound bound = 21;
+   */
+  bound?: CostBound | undefined;
 };
 
 /**
@@ -726,6 +733,62 @@ export type JobQueued = Message<"bowline.event.v1.JobQueued"> & {
  */
 export const JobQueuedSchema: GenMessage<JobQueued> = /*@__PURE__*/
   messageDesc(file_bowline_event_v1_event, 7);
+
+/**
+ * What bounds the cost of an attempt: its request may be read, and so much may be written.
+ *
+ * @generated from message bowline.event.v1.CostBound
+ */
+export type CostBound = Message<"bowline.event.v1.CostBound"> & {
+  /**
+   * The dearest price, of a million tokens that are read, among the models that may do it.
+   *
+   * @generated from field: double input = 1;
+   */
+  input: number;
+
+  /**
+   * The same of a million tokens that are written.
+   *
+   * @generated from field: double output = 2;
+   */
+  output: number;
+
+  /**
+   * Tokens that may be written where its request does not say.
+   *
+   * @generated from field: uint32 max_output_tokens = 3;
+   */
+  maxOutputTokens: number;
+
+  /**
+   * Version of the prices: the same prices have the same.
+   *
+   * @generated from field: string prices = 4;
+   */
+  prices: string;
+
+  /**
+   * Models that may do it, as `name` and as `provider/name`; empty is any.
+   *
+   * @generated from field: repeated string models = 5;
+   */
+  models: string[];
+
+  /**
+   * Every one of them has a price; else the configured worst case stands for it.
+   *
+   * @generated from field: bool is_priced = 6;
+   */
+  isPriced: boolean;
+};
+
+/**
+ * Describes the message bowline.event.v1.CostBound.
+ * Use `create(CostBoundSchema)` to create a new message.
+ */
+export const CostBoundSchema: GenMessage<CostBound> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_event, 8);
 
 /**
  * An attempt of a job with an effect starts.
@@ -760,7 +823,7 @@ export type AttemptStarted = Message<"bowline.event.v1.AttemptStarted"> & {
  * Use `create(AttemptStartedSchema)` to create a new message.
  */
 export const AttemptStartedSchema: GenMessage<AttemptStarted> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 8);
+  messageDesc(file_bowline_event_v1_event, 9);
 
 /**
  * The holder of an attempt is gone.
@@ -802,7 +865,7 @@ export type AttemptLost = Message<"bowline.event.v1.AttemptLost"> & {
  * Use `create(AttemptLostSchema)` to create a new message.
  */
 export const AttemptLostSchema: GenMessage<AttemptLost> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 9);
+  messageDesc(file_bowline_event_v1_event, 10);
 
 /**
  * An attempt failed and another will follow.
@@ -858,7 +921,7 @@ export type AttemptFailed = Message<"bowline.event.v1.AttemptFailed"> & {
  * Use `create(AttemptFailedSchema)` to create a new message.
  */
 export const AttemptFailedSchema: GenMessage<AttemptFailed> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 10);
+  messageDesc(file_bowline_event_v1_event, 11);
 
 /**
  * The wait before the next attempt is over.
@@ -886,7 +949,7 @@ export type AttemptDue = Message<"bowline.event.v1.AttemptDue"> & {
  * Use `create(AttemptDueSchema)` to create a new message.
  */
 export const AttemptDueSchema: GenMessage<AttemptDue> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 11);
+  messageDesc(file_bowline_event_v1_event, 12);
 
 /**
  * A device took a tool call.
@@ -921,7 +984,7 @@ export type JobReceived = Message<"bowline.event.v1.JobReceived"> & {
  * Use `create(JobReceivedSchema)` to create a new message.
  */
 export const JobReceivedSchema: GenMessage<JobReceived> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 12);
+  messageDesc(file_bowline_event_v1_event, 13);
 
 /**
  * A device's call waits for the owner. Its time, and that of its run, stands still until it is released or ends.
@@ -956,7 +1019,7 @@ export type JobHeld = Message<"bowline.event.v1.JobHeld"> & {
  * Use `create(JobHeldSchema)` to create a new message.
  */
 export const JobHeldSchema: GenMessage<JobHeld> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 13);
+  messageDesc(file_bowline_event_v1_event, 14);
 
 /**
  * The owner has said yes to a call that waited: its time goes on.
@@ -984,7 +1047,7 @@ export type JobReleased = Message<"bowline.event.v1.JobReleased"> & {
  * Use `create(JobReleasedSchema)` to create a new message.
  */
 export const JobReleasedSchema: GenMessage<JobReleased> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 14);
+  messageDesc(file_bowline_event_v1_event, 15);
 
 /**
  * A job ended.
@@ -1115,7 +1178,7 @@ export type JobFinished = Message<"bowline.event.v1.JobFinished"> & {
  * Use `create(JobFinishedSchema)` to create a new message.
  */
 export const JobFinishedSchema: GenMessage<JobFinished> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 15);
+  messageDesc(file_bowline_event_v1_event, 16);
 
 /**
  * What a method answered: one message for a unary one.
@@ -1136,7 +1199,7 @@ export type Responses = Message<"bowline.event.v1.Responses"> & {
  * Use `create(ResponsesSchema)` to create a new message.
  */
 export const ResponsesSchema: GenMessage<Responses> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 16);
+  messageDesc(file_bowline_event_v1_event, 17);
 
 /**
  * A job is to be stopped.
@@ -1171,7 +1234,7 @@ export type JobCancelling = Message<"bowline.event.v1.JobCancelling"> & {
  * Use `create(JobCancellingSchema)` to create a new message.
  */
 export const JobCancellingSchema: GenMessage<JobCancelling> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 17);
+  messageDesc(file_bowline_event_v1_event, 18);
 
 /**
  * A job is stopped.
@@ -1199,7 +1262,7 @@ export type JobCancelled = Message<"bowline.event.v1.JobCancelled"> & {
  * Use `create(JobCancelledSchema)` to create a new message.
  */
 export const JobCancelledSchema: GenMessage<JobCancelled> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 18);
+  messageDesc(file_bowline_event_v1_event, 19);
 
 /**
  * A result came that nobody waits for. It is charged and never planned upon.
@@ -1241,7 +1304,7 @@ export type LateResult = Message<"bowline.event.v1.LateResult"> & {
  * Use `create(LateResultSchema)` to create a new message.
  */
 export const LateResultSchema: GenMessage<LateResult> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 19);
+  messageDesc(file_bowline_event_v1_event, 20);
 
 /**
  * Its owner wants the run to end.
@@ -1262,7 +1325,7 @@ export type RunCancelRequested = Message<"bowline.event.v1.RunCancelRequested"> 
  * Use `create(RunCancelRequestedSchema)` to create a new message.
  */
 export const RunCancelRequestedSchema: GenMessage<RunCancelRequested> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 20);
+  messageDesc(file_bowline_event_v1_event, 21);
 
 /**
  * The end of a run. Nothing follows but late results.
@@ -1283,7 +1346,7 @@ export type RunEnded = Message<"bowline.event.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 21);
+  messageDesc(file_bowline_event_v1_event, 22);
 
 /**
  * An event of a conversation's stream: who has the turn.
@@ -1335,7 +1398,7 @@ export type ConversationEvent = Message<"bowline.event.v1.ConversationEvent"> & 
  * Use `create(ConversationEventSchema)` to create a new message.
  */
 export const ConversationEventSchema: GenMessage<ConversationEvent> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 22);
+  messageDesc(file_bowline_event_v1_event, 23);
 
 /**
  * A run was added at the end of the line.
@@ -1384,7 +1447,7 @@ export type RunEnqueued = Message<"bowline.event.v1.RunEnqueued"> & {
  * Use `create(RunEnqueuedSchema)` to create a new message.
  */
 export const RunEnqueuedSchema: GenMessage<RunEnqueued> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 23);
+  messageDesc(file_bowline_event_v1_event, 24);
 
 /**
  * A run got the turn.
@@ -1405,7 +1468,7 @@ export type TurnTaken = Message<"bowline.event.v1.TurnTaken"> & {
  * Use `create(TurnTakenSchema)` to create a new message.
  */
 export const TurnTakenSchema: GenMessage<TurnTaken> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 24);
+  messageDesc(file_bowline_event_v1_event, 25);
 
 /**
  * A run is out of the line.
@@ -1426,7 +1489,7 @@ export type TurnEnded = Message<"bowline.event.v1.TurnEnded"> & {
  * Use `create(TurnEndedSchema)` to create a new message.
  */
 export const TurnEndedSchema: GenMessage<TurnEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 25);
+  messageDesc(file_bowline_event_v1_event, 26);
 
 /**
  * Why a run exists.

@@ -20,6 +20,8 @@ export interface Attempt {
   /** The process that has it: `bootId` of its session. */
   readonly holder: string;
   readonly targetName: string;
+  /** Something is reserved for it in budgets. */
+  readonly isBound: boolean;
   /** Absent while its worker is away. */
   session: WorkerSession | undefined;
   /** Messages that came. After a reconnect the worker sends all of them again, under the same numbers. */
@@ -72,6 +74,7 @@ export class Attempts {
       text: new AttemptText(row.job, row.epoch),
       holder: session.bootId,
       targetName: `worker ${name} (${provider})`,
+      isBound: state?.jobs.get(row.job)?.bound !== undefined,
       session,
       nextIndex: 0,
       settling: false,

@@ -1,6 +1,6 @@
 // Sends one job to one worker: makes its assignment, commits the start of an attempt that may have an effect. It decides
 // nothing about which job or worker.
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { ChatRequestSchema } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
@@ -11,7 +11,9 @@ import type { Logger } from '../../../base/logger.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import { isHarmless } from '../../../contract/policy.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
+import { isDearer, type PriceRules } from '../../ledger/price-table.ts';
 import { chatRequest } from '../../orchestrator/models/chat-request.ts';
+import { CHAT_METHOD } from '../../orchestrator/run/method-names.ts';
 import type { FoldedJob, FoldedRun } from '../../orchestrator/run/state.ts';
 import { timeLeft } from '../../orchestrator/run/time-left.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
@@ -32,6 +34,8 @@ export interface JobSenderParts {
   readonly settler: Settler;
   /** Bytes that a worker may say of an attempt before its commit is told. */
   readonly maxTextBytes: number;
+  /** What budgets count where nobody says. */
+  readonly prices: PriceRules;
 }
 
 export class JobSender {
@@ -59,6 +63,11 @@ export class JobSender {
     // It may have been cancelled meanwhile.
     if (!wanted()) return 'over';
     const attempt = attempts.add(row, session, state);
+    if (this.#isTooDear(job, session)) {
+      const rose = new AppError('PRICE_ROSE', { worker: session.view().name });
+      await settler.settle(attempt, { case: 'failure', value: toFailure(rose) }, {});
+      return 'over';
+    }
     try {
       session.assign(this.#assignment(row, state, job), row.slots);
     } catch (error) {
@@ -67,7 +76,7 @@ export class JobSender {
         return 'again';
       }
       log.error('a job could not be sent', error, { dispatch: row.dispatchId });
-      await settler.settle(attempt, { case: 'failure', value: toFailure(error, log) });
+      await settler.settle(attempt, { case: 'failure', value: toFailure(error, log) }, {});
       return 'over';
     }
     this.#tellRunning(attempt);
@@ -103,8 +112,18 @@ export class JobSender {
     this.#parts.signals.toRun(tenant, run, { case: 'running', value: { job, epoch: BigInt(epoch), targetName } });
   }
 
-  /** Whether nothing is changed by it where no commit will ever name it: a look, or a call that may be repeated and only reads. */
+  /** Whether it would cost more there than is reserved for it. */
+  #isTooDear({ bound, method, params, recipients }: FoldedJob, session: WorkerSession): boolean {
+    const wanted = { method, called: params.length > 0, recipients };
+    return bound !== undefined && isDearer(session, wanted, bound, this.#parts.prices);
+  }
+
+  /**
+   * Whether nothing is changed by it where no commit will ever name it: a look, or a call that may be repeated and only reads. What a
+   * budget may have no room for waits for the commit that says so.
+   */
   #mayBegin(job: FoldedJob): boolean {
+    if (job.bound) return false;
     const method = this.#parts.methods.byFullName(job.method);
     return (
       method !== undefined && (isHarmless(method.effect) || (method.effect === Effect.NETWORK && method.idempotent))
@@ -136,7 +155,9 @@ export class JobSender {
 
   #assignment(row: RelayRow, state: FoldedRun, job: FoldedJob): JobAssignment {
     const made = job.params.length > 0 || state.kind === 'call';
-    const params = made ? job.params : toBinary(ChatRequestSchema, chatRequest(state, job.id, this.#parts.methods));
+    const params = made
+      ? withinBound(job)
+      : toBinary(ChatRequestSchema, chatRequest(state, job.id, this.#parts.methods));
     const left = timeLeft(state, job, this.#parts.clock.now());
     return create(JobAssignmentSchema, {
       dispatchId: row.dispatchId,
@@ -151,6 +172,14 @@ export class JobSender {
       ...(left === undefined ? {} : { timeout: durationFromMs(left) }),
     });
   }
+}
+
+/** A request for a model that does not say how much it may write, with what is reserved for that. */
+function withinBound({ bound, method, params }: FoldedJob): Uint8Array {
+  if (!bound || method !== CHAT_METHOD) return params;
+  const request = fromBinary(ChatRequestSchema, params);
+  request.maxOutputTokens ||= bound.maxOutputTokens;
+  return toBinary(ChatRequestSchema, request);
 }
 
 /** The job of a dispatch, if that is current and may be sent. */

@@ -3,6 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import { type Responses, ResponsesSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import { UsageSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import type { JobResult } from '../../../../gen/bowline/worker/v1/worker_pb.ts';
 import { fullJitter } from '../../../base/backoff.ts';
 import { type Clock, sleep } from '../../../base/clock.ts';
@@ -14,6 +15,9 @@ import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { Attempt, Attempts } from '../attempts/attempts.ts';
 
 export type AttemptEnd = { case: 'done'; value: Responses } | { case: 'failure'; value: Failure };
+
+/** What is known of what an attempt used; empty: nothing. */
+export type Used = Pick<JobResult, 'usage'>;
 
 export interface SettlerParts {
   readonly runs: Orchestrator;
@@ -45,7 +49,7 @@ export class Settler {
   }
 
   /** Commits the result of an attempt, then tells the worker. Never throws; a second call for one attempt does nothing. */
-  async settle(attempt: Attempt, result: AttemptEnd, frame?: JobResult): Promise<void> {
+  async settle(attempt: Attempt, result: AttemptEnd, frame?: Used): Promise<void> {
     if (attempt.settling) return;
     attempt.settling = true;
     this.#parts.onResult?.(attempt, result);
@@ -82,7 +86,7 @@ export class Settler {
   }
 
   /** The result of an attempt that was given up: recorded as late and charged, never used. Throws when it cannot be. */
-  async late(attempt: Attempt, result: AttemptEnd, frame: JobResult): Promise<void> {
+  async late(attempt: Attempt, result: AttemptEnd, frame: Used): Promise<void> {
     await this.#store(attempt, result, frame);
   }
 
@@ -90,7 +94,7 @@ export class Settler {
   async #commit(
     attempt: Attempt,
     result: AttemptEnd,
-    frame: JobResult | undefined,
+    frame: Used | undefined,
   ): Promise<'stored' | 'stopped' | 'refused'> {
     for (let round = 1; ; round++) {
       try {
@@ -105,19 +109,21 @@ export class Settler {
   }
 
   /** Stores the result, or, where the store will never take that, the error; repeating the job would end there again. */
-  async #store(attempt: Attempt, wanted: AttemptEnd, frame: JobResult | undefined): Promise<void> {
+  async #store(attempt: Attempt, wanted: AttemptEnd, frame: Used | undefined): Promise<void> {
     const { log } = this.#parts;
+    // A worker that names no use has used nothing; where no worker spoke, nobody knows.
+    const usage = frame && (frame.usage ?? create(UsageSchema));
     try {
-      return await this.#command(attempt, wanted, frame?.usage);
+      return await this.#command(attempt, wanted, usage);
     } catch (error) {
       if (mayPass(error)) throw error;
       log.error('a result could not be committed', error, { dispatch: attempt.dispatchId });
       const failure: AttemptEnd = { case: 'failure', value: toFailure(error, log) };
       try {
-        return await this.#command(attempt, failure, frame?.usage);
+        return await this.#command(attempt, failure, usage);
       } catch (again) {
         // What it used may be what the store does not take.
-        if (mayPass(again) || !frame?.usage) throw again;
+        if (mayPass(again) || !usage) throw again;
         return await this.#command(attempt, failure, undefined);
       }
     }

@@ -291,8 +291,9 @@ export class WorkerJobs {
     const result = attemptEndOf(frame);
     if (!attempt) {
       const former = this.#attempts.former(id);
-      // What it used until it was stopped is owed, too.
-      const owed = result ?? (frame.usage && { case: 'failure' as const, value: toFailure(new AppError('CANCELED')) });
+      // What it used until it was stopped is owed, too, and that it used nothing sets free what is reserved.
+      const isOwed = frame.usage !== undefined || former?.isBound;
+      const owed = result ?? (isOwed && { case: 'failure' as const, value: toFailure(new AppError('CANCELED')) });
       if (owed && former?.holder === session.bootId) await this.#settler.late(former, owed, frame);
       this.#attempts.forgetFormer(id);
       return session.committed(id);

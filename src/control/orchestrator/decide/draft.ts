@@ -1,7 +1,9 @@
 // Collects the events of one decision and keeps the state they lead to, so that the next thought starts from there.
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import {
+  type CostBound,
   type JobQueuedSchema,
   type RunEvent,
   RunEventSchema,
@@ -10,16 +12,31 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { evolve } from '../run/evolve.ts';
+import { isPaid } from '../run/method-names.ts';
 import type { FoldedRun } from '../run/state.ts';
 
 export type EventBody = MessageInitShape<typeof RunEventSchema>['event'];
 
-/** What makes the ids of this decision's dispatches its own. */
-export interface GivenIds {
+/** What a decision is given beside its command. */
+export interface DecisionInputs {
   /** Epochs up to it may have been given before the database was restored, and are not given again; default 0. */
   readonly epochBase?: number | undefined;
   /** No other decision has it; default none. */
   readonly nonce?: string | undefined;
+  /** What an attempt of a job may cost at most; default: no budget is known. */
+  readonly bound?: ((job: PricedJob) => CostBound) | undefined;
+  /** Jobs that met a budget when the same was decided before, by id, with what they end with; default none. */
+  readonly met?: ReadonlyMap<string, Failure> | undefined;
+  /** They are tried once more by a commit of their own, which ends them. */
+  readonly postponed?: boolean;
+}
+
+/** A job whose use is paid for. */
+export interface PricedJob {
+  readonly method: string;
+  /** Its request names the model, or may. */
+  readonly called: boolean;
+  readonly recipients: readonly string[];
 }
 
 /** Collects the events of one decision and keeps the state they lead to. */
@@ -29,14 +46,16 @@ export class DecisionDraft {
   readonly #at: number;
   readonly #epochBase: number;
   readonly #nonce: string;
+  readonly #bound: DecisionInputs['bound'];
   #state: FoldedRun | undefined;
 
-  constructor(state: FoldedRun | undefined, at: number, methods: MethodRegistry, given: GivenIds = {}) {
+  constructor(state: FoldedRun | undefined, at: number, methods: MethodRegistry, given: DecisionInputs = {}) {
     this.#state = state;
     this.#at = at;
     this.methods = methods;
     this.#epochBase = given.epochBase ?? 0;
     this.#nonce = given.nonce ?? '';
+    this.#bound = given.bound;
   }
 
   /** The epoch of the attempt after this one; after 0 that of the first. */
@@ -61,7 +80,10 @@ export class DecisionDraft {
   /** Queues a job for its first attempt. */
   queue(job: Omit<MessageInitShape<typeof JobQueuedSchema>, '$typeName' | 'epoch' | 'nonce'>): void {
     const nonce = job.target === TargetKind.WORKER ? this.#nonce : '';
-    this.add({ case: 'jobQueued', value: { ...job, epoch: this.epochAfter(0), nonce } });
+    const { method = '', params, recipients = [] } = job;
+    const isBound = job.target === TargetKind.WORKER && isPaid(method);
+    const bound = isBound ? this.#bound?.({ method, recipients, called: (params?.length ?? 0) > 0 }) : undefined;
+    this.add({ case: 'jobQueued', value: { ...job, epoch: this.epochAfter(0), nonce, ...(bound ? { bound } : {}) } });
   }
 
   add(event: NonNullable<EventBody>): void {

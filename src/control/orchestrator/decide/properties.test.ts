@@ -14,6 +14,7 @@ import {
 import { Sensitivity } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { CollectionUseSchema } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { EgressSchema, UsageSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { BudgetPlay } from '../../../../test/support/budget-play.ts';
 import { describe } from '../../../../test/support/describe-run.ts';
 import { illegalOutstanding, illegalState, illegalStep } from '../../../../test/support/legal.ts';
 import {
@@ -32,7 +33,6 @@ import { limitsToProto } from '../run/limits.ts';
 import { type FoldedRun, isEnded, isOpen } from '../run/state.ts';
 import { readRunEvent, storeRunEvent } from '../service/event-codec.ts';
 import { decide } from './decide.ts';
-import { effects } from './effects.ts';
 import { openTimers } from './open-timers.ts';
 import type { RunCommand } from './run-commands.ts';
 
@@ -57,18 +57,24 @@ class World {
   readonly outbox = new Set<string>();
   readonly timers = new Set<string>();
   readonly #verdicts = new Map<string, string>();
+  readonly budget: BudgetPlay;
+
+  constructor(limit: number) {
+    this.budget = new BudgetPlay(limit);
+  }
 
   apply(command: RunCommand): void {
     const before = this.run;
-    const { events, state } = decide(before, command, methods);
-    if (!state || events.length === 0) return;
-    const effect = effects(before, state, command.at);
+    const decided = this.budget.decide(before, command);
+    if (!decided) return;
+    const { events, state, effect } = decided;
     for (const row of effect.outbox) this.outbox.add(row.dispatchId);
     for (const id of effect.outboxDone) expect(this.outbox.delete(id)).toBe(true);
     for (const row of effect.timers) this.timers.add(row.id);
     for (const id of effect.timersDone) expect(this.timers.delete(id)).toBe(true);
     this.run = state;
     this.events.push(...events);
+    this.budget.settle(decided, this.outbox);
     expect(illegalState(state, methods)).toEqual([]);
     expect(illegalStep(before, state, events)).toEqual([]);
     expect(illegalOutstanding(state, this.outbox, this.timers)).toEqual([]);
@@ -219,8 +225,9 @@ type Kind = 'ask' | 'documents' | 'waiting' | 'read' | 'write' | 'search' | 'ing
 
 const CALLED = { read: 'fs_read', write: 'fs_write', search: 'retrieval_search', ingest: 'retrieval_ingest' } as const;
 
-function begin(kind: Kind): World {
-  const world = new World();
+/** @param limit of a budget, in millionths */
+function begin(kind: Kind, limit = Number.POSITIVE_INFINITY): World {
+  const world = new World(limit);
   const isAsk = kind === 'ask' || kind === 'documents' || kind === 'waiting';
   const method = isAsk ? undefined : methods.resolve(CALLED[kind]).fullName;
   const target = kind === 'search' || kind === 'ingest' ? TargetKind.WORKER : TargetKind.DEVICE;
@@ -300,6 +307,27 @@ test('whatever happened before, a run ends once its open jobs are answered or it
     }),
     { numRuns: 150 },
   );
+});
+
+test('with a budget, too: nothing is begun beyond it, what ended is settled once, and the run ends with what it has', () => {
+  let met = 0;
+  fc.assert(
+    fc.property(stories, fc.nat({ max: 100_000 }), ([kind, story], limit) => {
+      const world = begin(kind, limit);
+      play(world, story);
+      world.budget.mustBeWithin(world.run);
+      if ([...(world.run?.jobs.values() ?? [])].some((job) => job.lastFailure?.reason === 'BUDGET_EXCEEDED')) met++;
+      for (let round = 0; round < 200 && world.run && openTimers(world.run).length > 0; round++) {
+        const timer = openTimers(world.run).toSorted((a, b) => a.dueAt - b.dueAt)[0]!;
+        world.at = Math.max(world.at, timer.dueAt);
+        world.apply({ type: 'timer', at: world.at, id: timer.id, kind: timer.kind });
+      }
+      expect(world.run && isEnded(world.run)).toBe(true);
+      expect(world.outbox.size).toBe(0);
+    }),
+    { numRuns: 200 },
+  );
+  expect(met).toBeGreaterThan(10);
 });
 
 test('a command that came before changes nothing when it comes again at once', () => {

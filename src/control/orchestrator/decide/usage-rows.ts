@@ -19,7 +19,7 @@ export function usageRows(run: FoldedRun, events: readonly RunEvent[]): UsageRow
     const said = done && job.method === CHAT_METHOD ? chatResult(done.messages) : undefined;
     // A worker from before says it with its answer only.
     const told = usage.model ?? (said && !('problem' in said) ? said.finish.model : undefined);
-    const { provider, name } = modelUsed(told ?? { provider: '', name: '' });
+    const { provider, name } = modelUsed(told ?? { provider: '', name: '', local: false });
     return [
       {
         run: run.id,

@@ -32,7 +32,10 @@ import { metLimit, offeredTools } from './tool-offer.ts';
 /** The ChatRequest of a model turn, or of the summary, of this run. Throws NOT_FOUND when the run has no such model turn. */
 export function chatRequest(run: FoldedRun, job: string, methods: MethodRegistry): ChatRequest {
   const turn = run.jobs.get(job);
-  if (turn?.role === 'summary') return summaryRequest(run);
+  if (turn?.role === 'summary') {
+    const { bound } = turn;
+    return bound ? { ...summaryRequest(run), maxOutputTokens: bound.maxOutputTokens } : summaryRequest(run);
+  }
   if (turn?.role !== 'turn') throw new AppError('NOT_FOUND', { kind: 'model turn' });
   const met = run.tools.length > 0 && turn.step > 0 ? metLimit(run, turn.step) : undefined;
   const notice = met ? `\nNo more tools can be used: ${met.metadata.what} has reached its limit. Answer now.` : '';
@@ -47,6 +50,7 @@ export function chatRequest(run: FoldedRun, job: string, methods: MethodRegistry
   for (let step = 0; step < turn.step; step++) room = addStep(messages, run, step, methods, room);
   return create(ChatRequestSchema, {
     messages,
+    maxOutputTokens: turn.bound?.maxOutputTokens ?? 0,
     tools: offeredTools(run, turn.step).flatMap((t) => definition(t, methods)),
   });
 }

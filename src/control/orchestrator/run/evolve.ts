@@ -216,6 +216,7 @@ function queued(run: FoldedRun, event: JobQueued, at: number): FoldedJob {
     heldUntil: 0,
     heldMs: 0,
     holds: 0,
+    bound: event.bound,
   };
 }
 

@@ -2,7 +2,7 @@
 // events they came in.
 
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
-import type { CallSpec, JobFinished, OfferedTool, Turn } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import type { CallSpec, CostBound, JobFinished, OfferedTool, Turn } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import type { Egress, Outcome } from '../../../../gen/bowline/run/v1/run_pb.ts';
@@ -93,6 +93,8 @@ export interface FoldedJob {
   readonly heldMs: number;
   /** How often it was held. */
   readonly holds: number;
+  /** What an attempt may cost at most; undefined where no budget was known. */
+  readonly bound: CostBound | undefined;
 }
 
 export interface FoldedRun {

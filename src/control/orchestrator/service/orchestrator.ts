@@ -1,5 +1,6 @@
 // Takes commands to runs, one at a time per conversation: has them decided (run-decisions.ts) and committed (run-commits.ts). It
 // holds no truth: every state is the fold of the store's events, and a cache that is behind only costs a conflict.
+import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { SetAside, SetAsideRun } from '../../store/set-aside.ts';
@@ -8,12 +9,13 @@ import type { AskCommand, AskReceipt, CallCommand } from '../decide/asks.ts';
 import type { CommandId, UntimedCommand } from '../decide/run-commands.ts';
 import type { ConversationState } from '../run/conversation.ts';
 import type { FoldedRun } from '../run/state.ts';
+import { budgetFailure } from './budget-failure.ts';
 import { decodeOutcome } from './command-outcome.ts';
 import { lastSummary } from './earlier-runs.ts';
 import { type FoldedStreams, foldedStreams } from './folded-streams.ts';
 import type { HandOff } from './hand-off.ts';
 import { type Committed, RunCommits, type RunCommitsParts } from './run-commits.ts';
-import { RunDecisions, type RunDecisionsParts, type Thought } from './run-decisions.ts';
+import { type MetBudgets, RunDecisions, type RunDecisionsParts, type Thought } from './run-decisions.ts';
 import { TaskLines } from './task-lines.ts';
 
 export interface OrchestratorParts extends RunDecisionsParts, RunCommitsParts {
@@ -53,7 +55,7 @@ export class Orchestrator {
     return this.#applyOnce(
       tenant,
       ask.conversation,
-      (fresh) => this.#decisions.ask(tenant, ask, fresh),
+      (fresh, met) => this.#decisions.ask(tenant, ask, fresh, met),
       ({ refused }) => (refused ? { refused } : { accepted: true }),
     );
   }
@@ -65,7 +67,7 @@ export class Orchestrator {
     return this.#applyOnce(
       tenant,
       call.run,
-      (fresh) => this.#decisions.call(tenant, call, fresh),
+      (fresh, met) => this.#decisions.call(tenant, call, fresh, met),
       ({ run }) => ({ run }),
     );
   }
@@ -91,7 +93,7 @@ export class Orchestrator {
     return this.#applyOnce(
       tenant,
       known.conversation || run,
-      (fresh) => this.#decisions.command(tenant, run, request, id, fresh),
+      (fresh, met) => this.#decisions.command(tenant, run, request, id, fresh, met),
       () => 'duplicate',
     );
   }
@@ -170,15 +172,20 @@ export class Orchestrator {
   #applyOnce<T>(
     tenant: string,
     group: string,
-    think: (fresh: boolean) => Promise<Thought<T>>,
+    think: (fresh: boolean, met: MetBudgets) => Promise<Thought<T>>,
     again: (outcome: ReturnType<typeof decodeOutcome>) => T,
   ): Promise<T> {
     return this.#taskLines.run(`${tenant}\0${group}`, async () => {
+      const met = new Map<string, Failure>();
       for (let round = 0; round < MAX_ROUNDS; round++) {
-        const thought = await think(round > 0);
+        const thought = await think(round > 0, met);
         if (!('changes' in thought)) return thought.answer;
         const result = await this.#commits.commit(thought.changes);
         if (result.status === 'committed') return thought.answer;
+        if (result.status === 'over') {
+          if (result.over.some(({ unpriced }) => unpriced)) this.#parts.budgets?.learn(tenant);
+          else for (const each of result.over) met.set(each.job, budgetFailure(each));
+        }
         if (result.status === 'fenced') throw new AppError('SUPERSEDED', { device: 'NAME' });
         if (result.status === 'duplicate') return again(decodeOutcome(result.outcome));
       }
@@ -208,7 +215,7 @@ export class Orchestrator {
     return this.#applyOnce(
       waiting.tenant,
       waiting.conversation,
-      () => this.#decisions.rejoin(waiting),
+      (_fresh, met) => this.#decisions.rejoin(waiting, met),
       () => undefined,
     );
   }
@@ -218,7 +225,7 @@ export class Orchestrator {
     return this.#applyOnce(
       tenant,
       conversation,
-      () => this.#decisions.leave(tenant, conversation, run),
+      (_fresh, met) => this.#decisions.leave(tenant, conversation, run, met),
       () => undefined,
     );
   }

@@ -5,6 +5,7 @@ import { fullJitter } from '../../../base/backoff.ts';
 import { type Clock, sleep } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
+import type { MethodRegistry } from '../../../contract/registry.ts';
 import { CONFIRMED_JOB, versionNeeded } from '../../store/event-version.ts';
 import type { CommitResult, CommitUnit, EventStore, OutboxRow, TimerRow } from '../../store/unit.ts';
 import type { FoldedRun } from '../run/state.ts';
@@ -18,6 +19,9 @@ export interface RunCommitsParts {
   readonly store: EventStore;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly methods: MethodRegistry;
+  /** What a million tokens count where no price is known; default 100. */
+  readonly unknownPrice?: number | undefined;
   /** Whether no work of this tenant may be given out; default: never. */
   readonly standsStill?: (tenant: string) => boolean;
   /** Whether every live replica knows the events of this version; default: this is the only one. */
@@ -72,7 +76,8 @@ export class RunCommits {
     const { tenant, runs, conversations } = changes;
     const promised = this.#promise(runs);
     const holderOf = (id: string) => (promised.has(id) ? this.#handOff?.replica : undefined);
-    const unit = buildUnit(changes, this.#nonces.next(), holderOf);
+    const { methods, unknownPrice = 100 } = this.#parts;
+    const unit = buildUnit(changes, this.#nonces.next(), { methods, unknownPrice }, holderOf);
     try {
       const needed = versionNeeded(kindsOf(unit, runs));
       // An older replica beside this one could not read it.

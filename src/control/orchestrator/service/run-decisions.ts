@@ -1,5 +1,6 @@
 // Decides what a command changes, in its run and in the line of its conversation. It looks things up and records nothing.
-import type { ConversationEvent, OfferedTool } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
+import type { ConversationEvent, CostBound, OfferedTool } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { newId } from '../../../base/ids.ts';
@@ -14,6 +15,7 @@ import {
   sameAsk,
 } from '../decide/asks.ts';
 import { type Decision, decide } from '../decide/decide.ts';
+import type { DecisionInputs, PricedJob } from '../decide/draft.ts';
 import type { CommandId, UntimedCommand } from '../decide/run-commands.ts';
 import {
   type ConversationState,
@@ -43,7 +45,19 @@ export interface RunDecisionsParts {
   readonly epochBase?: () => number;
   /** A new nonce for each decision, or an empty one while another replica would not know what it is; default none. */
   readonly nonce?: () => string;
+  /** Which tenants have budgets, as far as is known here, and what a job may cost at most; default: none is known. */
+  readonly budgets?: KnownBudgets;
 }
+
+/** What is known without asking of budgets. That none is known is checked by the commit, which then says so. */
+export interface KnownBudgets {
+  has(tenant: string): boolean;
+  learn(tenant: string): void;
+  bound(tenant: string, job: PricedJob): CostBound;
+}
+
+/** Jobs that met a budget in an earlier round, by id, with what they end with. */
+export type MetBudgets = ReadonlyMap<string, Failure>;
 
 /** For whom tools are looked up. */
 export interface WantedTools {
@@ -71,7 +85,7 @@ export class RunDecisions {
     this.#streams = streams;
   }
 
-  async ask(tenant: string, ask: AskCommand, fresh: boolean): Promise<Thought<AskReceipt>> {
+  async ask(tenant: string, ask: AskCommand, fresh: boolean, met: MetBudgets): Promise<Thought<AskReceipt>> {
     // At first a run that is not known here is taken for new: the commit says otherwise.
     let known = this.#streams.runs.peek(tenant, ask.run);
     try {
@@ -106,7 +120,7 @@ export class RunDecisions {
     const joined = conversationChange(line, enqueue(line, entry, at));
     let { state, events } = first;
     if (turnTakenBy(joined.events) === ask.run) {
-      const started = await this.#start(state, line, at);
+      const started = await this.#start(state, line, at, met);
       state = started.state;
       events = [...events, ...started.events];
     }
@@ -115,7 +129,7 @@ export class RunDecisions {
     return { changes: withId(changes, ask), answer: { accepted: true } };
   }
 
-  async call(tenant: string, call: CallCommand, fresh: boolean): Promise<Thought<{ run: string }>> {
+  async call(tenant: string, call: CallCommand, fresh: boolean, met: MetBudgets): Promise<Thought<{ run: string }>> {
     const known = fresh
       ? (await this.#streams.runs.refresh(tenant, call.run)).state
       : this.#streams.runs.peek(tenant, call.run);
@@ -123,7 +137,8 @@ export class RunDecisions {
     const at = this.#parts.clock.now();
     const accepted = acceptedCall(tenant, call, this.#limits);
     const first = this.#decide(undefined, { type: 'accept', accepted, at });
-    const second = this.#decide(first.state, { type: 'start', history: [], taints: [], tools: [], recipients: [], at });
+    const begin = { type: 'start', history: [], taints: [], tools: [], recipients: [], at } as const;
+    const second = this.#decide(first.state, begin, { met, postponed: true });
     const runs = [runChange(undefined, second.state, [...first.events, ...second.events], at)];
     const changes = { tenant, id: call, outcome: { run: call.run }, runs, conversations: [] };
     return { changes: withId(changes, call), answer: { run: call.run } };
@@ -135,6 +150,7 @@ export class RunDecisions {
     request: UntimedCommand,
     id: CommandId,
     fresh: boolean,
+    met: MetBudgets,
   ): Promise<Thought<'applied' | 'duplicate' | 'ignored'>> {
     let before = fresh
       ? (await this.#streams.runs.refresh(tenant, run)).state
@@ -142,12 +158,12 @@ export class RunDecisions {
     if (!before) return { answer: 'ignored' };
     const at = request.at ?? this.#parts.clock.now();
     const command = { ...request, at };
-    let decision = this.#decide(before, command);
+    let decision = this.#decide(before, command, { met });
     if (decision.outcome === 'ignored' && !fresh) {
       // Only the store can say that nothing is to be done.
       before = (await this.#streams.runs.refresh(tenant, run)).state;
       if (!before) return { answer: 'ignored' };
-      decision = this.#decide(before, command);
+      decision = this.#decide(before, command, { met });
     }
     const outcome = { run };
     if (decision.outcome === 'ignored') {
@@ -159,24 +175,24 @@ export class RunDecisions {
     const runs = [runChange(before, decision.state, decision.events, at)];
     const conversations: ConversationChange[] = [];
     if (before.conversation && isEnded(decision.state) && !isEnded(before)) {
-      await this.#passTurn(decision.state, decision.state, runs, conversations, at, fresh);
+      await this.#passTurn(decision.state, { just: decision.state, met }, runs, conversations, at, fresh);
     }
     return { changes: { tenant, id, outcome, runs, conversations }, answer: 'applied' };
   }
 
   /** A run that was set aside has the turn no more, or leaves the line: the next one begins. */
-  async leave(tenant: string, conversation: string, run: string): Promise<Thought<void>> {
+  async leave(tenant: string, conversation: string, run: string, met: MetBudgets): Promise<Thought<void>> {
     const id = { source: 'set-aside', commandId: `leave:${newId()}` };
     const at = this.#parts.clock.now();
     const runs: RunChange[] = [];
     const conversations: ConversationChange[] = [];
-    await this.#passTurn({ tenant, conversation, id: run }, undefined, runs, conversations, at, true);
+    await this.#passTurn({ tenant, conversation, id: run }, { met }, runs, conversations, at, true);
     if (conversations.length === 0) return { answer: undefined };
     return { changes: { tenant, id, outcome: { run }, runs, conversations }, answer: undefined };
   }
 
   /** A run that waited when it was set aside goes to the end of the line of its conversation. */
-  async rejoin({ tenant, conversation, id: run, device }: FoldedRun): Promise<Thought<void>> {
+  async rejoin({ tenant, conversation, id: run, device }: FoldedRun, met: MetBudgets): Promise<Thought<void>> {
     const id = { source: 'set-aside', commandId: `rejoin:${newId()}` };
     const { state: line } = await this.#streams.conversations.refresh(tenant, conversation);
     const { state: waiting } = await this.#streams.runs.refresh(tenant, run);
@@ -189,16 +205,16 @@ export class RunDecisions {
     );
     const runs: RunChange[] = [];
     if (turnTakenBy(joined.events) === run) {
-      const { state, events } = await this.#start(waiting, line, at);
+      const { state, events } = await this.#start(waiting, line, at, met);
       runs.push(runChange(waiting, state, events, at));
     }
     return { changes: { tenant, id, outcome: { run }, runs, conversations: [joined] }, answer: undefined };
   }
 
-  /** The end of a run starts the next one of its conversation in the same commit. @param just its state, if it can be read */
+  /** The end of a run starts the next one of its conversation in the same commit. @param known its state as `just`, if it can be read */
   async #passTurn(
     ended: Pick<FoldedRun, 'tenant' | 'conversation' | 'id'>,
-    just: FoldedRun | undefined,
+    known: { readonly just?: FoldedRun; readonly met: MetBudgets },
     runs: RunChange[],
     conversations: ConversationChange[],
     at: number,
@@ -217,7 +233,8 @@ export class RunDecisions {
     let change = conversationChange(line, leave(line, ended.id, at));
     for (let next = turnTakenBy(change.events); next; ) {
       const waiting = await this.#readable(tenant, next, fresh);
-      const started = waiting?.phase === 'waiting' ? await this.#start(waiting, change.after, at, just) : undefined;
+      const started =
+        waiting?.phase === 'waiting' ? await this.#start(waiting, change.after, at, known.met, known.just) : undefined;
       if (waiting && started && started.events.length > 0) {
         runs.push(runChange(waiting, started.state, started.events, at));
         break;
@@ -244,21 +261,25 @@ export class RunDecisions {
   }
 
   /** A waiting run gets its turn: its tools and its history are looked up now and recorded. */
-  async #start(waiting: FoldedRun, line: ConversationState | undefined, at: number, just?: FoldedRun) {
+  async #start(waiting: FoldedRun, line: ConversationState | undefined, at: number, met: MetBudgets, just?: FoldedRun) {
     const { turns, recipients, ...before } = await historyFor(this.#streams.runs, this.#limits, waiting, line, just);
     const { tenant, device } = waiting;
     const collections = boundBy(waiting).collections.length > 0;
     const tools = await this.#parts.tools({ tenant, device, recipients, collections });
     const hosts = this.#parts.hosts ?? [];
-    return this.#decide(waiting, { type: 'start', tools, history: turns, recipients, hosts, at, ...before });
+    const begin = { type: 'start', tools, history: turns, recipients, hosts, at, ...before } as const;
+    return this.#decide(waiting, begin, { met, postponed: true });
   }
 
   #decide(
     state: FoldedRun | undefined,
     command: Parameters<typeof decide>[1],
+    money: Pick<DecisionInputs, 'met' | 'postponed'> = {},
   ): Decision & { readonly state: FoldedRun } {
-    const { methods, epochBase, nonce } = this.#parts;
-    const given = { epochBase: epochBase?.(), nonce: nonce?.() };
+    const { methods, epochBase, nonce, budgets } = this.#parts;
+    const tenant = state?.tenant ?? '';
+    const bound = budgets?.has(tenant) ? (job: PricedJob) => budgets.bound(tenant, job) : undefined;
+    const given = { epochBase: epochBase?.(), nonce: nonce?.(), bound, ...money };
     const { events, state: after, outcome } = decide(state, command, methods, given);
     if (!after) throw new AppError('NOT_FOUND', { kind: 'run' });
     return { events, state: after, outcome };

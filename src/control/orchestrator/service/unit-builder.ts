@@ -2,6 +2,7 @@
 import type { ConversationEvent, RunEvent } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { CommitUnit, OutboxRow, StreamPart } from '../../store/unit.ts';
 import { type Effects, effects } from '../decide/effects.ts';
+import { type MoneyRules, moneyRows } from '../decide/money-rows.ts';
 import { conversationRow } from '../decide/projection.ts';
 import type { CommandId } from '../decide/run-commands.ts';
 import { usageRows } from '../decide/usage-rows.ts';
@@ -45,6 +46,7 @@ export const runChange = (
 export function buildUnit(
   changes: Changes,
   nonce: Uint8Array,
+  rules: MoneyRules,
   holderOf: (dispatchId: string) => string | undefined = () => undefined,
 ): CommitUnit {
   const { tenant, id, outcome, runs, conversations, timersDone = [] } = changes;
@@ -63,6 +65,7 @@ export function buildUnit(
     })),
   ];
   const each = runs.map((run) => run.effects);
+  const money = runs.map((run) => moneyRows(run, rules));
   return {
     tenant,
     ...id,
@@ -75,6 +78,8 @@ export function buildUnit(
     conversations: conversations.map(({ after }) => conversationRow(after)),
     runs: each.flatMap((effect) => effect.runs),
     jobs: each.flatMap((effect) => effect.jobs),
+    wants: money.flatMap(({ wants }) => wants),
+    ends: money.flatMap(({ ends }) => ends),
     usage: runs.flatMap(({ after, events }) => usageRows(after, events)),
   };
 }

@@ -1,4 +1,6 @@
 // Opens the capability `embed`: the embeddings of models.yaml and the built-in one behind one handler.
+import { create } from '@bufbuild/protobuf';
+import { ModelPriceSchema } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import { homePaths } from '../../../base/home.ts';
 import type { SettingValues } from '../../../base/settings/setting.ts';
 import type { CapabilityParts, ServedCapability } from '../../kit/capability.ts';
@@ -27,7 +29,9 @@ export async function openEmbed({
   const offered = [first, ...[...embedders.values()].filter((embedder) => embedder !== first)];
   return {
     handler: embedHandler(models, { clock, cacheBytes: settings.cacheBytes }),
-    models: offered.map(({ info }) => info),
+    models: offered.map(({ info, price }) =>
+      price === undefined ? info : { ...info, price: create(ModelPriceSchema, { input: price }) },
+    ),
     // Placement compares prices per thousand tokens, in millionths.
     labels: first.price === undefined ? {} : { price: String(Math.ceil(first.price * 1000)) },
     close: async () => {

@@ -1,4 +1,6 @@
 // Opens the capability `llm`: the models of models.yaml behind one handler.
+import { create } from '@bufbuild/protobuf';
+import { type ModelPrice, ModelPriceSchema } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import { homePaths } from '../../../base/home.ts';
 import type { CapabilityParts, Labels, ServedCapability } from '../../kit/capability.ts';
 import { findLlama } from '../../llama/llama.ts';
@@ -15,7 +17,7 @@ export async function openLlm({ home, env, clock }: CapabilityParts): Promise<Se
   const names = [defaultModel, ...[...drivers.keys()].filter((model) => model !== defaultModel)];
   return {
     handler: llmHandler(models),
-    models: names.map((model) => drivers.get(model)!.info),
+    models: names.map((model) => ({ ...drivers.get(model)!.info, ...priceOfModel(config.models.get(model)) })),
     labels: priceLabel(config.models.get(defaultModel)),
     close: () => models.close(),
   };
@@ -24,4 +26,11 @@ export async function openLlm({ home, env, clock }: CapabilityParts): Promise<Se
 /** Placement compares prices per thousand tokens, in millionths. */
 function priceLabel(entry: ModelEntry | undefined): Labels {
   return entry?.price ? { price: String(Math.ceil(entry.price.input * 1000)) } : {};
+}
+
+/** What the control plane reserves in budgets by. */
+function priceOfModel(entry: ModelEntry | undefined): { price?: ModelPrice } {
+  if (!entry?.price) return {};
+  const { input, output } = entry.price;
+  return { price: create(ModelPriceSchema, { input, output }) };
 }

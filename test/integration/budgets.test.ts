@@ -1,0 +1,72 @@
+// Hard budgets through the real control plane: asks of an edge, answers of a worker, and what is left of the money.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { BudgetPeriod, BudgetScope, BudgetService } from '../../gen/bowline/control/v1/budget_service_pb.ts';
+import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { newId } from '../../src/base/ids.ts';
+import { eventually, TestControl } from '../support/control-plane.ts';
+import { WorkerStream } from '../support/fake-worker.ts';
+
+let control: TestControl;
+beforeAll(async () => {
+  control = await TestControl.start({ config: { unknownPrice: 1, budgetOutputTokens: 1_000 } });
+});
+afterAll(async () => {
+  await control.close();
+  expect(control.lines.filter(({ level }) => level >= 50)).toEqual([]);
+});
+
+const budgets = () => control.client(BudgetService);
+const set = (id: string, limitTokens: bigint, more: object = {}) =>
+  budgets().setBudget({
+    budget: { id, scope: BudgetScope.TENANT, period: BudgetPeriod.MONTH, limitTokens, warnPercent: [80], ...more },
+    requestId: newId(),
+  });
+const used = async (id: string) => {
+  const all = (await budgets().listBudgets({})).budgets;
+  const { spentTokens, reservedTokens } = all.find((each) => each.id === id)!;
+  return [spentTokens, reservedTokens];
+};
+
+test('a run begins only with room for its worst case, ends with the name of the budget else, and pays what it used', async () => {
+  const device = await control.device();
+  const edge = control.closing(await device.connect());
+  const worker = await control.worker();
+  const before = edge.ask('before any budget');
+  worker.reply(await worker.job(0), 'free');
+  await edge.end(before.run);
+  // What was used in the period counts: 5 tokens.
+  expect((await set('all', 100n)).budget).toMatchObject({ spentTokens: 5n, reservedTokens: 0n });
+
+  const refused = await edge.end(edge.ask('too much').run);
+  expect(refused.state).toBe(RunState.REFUSED);
+  expect(refused.failure).toMatchObject({ reason: 'BUDGET_EXCEEDED', metadata: { budget: 'all', left: '95 tokens' } });
+  expect(refused.failure?.message).toMatch(/^the budget all \(month\) has 95 tokens of 100 tokens left, .* UTC, and `bowline budgets set all --limit MORE` \(or `--tokens MORE`\) changes it$/); // biome-ignore format: one line
+  expect(await used('all')).toEqual([5n, 0n]);
+
+  await set('all', 200_000n);
+  const { run } = edge.ask('with room 三');
+  const job = await worker.job(1);
+  expect(WorkerStream.chat(job).maxOutputTokens).toBe(1_000);
+  const [spent, reserved] = await used('all');
+  expect(spent).toBe(5n);
+  expect(reserved).toBeGreaterThan(1_000n);
+  worker.reply(job, 'paid');
+  expect((await edge.end(run)).answer).toBe('paid');
+  expect(await eventually(async () => ((await used('all'))[1] === 0n ? used('all') : undefined))).toEqual([10n, 0n]);
+
+  // One run waits behind the other, and its turn comes with no room for it.
+  const conversation = newId();
+  const first = edge.ask('first', { conversation });
+  const behind = edge.ask('behind', { conversation });
+  const last = await worker.job(2);
+  await set('all', 1n);
+  worker.reply(last, 'done');
+  expect((await edge.end(first.run)).state).toBe(RunState.ANSWERED);
+  expect((await edge.end(behind.run)).failure?.reason).toBe('BUDGET_EXCEEDED');
+  expect(await used('all')).toEqual([15n, 0n]);
+
+  await budgets().deleteBudget({ id: 'all', requestId: newId() });
+  const after = edge.ask('after');
+  worker.reply(await worker.job(3), 'free again');
+  expect((await edge.end(after.run)).answer).toBe('free again');
+}, 60_000);
