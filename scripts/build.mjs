@@ -181,7 +181,7 @@ const asProgram = {
   banner: { js: `const __url = require('node:url').pathToFileURL(__filename).href;` },
   // They measure their turns, for which that is loaded anyway.
   inject: inTree('src/base/headers.ts', 'src/base/random-values.ts'),
-  plugins: [withoutCommands(), lazyRules(), metricsBeside()],
+  plugins: [withoutCommands(), lazyRules(), telemetryBeside()],
   minifyWhitespace: false,
   sourcemap: 'external',
   sourcesContent: false,
@@ -230,8 +230,11 @@ const targets = [
     options: { ...inOneFile, plugins: [otherEntries(), slimValidate()] },
   },
   {
-    // With its packages; loaded only where metrics are told.
-    entries: { 'metrics-sdk': 'src/base/telemetry/metrics-sdk.ts' },
+    // With their packages; loaded only where metrics are told, or traces sent.
+    entries: {
+      'metrics-sdk': 'src/base/telemetry/metrics-sdk.ts',
+      'trace-sdk': 'src/base/telemetry/trace-sdk.ts',
+    },
     options: { ...common, format: 'cjs', outExtension: { '.js': '.cjs' }, legalComments: 'external', sourcemap: false },
   },
   ...['worker-program', 'control-program'].map((name) => ({
@@ -357,12 +360,15 @@ function readersBeside() {
   };
 }
 
-/** OpenTelemetry's SDK stays in a file of its own. */
-function metricsBeside() {
+/** OpenTelemetry's SDKs stay in files of their own. */
+function telemetryBeside() {
   return {
-    name: 'metrics-beside',
+    name: 'telemetry-beside',
     setup(bundler) {
-      bundler.onResolve({ filter: /\/metrics-sdk\.ts$/ }, () => ({ path: './metrics-sdk.cjs', external: true }));
+      bundler.onResolve({ filter: /\/(?:metrics|trace)-sdk\.ts$/ }, ({ path }) => ({
+        path: `./${path.slice(path.lastIndexOf('/') + 1).replace(/\.ts$/, '.cjs')}`,
+        external: true,
+      }));
     },
   };
 }

@@ -22,6 +22,7 @@ import type { ControlOptions, Ground } from './control-plane/options.ts';
 import { openPorts } from './control-plane/ports.ts';
 import { edgeSessionService, workerSessionService } from './control-plane/session-services.ts';
 import { openStore } from './control-plane/store.ts';
+import { openControlTraces } from './control-plane/traces.ts';
 import { startWork } from './control-plane/work.ts';
 
 export interface RunningControl {
@@ -93,6 +94,7 @@ async function compose(ground: Ground): Promise<RunningControl> {
   // Before the sessions: whoever is asked to leave must not come back to this replica.
   life.onStop('new connections', () => server.refuse());
   await openControlMetrics(ground, store, connected, work, { health, turns, tls });
+  await openControlTraces(ground, store, work);
   await beReady(ground, health, store, ports);
   life.onStop('upkeep', startUpkeep(store.database, { clock, log, inboxDays: config.inboxDays }));
 

@@ -1,11 +1,12 @@
-// The metrics of a control plane at work: told to nobody without the key, right by number, made of known names, and with nothing of what
-// was asked, answered or read.
+// The metrics and traces of a control plane at work: right by number, made of known names, with nothing of what was asked, answered or read;
+// and metrics told to nobody without the key.
 import { execFile } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { METRICS } from '../../src/base/telemetry/names.ts';
+import { type Collected, startCollector } from '../support/collector.ts';
 import { TestControl } from '../support/control-plane.ts';
 import { freePort } from '../support/free-port.ts';
 import { promtool } from '../support/promtool.ts';
@@ -15,12 +16,17 @@ const CANARIES = ['水獭-question', 'otter-answer', 'otter-content', 'otter-pat
 const tool = await promtool();
 let control: TestControl;
 let port: number;
+let collector: Awaited<ReturnType<typeof startCollector>>;
 
 beforeAll(async () => {
   port = await freePort();
-  control = await TestControl.start({ config: { metricsPort: port } });
+  collector = await startCollector();
+  control = await TestControl.start({ config: { metricsPort: port, otlpUrl: collector.url } });
 });
-afterAll(() => control.close());
+afterAll(async () => {
+  await control.close();
+  await collector.close();
+});
 
 const key = () => readFileSync(homePaths(control.home).metricsKey, 'utf8').trim();
 const get = (path: string, authorization = `Bearer ${key()}`) =>
@@ -71,6 +77,43 @@ test('a run is counted with its jobs, tokens and money, and nothing of its conte
   expect(names.length).toBeGreaterThan(10);
   for (const name of names)
     expect(name === 'target_info' || known.some((each) => name.startsWith(each)), name).toBe(true);
+});
+
+test('a run arrives at a collector as one tree: its jobs, and an attempt that was lost with the one after it; nothing of its content', async () => {
+  const edge = control.closing(await (await control.device()).connect());
+  const worker = await control.worker({ name: 'first' });
+  const ask = edge.ask(CANARIES[0]!);
+  worker.useTool(await worker.until(() => worker.all('job').find(({ run }) => run === ask.run)), 'fs_read', {
+    path: `docs/${CANARIES[3]}.md`,
+  });
+  edge.done(await edge.call(), ReadResponseSchema, { text: CANARIES[2]! });
+  await worker.until(() => worker.all('job').filter(({ run }) => run === ask.run)[1]);
+  await worker.cut();
+  const second = await control.worker({ name: 'second' });
+  second.reply(await second.until(() => second.all('job').find(({ run }) => run === ask.run)), CANARIES[1]!);
+  expect((await edge.end(ask.run)).answer).toBe(CANARIES[1]);
+
+  const trace = ask.run.replaceAll('-', '');
+  await vi.waitFor(() => expect(collector.spans(trace).some(({ parent }) => parent === '')).toBe(true), {
+    timeout: 10_000,
+  });
+  const spans = collector.spans(trace);
+  const below = (span: Collected | undefined) => spans.filter(({ parent }) => parent === span?.id);
+  const run = spans.find(({ parent }) => parent === '');
+  expect(run).toMatchObject({ name: 'invoke_agent bowline', attributes: { 'bowline.state': 'answered' } });
+  const jobs = below(run);
+  expect(jobs.map(({ name }) => name)).toEqual(['chat', 'execute_tool fs_read', 'chat']);
+  expect(jobs.map((job) => below(job).map(({ name, failed }) => `${name}${failed}`))).toEqual([
+    ['attempt 1'],
+    ['attempt 1'],
+    ['attempt 1ATTEMPT_LOST', 'attempt 2'],
+  ]);
+  const [lost, again] = below(jobs[2]);
+  expect([lost?.links, again?.links]).toEqual([[], [lost?.id]]);
+  expect(again?.attributes).toMatchObject({ 'gen_ai.usage.input_tokens': 3, 'gen_ai.operation.name': 'chat' });
+  expect(spans).toHaveLength(8);
+  for (const span of spans) expect(span.end, span.name).toBeGreaterThanOrEqual(span.start);
+  for (const told of CANARIES) expect(collector.raw()).not.toContain(told);
 });
 
 test('without its key nobody is told anything; the key is readable to its owner only', async () => {
