@@ -2,6 +2,7 @@
 // and metrics told to nobody without the key.
 import { execFile } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { homePaths } from '../../src/base/home.ts';
@@ -9,9 +10,16 @@ import { METRICS } from '../../src/base/telemetry/names.ts';
 import { type Collected, startCollector } from '../support/collector.ts';
 import { TestControl } from '../support/control-plane.ts';
 import { freePort } from '../support/free-port.ts';
+import { startPrometheus } from '../support/prometheus.ts';
 import { promtool } from '../support/promtool.ts';
 
 const CANARIES = ['水獭-question', 'otter-answer', 'otter-content', 'otter-path'];
+
+const PATIENCE = { timeout: 20_000, interval: 250 };
+
+interface Dashboard {
+  readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];
+}
 
 const tool = await promtool();
 let control: TestControl;
@@ -148,6 +156,32 @@ test.skipIf(tool === undefined)('promtool finds nothing wrong with the form', as
   });
   expect(told).toBe('');
 });
+
+test.skipIf(tool === undefined)(
+  'Prometheus scrapes it, and every panel of the dashboard is a query that it answers',
+  async () => {
+    const prometheus = await startPrometheus({ target: `127.0.0.1:${port}`, key: key() });
+    try {
+      await vi.waitFor(async () => expect(await prometheus.query('count(bowline_sessions)')).toHaveLength(1), PATIENCE);
+      const file = join(import.meta.dirname, '../../docker/observability/grafana/bowline.json');
+      const { panels } = JSON.parse(readFileSync(file, 'utf8')) as Dashboard;
+      const exprs = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+      expect(exprs.length).toBeGreaterThan(20);
+      // Rates need two scrapes.
+      await vi.waitFor(
+        async () => expect(await prometheus.query('rate(process_cpu_time_total[1m])')).not.toEqual([]),
+        PATIENCE,
+      );
+      const empty = [];
+      for (const expr of exprs) if ((await prometheus.query(expr)).length === 0) empty.push(expr);
+      // Nothing waited, nobody was asked, and no model has a price.
+      expect(empty.filter((expr) => !/waiting|oldest|approvals_total|attempts_failed/.test(expr))).toEqual([]);
+    } finally {
+      await prometheus.close();
+    }
+  },
+  60_000,
+);
 
 test('a port that is taken, and an address beyond this machine without TLS, are refused at the start', async () => {
   for (const [config, reason] of [

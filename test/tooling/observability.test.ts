@@ -16,14 +16,14 @@ const metrics: readonly MetricName[] = Object.values(METRICS);
 const names = new Set(metrics.flatMap(({ name, kind }) => ENDS[kind].map((end) => plain(name) + end)));
 const labels = new Set([...metrics.flatMap((metric) => metric.labels.map(plain)), 'le', 'job', 'instance']);
 
-test('every metric and label in the alert rules is one that is told', () => {
-  const rules = readFileSync(join(FOLDER, 'rules.yml'), 'utf8');
+test.each(['rules.yml', 'grafana/bowline.json'])('every metric and label in %s is one that is told', (file) => {
+  const rules = readFileSync(join(FOLDER, file), 'utf8').replaceAll('\\"', '"');
   const used = rules.match(/\b(?:bowline|gen_ai|process)_[a-z0-9_]+/g) ?? [];
   expect(used.length).toBeGreaterThan(6);
-  expect(used.filter((name) => !names.has(name))).toEqual([]);
-  const asked = [...rules.matchAll(/[{,(]\s*([a-z_]+)=~?"|\bby \(([a-z_, ]+)\)|\$labels\.([a-z_]+)/g)].flatMap(
-    ([, equal, by, told]) => equal ?? told ?? by?.split(/,\s*/) ?? [],
-  );
+  expect(used.filter((name) => !names.has(name) && !labels.has(name))).toEqual([]);
+  const asked = [
+    ...rules.matchAll(/[{,(]\s*([a-z_]+)(?:=~?|!=)"|\bby \(([a-z_, ]+)\)|(?:\$labels\.|\{\{)([a-z_]+)/g),
+  ].flatMap(([, equal, by, told]) => equal ?? told ?? by?.split(/,\s*/) ?? []);
   expect(asked.length).toBeGreaterThan(4);
   expect(asked.filter((label) => !labels.has(label))).toEqual([]);
 });
