@@ -52,6 +52,11 @@ const ELSEWHERE: readonly { readonly like: RegExp; readonly why: string; readonl
     why: 'needs a server of the reader and its entry in config.yaml',
     where: 'test/e2e/approvals.test.ts',
   },
+  {
+    like: /^curl .*\/metrics$/,
+    why: 'needs a replica with a port for metrics',
+    where: 'test/integration/telemetry.test.ts',
+  },
   { like: /\[--share GLOB\]/, why: 'shows the form of a command' },
   {
     like: /^pip install /,
