@@ -8,6 +8,7 @@ import {
   ChatResponseSchema,
   FinishReason,
 } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import type { UsageSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import {
   type HeldJobSchema,
   type JobAssignment,
@@ -133,6 +134,14 @@ export class WorkerStream extends ScriptedStream<WorkResponse, typeof WorkReques
     if (this.options.credits !== undefined) return;
     const open = this.all('job').filter((each) => !this.#ended.has(each.dispatchId)).length;
     this.credits((this.options.slots ?? 4) - open);
+  }
+
+  /** Sends the result with what it says that was used. */
+  paid(job: JobAssignment, usage: MessageInitShape<typeof UsageSchema>): void {
+    const { dispatchId, epoch } = job;
+    const responses = this.#said.get(dispatchId) ?? [];
+    this.send({ case: 'result', value: { dispatchId, epoch, result: { case: 'done', value: { responses } }, usage } });
+    this.#ended.add(dispatchId);
   }
 
   /** Answers with this text. */
