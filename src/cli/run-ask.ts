@@ -75,6 +75,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
           clearTimeout(quiet);
           answeredHere(result, event.value.answeredBy, printer);
         }
+        for (const warning of event.value.warnings) printer.note(warning, 'yellow');
         if (event.value.expireTime) result.expires = timestampMs(event.value.expireTime);
         interrupts.known();
         waited.known();

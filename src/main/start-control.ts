@@ -69,7 +69,7 @@ async function compose(ground: Ground): Promise<RunningControl> {
   const connected = openSessions(ground, ports);
   const work = await startWork(ground, store, identities, ports, connected);
   const health = openHealth(ground, identities, connected, work);
-  const conditions = openConditions(ground, store, identities, connected, health);
+  const conditions = openConditions(ground, store, identities, connected, work, health);
   const watch = watchSessions(ground, store, identities, connected, work.dispatch.signals);
 
   const faults = new RequestFaults(log);

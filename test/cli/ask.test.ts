@@ -45,8 +45,8 @@ afterEach(() => box.close());
 
 const here = () => ({ cwd: box.cwd, home: box.home });
 const event = (e: RunEvent['event']) => ({ event: create(RunEventSchema, { event: e }) });
-const accepted = () =>
-  event({ case: 'accepted', value: create(AcceptedSchema, { run: 'run-1', conversation: 'conv-1' }) });
+const accepted = (...warnings: string[]) =>
+  event({ case: 'accepted', value: create(AcceptedSchema, { run: 'run-1', conversation: 'conv-1', warnings }) });
 const text = (words: string, offset = 0, epoch = 1n, job = 'run-1/0/0') =>
   event({
     case: 'text',
@@ -65,6 +65,20 @@ const ended = (outcome: Partial<Omit<Outcome, '$typeName'>>) =>
   });
 const waiting = (what: string, sent: boolean, approval = false) =>
   event({ case: 'waiting', value: { $typeName: 'bowline.local.v1.Waiting', what, sent, approval } });
+
+test('a budget of which little is left is one line beside the answer', async () => {
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask() {
+        yield accepted('the budget 厨房 has 0.1 of 2 left; `bowline budgets set 厨房 --limit MORE` changes it');
+        yield ended({ answer: 'On Friday.' });
+      },
+    }),
+  );
+  const { stdout, stderr } = await cli(['ask', 'When?'], here());
+  expect(stdout).toBe('On Friday.\n');
+  expect(stderr.match(/the budget 厨房 has 0\.1 of 2 left/g)).toHaveLength(1);
+});
 
 test('a collection that could not be looked into is named beside the answer, with what to do, and in --json', async () => {
   const left = { collection: 'papers', reason: 'COLLECTION_OTHER_MODEL', problem: 'run bowline docs re-embed papers' };

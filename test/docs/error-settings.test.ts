@@ -25,6 +25,7 @@ const OTHERS: Readonly<Record<string, RegExp>> = {
   CONTEXT_TOO_LONG: /larger model/,
   ANSWER_CUT: /ask it to go on/,
   BUDGET_EXCEEDED: /bowline budgets set/,
+  BUDGET_LOW: /bowline budgets set/,
 };
 
 test.each(

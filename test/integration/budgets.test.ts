@@ -54,6 +54,15 @@ test('a run begins only with room for its worst case, ends with the name of the 
   expect((await edge.end(run)).answer).toBe('paid');
   expect(await eventually(async () => ((await used('all'))[1] === 0n ? used('all') : undefined))).toEqual([10n, 0n]);
 
+  // The box is told when its share of use is reached, and how it is changed.
+  await set('all', 12n);
+  const low = await edge.until(() => edge.all('conditions').flatMap(({ conditions }) => conditions).find(({ why }) => why?.reason === 'BUDGET_LOW')); // biome-ignore format: one line
+  expect(low).toMatchObject({
+    stops: false,
+    why: { metadata: { budget: 'all', left: '2 tokens', limit: '12 tokens' } },
+  });
+  await set('all', 200_000n);
+
   // One run waits behind the other, and its turn comes with no room for it.
   const conversation = newId();
   const first = edge.ask('first', { conversation });

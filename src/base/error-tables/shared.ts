@@ -109,6 +109,11 @@ export const SHARED_ERRORS = {
     'the budget {budget} ({of}) has {left} of {limit} left, and this may need {needs}; it begins anew at {until} UTC, and `bowline budgets set {budget} --limit MORE` (or `--tokens MORE`) changes it',
     { bare: 'a budget has no room for this; see `bowline budgets ls`' },
   ),
+  BUDGET_LOW: row(
+    'resource_exhausted',
+    'the budget {budget} ({of}) has {left} of {limit} left until {until} UTC; `bowline budgets set {budget} --limit MORE` (or `--tokens MORE`) changes it',
+    { bare: 'little is left of a budget; see `bowline budgets ls`' },
+  ),
   PRICE_ROSE: row(
     'failed_precondition',
     'the prices of the worker {worker} rose after room was made in the budgets; ask again',

@@ -11,6 +11,7 @@ const WELL: ConditionSources = {
   queue: undefined,
   hasModel: true,
   modelRefused: undefined,
+  budgets: [],
   children: [],
 };
 

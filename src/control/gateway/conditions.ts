@@ -3,6 +3,8 @@ import type { Condition, Failure } from '../../../gen/bowline/common/v1/common_p
 import { AppError } from '../../base/errors.ts';
 import { hindering, stopping } from '../../contract/condition.ts';
 import { fromFailure } from '../../contract/errors.ts';
+import { budgetText } from '../ledger/budget-text.ts';
+import type { BudgetUse } from '../ledger/budgets.ts';
 import type { ChildView } from './api/status-api.ts';
 
 export interface ConditionSources {
@@ -20,10 +22,12 @@ export interface ConditionSources {
   readonly modelRefused: Failure | undefined;
   /** What this process started and starts again. */
   readonly children: readonly ChildView[];
+  /** Budgets that are used up to a share of which is told. */
+  readonly budgets: readonly BudgetUse[];
 }
 
 export function conditionsOf(sources: ConditionSources): Condition[] {
-  const { stopped, disk, database, queue, hasModel, modelRefused, children } = sources;
+  const { stopped, disk, database, queue, hasModel, modelRefused, children, budgets } = sources;
   const found: Condition[] = [];
   if (stopped) found.push(stopping(stopped));
   if (disk) {
@@ -35,6 +39,8 @@ export function conditionsOf(sources: ConditionSources): Condition[] {
   if (queue !== undefined) found.push(hindering(new AppError('REDIS_AWAY', { problem: queue })));
   for (const { missing = [] } of children)
     for (const each of missing) found.push(hindering(new AppError('WORKER_LACKS', { what: each })));
+  for (const each of budgets)
+    found.push(hindering(new AppError('BUDGET_LOW', budgetText({ ...each, budget: each.id }))));
   return found.slice(0, MOST);
 }
 

@@ -19,6 +19,8 @@ export interface KnownBudgetsParts {
   readonly rules: PriceRules;
   /** Between two looks. */
   readonly everyMs: number;
+  /** Told after there were budgets to read: more of one may be used. */
+  readonly onRead: () => void;
 }
 
 export class BudgetsKnown {
@@ -66,6 +68,7 @@ export class BudgetsKnown {
     this.#byTenant = byTenant;
     this.#learnt.clear();
     if (all.length === 0) return;
+    this.#parts.onRead();
     const { rows } = await sql<{ lapsed: number }>`select bowline_lapse_1(${LAPSE_MS}) as lapsed`.execute(db);
     const lapsed = rows[0]?.lapsed ?? 0;
     if (lapsed > 0) log.warn('the worst case of dispatches that ended without a word was charged', { lapsed });

@@ -37,6 +37,10 @@ export function edgeConditions({ status, journal, disk, asks, clock, config }: E
   return [...found, ...status.conditions.filter(({ stops }) => !stops)];
 }
 
+/** What whoever asks is told of budgets of which little is left. */
+export const budgetWarnings = (conditions: readonly Condition[]): string[] =>
+  conditions.flatMap(({ why }) => (why?.reason === 'BUDGET_LOW' ? [why.message] : []));
+
 /** Free bytes of the disk of a folder. */
 export function freeOf(folder: string): EdgeConditionSources['disk'] {
   try {

@@ -40,7 +40,7 @@ import type { ConnectionState, SessionStatus } from '../session/edge-session.ts'
 import type { EdgeTime } from '../time/edge-time.ts';
 import { type ApprovalMethodsDeps, approvalMethods } from './approval-methods.ts';
 import { clockDoubt, clockView } from './clock-view.ts';
-import { edgeConditions, freeOf } from './conditions.ts';
+import { budgetWarnings, edgeConditions, freeOf } from './conditions.ts';
 import { roomTold } from './day-room.ts';
 import { type GrantMethodsDeps, grantMethods } from './grant-methods.ts';
 import { type UndoMethodsDeps, undoMethods } from './undo-methods.ts';
@@ -173,7 +173,8 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
         const { shared } = prepared;
         if (shared) yield { event: create(LocalRunEventSchema, { event: { case: 'shared', value: shared } }) };
         const asked = await prepared.commit().catch(orCancelled(signal));
-        const accepted = create(AcceptedSchema, { ...asked, ...expireTimeOf(open.get(asked.run)) });
+        const warnings = budgetWarnings(deps.status().conditions);
+        const accepted = create(AcceptedSchema, { ...asked, ...expireTimeOf(open.get(asked.run)), warnings });
         yield { event: create(LocalRunEventSchema, { event: { case: 'accepted', value: accepted } }) };
         yield* follow(accepted.run, signal);
       } finally {

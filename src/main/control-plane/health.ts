@@ -50,6 +50,7 @@ export function openConditions(
   { disk }: Store,
   { restored }: Identities,
   { sessions, refusals, news }: Connected,
+  { budgets }: Work,
   health: HealthBoard,
 ): (tenant: string) => Condition[] {
   disk.onChange(() => news.changed());
@@ -66,6 +67,7 @@ export function openConditions(
       hasModel: sessions.modelFor(tenant) !== undefined,
       modelRefused: refusals.of(tenant),
       children: children?.() ?? [],
+      budgets: budgets.warned(tenant),
     });
 }
 

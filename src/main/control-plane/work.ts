@@ -65,7 +65,7 @@ export async function startWork(
   return { runs, dispatch, outbox, budgets };
 }
 
-async function knownBudgets({ config, clock, life, log }: Ground, { database }: Store, { sessions }: Connected) {
+async function knownBudgets({ config, clock, life, log }: Ground, { database }: Store, { sessions, news }: Connected) {
   const { unknownPrice, budgetOutputTokens: maxOutputTokens, scanMs: everyMs } = config;
   const workers = (tenant: string) => sessions.workersFor(tenant);
   const budgets = new BudgetsKnown({
@@ -75,6 +75,7 @@ async function knownBudgets({ config, clock, life, log }: Ground, { database }: 
     workers,
     rules: { unknownPrice, maxOutputTokens },
     everyMs,
+    onRead: () => news.changed(),
   });
   await budgets.refresh();
   const stop = budgets.start();
