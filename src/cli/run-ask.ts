@@ -69,8 +69,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
         result.shared = event.value;
         return printer.shared(event.value);
       case 'accepted':
-        result.run = event.value.run;
-        result.conversation = event.value.conversation;
+        [result.run, result.conversation] = [event.value.run, event.value.conversation];
         if (event.value.answeredBy) {
           clearTimeout(quiet);
           answeredHere(result, event.value.answeredBy, printer);

@@ -24,6 +24,7 @@ const namesIn = (text: string): string[] =>
 const OTHERS: Readonly<Record<string, RegExp>> = {
   CONTEXT_TOO_LONG: /larger model/,
   ANSWER_CUT: /ask it to go on/,
+  ASK_COST_MET: /a larger `--max-cost`/,
   BUDGET_EXCEEDED: /bowline budgets set/,
   BUDGET_LOW: /bowline budgets set/,
 };

@@ -78,4 +78,19 @@ test('a run begins only with room for its worst case, ends with the name of the 
   const after = edge.ask('after');
   worker.reply(await worker.job(3), 'free again');
   expect((await edge.end(after.run)).answer).toBe('free again');
+  await worker.cut();
 }, 60_000);
+
+test('an ask that says what it may cost begins nothing that might go beyond it', async () => {
+  const edge = control.closing(await (await control.device()).connect());
+  const worker = await control.worker({ name: 'dear', provider: { name: 'p', local: false } });
+  const little = await edge.end(edge.ask('for little', { maxCostMicros: 10n }).run);
+  expect(little.failure?.reason).toBe('ASK_COST_MET');
+  expect(little.failure?.message).toMatch(/^this ask may cost 0\.00001, of which 0 is spent or under way, and what comes next may need 0\.\d+; ask again/); // biome-ignore format: one line
+  expect(worker.all('job')).toEqual([]);
+  const { run } = edge.ask('for more', { maxCostMicros: 1_000_000n });
+  const job = await worker.job(0);
+  expect(WorkerStream.chat(job).maxOutputTokens).toBe(1_000);
+  worker.reply(job, 'paid');
+  expect((await edge.end(run)).answer).toBe('paid');
+}, 30_000);

@@ -146,10 +146,24 @@ export class EdgeStream extends ScriptedStream<ConnectResponse, typeof ConnectRe
   /** Sends an ask; the same sequence again is the same ask again. */
   ask(
     text: string,
-    more: { run?: string; conversation?: string; sequence?: number; timeoutMs?: number } = {},
+    more: {
+      run?: string;
+      conversation?: string;
+      sequence?: number;
+      timeoutMs?: number;
+      maxCostMicros?: bigint;
+    } = {},
   ): { run: string; conversation: string; sequence: number } {
     const { run = newId(), conversation = newId(), sequence = ++this.edge.sequence, timeoutMs } = more;
-    const value = { sequence: BigInt(sequence), journalId: this.edge.journalId, run, conversation, text };
+    const { maxCostMicros = 0n } = more;
+    const value = {
+      sequence: BigInt(sequence),
+      journalId: this.edge.journalId,
+      run,
+      conversation,
+      text,
+      maxCostMicros,
+    };
     const timeout = timeoutMs === undefined ? {} : { timeout: { seconds: 0n, nanos: timeoutMs * 1e6 } };
     this.send({ case: 'ask', value: { ...value, ...timeout } });
     return { run, conversation, sequence };

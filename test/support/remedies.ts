@@ -15,6 +15,8 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
   // limits and settings
   LIMIT_EXCEEDED:
     'src/edge/grants/share-resolver.test.ts: a limit that some files meet leaves out those, and shares the others',
+  ASK_COST_MET:
+    'test/integration/budgets.test.ts: an ask that says what it may cost begins nothing that might go beyond it',
   BUDGET_LOW:
     'test/integration/budgets.test.ts: a run begins only with room for its worst case, ends with the name of the budget else, and pays what it used',
   BUDGET_EXCEEDED:

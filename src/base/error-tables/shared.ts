@@ -114,6 +114,10 @@ export const SHARED_ERRORS = {
     'the budget {budget} ({of}) has {left} of {limit} left until {until} UTC; `bowline budgets set {budget} --limit MORE` (or `--tokens MORE`) changes it',
     { bare: 'little is left of a budget; see `bowline budgets ls`' },
   ),
+  ASK_COST_MET: row(
+    'resource_exhausted',
+    'this ask may cost {limit}, of which {spent} is spent or under way, and what comes next may need {needs}; ask again with a larger `--max-cost`',
+  ),
   PRICE_ROSE: row(
     'failed_precondition',
     'the prices of the worker {worker} rose after room was made in the budgets; ask again',

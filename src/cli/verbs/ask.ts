@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import { type AskRequest, AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
+import { parseMoney } from '../../base/money-text.ts';
 import { askedThere } from '../approvals/asked-approvals.ts';
 import { type AskResult, askJson, exitOfAsk, notAskedBefore, unsharedOf } from '../ask-result.ts';
 import { awaitStart } from '../await-start.ts';
@@ -41,6 +42,7 @@ interface AskOptions extends GlobalOptions {
   verbose?: boolean;
   conversation?: string;
   timeout?: number;
+  maxCost?: bigint;
   wait?: number | false;
 }
 
@@ -107,6 +109,12 @@ export function askVerb(io: CliIo): Command {
         'most time that the ask lives, at most 24h; after it the ask itself ends, also one that was not sent yet',
       ).argParser(parseAskTime),
     )
+    .addOption(
+      new Option(
+        '--max-cost <money>',
+        'most that the run may cost, like 0.05; nothing is begun that might go beyond it',
+      ).argParser(parseMoney),
+    )
     .option('--ask-to-share', 'the run waits for your yes where it needs what is not shared; the default at a terminal')
     .option('--no-ask-to-share', 'nothing is waited for: what is not shared stays on the box')
     .option('--verbose', 'show each job, and each file and field that was not shared')
@@ -161,6 +169,7 @@ const requestOf = (asked: Asked, options: AskOptions): AskRequest =>
     collections: options.in,
     noCollections: !options.docs,
     sensitive: options.sensitive === true,
+    maxCostMicros: options.maxCost ?? 0n,
     ...(options.timeout === undefined ? {} : { timeout: durationFromMs(options.timeout) }),
   });
 

@@ -221,6 +221,7 @@ async function commitAsk({ runs, edge, follows, out, log }: EdgeReaderParts, ask
       shares: ask.shares,
       collections: ask.collections,
       ...(ask.timeout ? { timeoutMs: durationMs(ask.timeout) } : {}),
+      maxCostMicros: ask.maxCostMicros,
       source: `device:${edge.device}`,
       commandId: `${ask.journalId}:${ask.sequence}`,
       session: sessionOf(edge),

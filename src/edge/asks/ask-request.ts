@@ -96,6 +96,7 @@ export function askRecord(
     collections: [...collections],
     createTime: timestampFromMs(now),
     ...(request.timeout && { timeout: request.timeout }),
+    maxCostMicros: request.maxCostMicros,
   });
   return create(AskRecordSchema, {
     ask,

@@ -23,6 +23,8 @@ export interface AskCommand extends CommandId {
   /** Collections that it may look into; default none. */
   readonly collections?: readonly CollectionUse[] | undefined;
   readonly timeoutMs?: number | undefined;
+  /** Most that it may cost, in millionths; default and 0: no such limit. */
+  readonly maxCostMicros?: bigint | undefined;
   /** SHA-256 of an owner's request, to know a repeat of it by; default none. */
   readonly requestDigest?: Uint8Array | undefined;
 }
@@ -61,6 +63,7 @@ export function acceptedAsk(tenant: string, ask: AskCommand, limits: Orchestrato
     timeout: durationFromMs(timeout(ask.timeoutMs, limits)),
     limits: limitsToProto(limits),
     requestSha256: ask.requestDigest ?? new Uint8Array(),
+    maxCostMicros: ask.maxCostMicros ?? 0n,
   });
 }
 

@@ -1,7 +1,6 @@
 // The pure core: a state and a command give events. It reads no clock, no socket and no database; whatever it uses is in
 // the command or in the state. A command that changes nothing gives no events.
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import type { RunEvent } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { RunState as State } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
@@ -21,6 +20,7 @@ import {
 } from './decide-attempt.ts';
 import { decideChild, orphans } from './decide-child.ts';
 import { DecisionDraft, type DecisionInputs } from './draft.ts';
+import { metOwnCost } from './money-rows.ts';
 import { openTimers } from './open-timers.ts';
 import { outcomeOf } from './outcome.ts';
 import { nextStep } from './planner.ts';
@@ -47,7 +47,7 @@ export function decide(
     if (!state) draft.add({ case: 'accepted', value: command.accepted });
   } else if (state) {
     apply(draft, command);
-    if (given.met?.size) meetBudgets(draft, state, given.met, given.postponed ?? false);
+    if (given.met?.size || state.maxCostMicros > 0) meetBudgets(draft, state, given);
   }
   return { events: draft.events, state: draft.state, outcome: draft.events.length > 0 ? 'applied' : 'ignored' };
 }
@@ -58,18 +58,15 @@ function apply(draft: DecisionDraft, command: Exclude<RunCommand, { type: 'accep
 }
 
 /** What would begin now and has no room in a budget ends with that, or, where it is postponed, waits for a commit of its own. */
-function meetBudgets(
-  draft: DecisionDraft,
-  before: FoldedRun,
-  met: ReadonlyMap<string, Failure>,
-  postponed: boolean,
-): void {
-  const begins = ({ id, epoch, phase }: FoldedJob) => {
-    const was = before.jobs.get(id);
-    return phase === 'queued' && met.has(id) && !(was?.phase === 'queued' && was.epoch === epoch);
+function meetBudgets(draft: DecisionDraft, before: FoldedRun, { met, postponed = false }: DecisionInputs): void {
+  const meets = (job: FoldedJob) => met?.get(job.id) ?? metOwnCost(draft.run, job, draft.methods);
+  const begins = (job: FoldedJob) => {
+    const was = before.jobs.get(job.id);
+    const isNew = job.phase === 'queued' && !(was?.phase === 'queued' && was.epoch === job.epoch);
+    return isNew && meets(job) !== undefined;
   };
   for (let job = [...draft.run.jobs.values()].find(begins); job; job = [...draft.run.jobs.values()].find(begins)) {
-    const failure = met.get(job.id)!;
+    const failure = meets(job)!;
     if (postponed) {
       const epochs = { epoch: BigInt(job.epoch), nextEpoch: draft.epochAfter(job.epoch) };
       draft.add({ case: 'attemptFailed', value: { job: job.id, ...epochs, failure, delay: durationFromMs(0) } });

@@ -2,15 +2,19 @@
 // counts as the worst that it may be.
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ChatRequestSchema } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import type { RunEvent } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { Usage } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../../base/errors.ts';
 import { dispatchId } from '../../../base/ids.ts';
+import { moneyText } from '../../../base/money-text.ts';
+import { toFailure } from '../../../contract/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { MAX_COST_MICROS } from '../../../contract/usage.ts';
 import type { EndRow, WantRow } from '../../store/unit.ts';
 import { chatRequest } from '../models/chat-request.ts';
 import { CHAT_METHOD, isPaid } from '../run/method-names.ts';
-import type { FoldedJob, FoldedRun } from '../run/state.ts';
+import { type FoldedJob, type FoldedRun, openJobs } from '../run/state.ts';
 import type { Effects } from './effects.ts';
 
 export interface MoneyRules {
@@ -78,6 +82,23 @@ export function worstCase(run: FoldedRun, job: FoldedJob, methods: MethodRegistr
   }
   const micros = Math.min(Math.ceil(read * bound.input + written * bound.output), MAX_COST_MICROS);
   return { micros, tokens: read + written, prices: bound.prices };
+}
+
+/** Why a job may not begin in a run whose asker said what it may cost: with what else is under way it might cost more. */
+export function metOwnCost(run: FoldedRun, job: FoldedJob, methods: MethodRegistry): Failure | undefined {
+  if (run.maxCostMicros === 0 || job.target !== 'worker' || !isPaid(job.method)) return undefined;
+  const most = (each: FoldedJob) => worstCase(run, each, methods)?.micros ?? 0;
+  const others = openJobs(run).filter((each) => each.id !== job.id && each.target === 'worker' && isPaid(each.method));
+  const spent = others.reduce((sum, each) => sum + most(each), run.usage.costMicros);
+  const needs = most(job);
+  if (spent + needs <= run.maxCostMicros) return undefined;
+  const text = (micros: number) => moneyText(BigInt(micros));
+  const error = new AppError('ASK_COST_MET', {
+    limit: text(run.maxCostMicros),
+    spent: text(spent),
+    needs: text(needs),
+  });
+  return toFailure(error);
 }
 
 /** The end of an attempt whose use is known; none where the event says nothing of one. */

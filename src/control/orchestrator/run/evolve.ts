@@ -145,6 +145,7 @@ function accepted(event: RunAccepted, at: number): FoldedRun {
     collections: event.collections,
     timeoutMs: event.timeout ? durationMs(event.timeout) : 0,
     requestDigest: event.requestSha256,
+    maxCostMicros: Number(event.maxCostMicros),
     call: event.call,
     limits: limitsFromProto(event.limits),
     phase: 'waiting',

@@ -115,6 +115,8 @@ export interface FoldedRun {
   readonly timeoutMs: number;
   /** Of the request of an owner's ask; empty for every other run, and for one that an older version began. */
   readonly requestDigest: Uint8Array;
+  /** Most that it may cost, as whoever asked said; 0 is no such limit. */
+  readonly maxCostMicros: number;
   readonly call: CallSpec | undefined;
   readonly limits: RecordedLimits;
   readonly phase: RunPhase;

@@ -278,7 +278,8 @@ export class RunDecisions {
   ): Decision & { readonly state: FoldedRun } {
     const { methods, epochBase, nonce, budgets } = this.#parts;
     const tenant = state?.tenant ?? '';
-    const bound = budgets?.has(tenant) ? (job: PricedJob) => budgets.bound(tenant, job) : undefined;
+    const isBound = budgets?.has(tenant) || (state?.maxCostMicros ?? 0) > 0;
+    const bound = budgets && isBound ? (job: PricedJob) => budgets.bound(tenant, job) : undefined;
     const given = { epochBase: epochBase?.(), nonce: nonce?.(), bound, ...money };
     const { events, state: after, outcome } = decide(state, command, methods, given);
     if (!after) throw new AppError('NOT_FOUND', { kind: 'run' });
