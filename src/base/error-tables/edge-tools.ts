@@ -21,6 +21,13 @@ export const EDGE_TOOL_ERRORS = {
     'failed_precondition',
     'the user of the edge may not read what is there, so it could be neither shown nor kept for undo; nothing was changed; let that user read it',
   ),
+  BOX_SECRET: row(
+    'permission_denied',
+    'the file holds the secret {name} of this box, so it is not added: a document leaves as it is; remove the value from the file',
+    {
+      bare: 'the file holds a secret of this box, so it is not added: a document leaves as it is; remove the value from the file',
+    },
+  ),
   SECRET_CONTENT: row(
     'permission_denied',
     'the file holds what looks like {what}, so it is not shared; remove that from it, share other files or folders, or share it all the same with --share-secrets',

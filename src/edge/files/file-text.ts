@@ -6,6 +6,7 @@ import type { OpenFile } from '../allowlist/open-file.ts';
 import type { Masker } from '../secrets/masker.ts';
 import { type ReadBounds, readPieces } from './content.ts';
 import type { DocumentReader, DocumentText } from './document-reader.ts';
+import { KnownSecrets } from './known-secrets.ts';
 import { TextReader } from './lines.ts';
 import { type MaskedPlace, maskedPlaces, ValueMask, type ValuesSeen } from './value-mask.ts';
 
@@ -78,6 +79,11 @@ export class FileTexts {
   /** Masks a whole text of which something may leave, before anything else is done with it. */
   mask(values: ValuesSeen, receive: (piece: Uint8Array) => void): ValueMask {
     return new ValueMask(receive, { known: this.#masker(), values });
+  }
+
+  /** For a content that leaves as it is. */
+  knownSecrets(): KnownSecrets {
+    return new KnownSecrets(this.#masker());
   }
 
   /** Where a whole text would be masked. */

@@ -364,4 +364,24 @@ test('a secret in the text of a document keeps it here, also where the document 
   await rig.close();
 });
 
+test('a document that holds a secret of this box is not added, in whatever form and over whatever pieces; a share of it is masked', async () => {
+  const value = 'Zq8-vTkk-991x-Lhnd';
+  const far = `${'x'.repeat((64 << 10) - 7)}${Buffer.from(value).toString('base64')}`;
+  const dir = edgeFolder({
+    'box.txt': value,
+    'docs/plain.md': `the lamp: ${value}\n`,
+    'docs/far.md': far,
+    'docs/letter.docx': makeDocx(paragraph(`${value.slice(0, 5)}</w:t></w:r><w:r><w:t>${value.slice(5)}`)),
+    'docs/clean.md': `the lamp: ${value.slice(0, -1)}\n`,
+  });
+  chmodSync(join(dir, 'box.txt'), 0o600);
+  const rig = await edgeRig(dir, { config: 'secrets: {box: {file: DIR/box.txt}}\n' });
+  const added = (name: string) => rig.shares.resolve([{ pattern: `docs/${name}` }], undefined, { secrets: true });
+  for (const name of ['plain.md', 'far.md', 'letter.docx'])
+    await expect(added(name), name).rejects.toMatchObject({ reason: 'BOX_SECRET', metadata: { name: 'box' } });
+  expect(await added('clean.md')).toHaveLength(1);
+  expect(await rig.shares.resolve([{ pattern: 'docs/plain.md' }], undefined, { text: true })).toHaveLength(1);
+  await rig.close();
+});
+
 const BINARY = Buffer.from(Array.from({ length: 300 }, (_, at) => (at * 37) % 256));

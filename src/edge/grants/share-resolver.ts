@@ -241,7 +241,14 @@ export class ShareResolver {
       if (startLine === 0 && file.stat.size <= this.#limits.file_bytes && file.stat.size > room)
         throw tooManyBytes(this.#limits);
       const secrets = new SecretFinder();
-      const { sha256, bytes, masked } = await this.#measure(file, wanted, rules, secrets);
+      // What is read on this box is masked; a document leaves as it is.
+      const known = rules.text ? undefined : this.#texts.knownSecrets();
+      const find = (piece: Uint8Array) => {
+        secrets.add(piece);
+        known?.add(piece);
+      };
+      const { sha256, bytes, masked } = await this.#measure(file, wanted, rules, find);
+      if (known?.found !== undefined) throw new AppError('BOX_SECRET', { name: known.found });
       const { secrets: withSecrets = false } = rules;
       if (secrets.found && !withSecrets) throw new AppError('SECRET_CONTENT', { what: secrets.found });
       const { device, inode, realPath } = originOf(this.#allow, file, sha256);
@@ -257,7 +264,7 @@ export class ShareResolver {
     file: OpenFile,
     { startLine, endLine, pattern }: Wanted,
     { text, about, secrets: meant = false, signal = NEVER }: ShareRules,
-    secrets: SecretFinder,
+    find: (piece: Uint8Array) => void,
   ) {
     const { file_bytes: documentBytes, search_bytes } = this.#limits;
     const whole = startLine === 0;
@@ -265,7 +272,6 @@ export class ShareResolver {
     const bounds: ReadBounds = whole
       ? { maxBytes: documentBytes, signal }
       : { maxBytes: search_bytes, setting: 'limits.search_bytes', documentBytes, signal };
-    const find = (piece: Uint8Array) => secrets.add(piece);
     const mask = () => this.#texts.mask(meant ? 'meant' : 'masked', () => {});
     const values = mask();
     const looked = await this.#texts.look(file, bounds, find, (piece) => whole && values.add(piece));
