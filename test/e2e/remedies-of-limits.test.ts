@@ -160,8 +160,8 @@ test('a model that nobody has is looked up in the listing that the error names',
 test('the listings that hints name are there', async () => {
   const source = readFileSync('src/cli/report-error.ts', 'utf8');
   const all = [...source.matchAll(/: bowline ([\w -]+)'/g)].map(([, words = '']) => words);
-  // `up` is what test/e2e/up.test.ts starts.
-  const listings = [...new Set(all)].filter((words) => !words.startsWith('up '));
+  // `up` is what test/e2e/up.test.ts starts; the code of `status` says whether all is well, and here something is not.
+  const listings = [...new Set(all)].filter((words) => !words.startsWith('up ') && words !== 'status');
   expect(listings.length).toBeGreaterThan(6);
   const ends = await Promise.all(listings.map(async (words) => [words, (await type(words)).code]));
   expect(ends).toEqual(listings.map((words) => [words, 0]));
