@@ -174,6 +174,34 @@ export function budgetSuite(
       expect(await sums(tenant)).toMatchObject([{ spent: 175, reserved: 0 }]);
     });
 
+    test('while one commit has reserved and not ended, another one waits for it (one connection: nothing is at once)', async () => {
+      if (database.kind !== 'postgres') return;
+      const tenant = newId();
+      await budget(tenant, 'b', 100);
+      await store.commit(unit(tenant, [part('held', 0, ['a'])]));
+      const holder = await database.pool.connect();
+      const waiting = async () => {
+        const { rows } = await database.pool.query('select count(*)::int as n from pg_locks where not granted');
+        return Number(rows[0]?.n);
+      };
+      try {
+        await holder.query('begin');
+        await holder.query("select 1 from streams where tenant = $1 and id = 'held' for update", [tenant]);
+        let answered = false;
+        const first = store.commit(unit(tenant, [part('held', 1, ['b'])], { wants: [want(newId(), 60)] }));
+        while ((await waiting()) < 1) await new Promise(setImmediate);
+        const second = other.commit(begins(tenant, newId(), 60)).finally(() => {
+          answered = true;
+        });
+        while (!answered && (await waiting()) < 2) await new Promise(setImmediate);
+        await holder.query('rollback');
+        expect([await status(first), await status(second)]).toEqual(['committed', 'over']);
+        expect(await sums(tenant)).toMatchObject([{ spent: 0, reserved: 60 }]);
+      } finally {
+        holder.release();
+      }
+    });
+
     test('200 at once against a budget for 50, over two replicas whose commits fail, hang or lose their answers', async () => {
       const tenant = newId();
       const each = 1_000_003;
