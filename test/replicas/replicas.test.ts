@@ -51,10 +51,23 @@ async function midAnswer(): Promise<LocalWatch & { close(): void }> {
   return Object.assign(watch, { close });
 }
 
+/** The same, its job held by the replica that the edge is not on: on a busy machine the worker may come back to the other one. */
+async function midAnswerApart(): Promise<LocalWatch & { close(): void }> {
+  for (let attempt = 1; ; attempt++) {
+    const replicas = await apart();
+    const watch = await midAnswer();
+    const holder = await one('select holder as value from outbox where run = $1', [watch.run]);
+    if (holder === replicas[1] || attempt === 4) {
+      expect(holder).toBe(replicas[1]);
+      return watch;
+    }
+    await watch.until(() => watch.outcome !== undefined, 'the end');
+    watch.close();
+  }
+}
+
 test('an edge on one replica is answered by a worker on another, piece by piece', async () => {
-  const replicas = await apart();
-  const watch = await midAnswer();
-  expect(await one('select holder as value from outbox where run = $1', [watch.run])).toBe(replicas[1]);
+  const watch = await midAnswerApart();
   expect(cluster.model.answerTo(QUESTION).startsWith(watch.text)).toBe(true);
   expect(watch.text).not.toBe(cluster.model.answerTo(QUESTION));
   await watch.until(() => watch.outcome !== undefined, 'the end');
@@ -81,8 +94,7 @@ test.each([
 ])(
   'killing the replica that has %s, in mid-answer, loses nothing',
   async (_who, replica) => {
-    await apart();
-    const watch = await midAnswer();
+    const watch = await midAnswerApart();
     await cluster.part(replica).kill();
     await watch.until(() => watch.outcome !== undefined, 'the end');
     watch.close();
