@@ -292,7 +292,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
         : await shares.resolve(
             patterns.map((pattern) => ({ pattern })),
             undefined,
-            rules,
+            { text: true, ...rules },
           );
     if (input.length > 0) files.push(await shares.frozen(await piped.open(await piped.put(run, input, config.limits))));
     const minted = files.length === 0 ? undefined : grants.mintShare({ run, files, recipients, capBytes: 1 << 20 });

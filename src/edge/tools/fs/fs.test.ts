@@ -21,7 +21,8 @@ test('Read: byte order mark, CR LF, ranges, the byte limit, and what is no text'
   };
   const rig = await edgeRig(edgeFolder(files), { config: 'limits: {file_bytes: 2000}\n' });
   const shared = ['bom.md', 'bin', 'latin', 'empty.md', 'long.md'].map((name) => `docs/${name}`);
-  const { run } = await rig.ask('read', shared);
+  // Also what an ask would not share.
+  const { run } = await rig.ask('read', shared, ['rules'], new Uint8Array(), { text: false });
   const text = async (path: string, range: object = {}) => {
     const { messages, failure } = await rig.call(read, { path, ...range }, { run });
     return failure ?? messages[0];
