@@ -157,7 +157,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const texts = new FileTexts(reader, () => secrets.masker);
   const isolation = await options.isolation?.(home);
   const previews = new Previews(join(home, 'previews'), config.limits.command_disk_bytes);
-  await previews.recover(journal.approvals.opened().map(({ approval }) => approval));
+  const { ends: commitEnds } = await previews.recover(journal.approvals.opened());
   journal.approvals.onChange((approval) => void previews.approvalChanged(approval));
   const problem = config.execute.some(({ preview }) => preview) ? await findPreviewProblem(isolation) : '';
   const changesDir = join(home, 'changes');
@@ -231,6 +231,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     blobs: await openBlobs(join(home, 'blobs')),
     bootId,
     inHand,
+    commitEnds,
     suspects,
     refused,
     limits: config.limits,

@@ -15,6 +15,9 @@ test('a call that stood in two places when the process ended came to one end', a
   } as unknown as LeftCallsParts['journal'];
   const inHand = { left: [intent('a'), intent('b'), intent('a')] };
   const blobs = { keep: async () => {} } as unknown as LeftCallsParts['blobs'];
-  expect(await settleLeftCalls({ journal, blobs, bootId: 'boot', inHand })).toEqual({ unknown: 0, free: 2 });
+  expect(await settleLeftCalls({ journal, blobs, bootId: 'boot', inHand, commitEnds: new Map() })).toEqual({
+    unknown: 0,
+    free: 2,
+  });
   expect(appended.map((record) => record.case === 'toolOutcome' && record.value.job)).toEqual(['a/0/1', 'b/0/1']);
 });

@@ -11,6 +11,7 @@ import { type Blobs, INLINE_RESULT_BYTES } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
 import type { RecordInit } from '../journal/records.ts';
 import type { RefusalSum } from '../journal/refusal-book.ts';
+import type { CommitEnd } from '../tools/shell/preview/left-commits.ts';
 import { addressOf, doneResult, failedResult, freedResult, type GatedAnswer, packRaw } from './answers.ts';
 import type { Execution } from './execution.ts';
 import { paramsDigest } from './verify-call.ts';
@@ -126,22 +127,25 @@ export function refusalSumRecord({ reason, count }: RefusalSum): RecordInit {
   return { case: 'toolRefused', value: { failure: { reason }, count: BigInt(count) } };
 }
 
-/** The answer of a call that an earlier start left behind. */
-export function unknownRecord(entry: CallEntry): RecordInit {
-  const failure = toFailure(new AppError('OUTCOME_UNKNOWN', { why: 'the edge ended while it was at work on it' }));
-  return {
-    case: 'toolOutcome',
-    value: {
-      idempotencyKey: entry.key,
-      job: entry.job,
-      run: entry.run,
-      method: entry.method,
-      paramsSha256: Buffer.from(entry.params, 'hex'),
-      failure,
-      result: failedResult({ job: entry.job, epoch: 0n, key: entry.key }, 'unknown', failure, 0),
-    },
-  };
+/** The answer of a call that an earlier start left behind. @param end what the disk says; undefined where it says nothing */
+export function leftRecord({ key, job, run, method, params }: CallEntry, end: CommitEnd | undefined): RecordInit {
+  const to = { job, epoch: 0n, key };
+  const call = { idempotencyKey: key, job, run, method, paramsSha256: Buffer.from(params, 'hex') };
+  if (end === 'done') {
+    // What it printed went with the process.
+    const failure = toFailure(new AppError('RESULT_DROPPED'));
+    const result = doneResult(to, { responses: [], failure, withheld: [], egress: [] }, 0);
+    return { case: 'toolOutcome', value: { ...call, failure, result } };
+  }
+  const undone = end === 'undone';
+  const failure = toFailure(
+    undone ? new AppError('CALL_ENDED_PROCESS') : new AppError('OUTCOME_UNKNOWN', { why: LEFT }),
+  );
+  const result = undone ? freedResult(to, failure, 0) : failedResult(to, 'unknown', failure, 0);
+  return { case: 'toolOutcome', value: { ...call, failure, result } };
 }
+
+const LEFT = 'the edge ended while it was at work on it';
 
 /** The same of one whose tool cannot tell what became of it. */
 export function unknownOutcome(execution: Execution, failure: Failure): RecordInit {

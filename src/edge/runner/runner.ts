@@ -26,6 +26,7 @@ import type { CallEntry } from '../journal/call-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Reservation } from '../journal/journal-types.ts';
 import type { RecordInit } from '../journal/records.ts';
+import type { CommitEnd } from '../tools/shell/preview/left-commits.ts';
 import type { ToolSource, ToolsInForce } from '../tools/tool-source.ts';
 import { addressOf, freedResult } from './answers.ts';
 import { askToShare } from './ask-to-share.ts';
@@ -62,6 +63,8 @@ export interface RunnerParts {
   readonly bootId: string;
   /** Where calls without an intent are written down while they are at work. */
   readonly inHand: InHand;
+  /** What the start found of commits that the last end cut off, by the keys of their calls. */
+  readonly commitEnds: ReadonlyMap<string, CommitEnd>;
   /** Requests that are not run again. */
   readonly suspects: Suspects;
   /** Attempts that were refused and whose keys are free. */

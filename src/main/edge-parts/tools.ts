@@ -51,7 +51,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     limit: () => limitsNow().egress_day_bytes,
   });
   const gate = new Gate(grants, day, () => secrets.masker);
-  const previews = await openPreviews(ground, journaled);
+  const { previews, commitEnds } = await openPreviews(ground, journaled);
   const reader = openReader(config, clock);
   ground.life.onStop('reader of documents', () => reader.close());
   const texts = new FileTexts(reader, () => secrets.masker);
@@ -79,6 +79,7 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     callGrants,
     bootId,
     inHand,
+    commitEnds,
     suspects,
     refused,
     limits,
@@ -191,7 +192,7 @@ async function recoverCalls(runner: ToolRunner, log: Logger): Promise<void> {
 /** What commands changed on a copy; a commit that an earlier start has left half done is ended first. */
 async function openPreviews({ home, config, log, life }: EdgeGround, { journal: { approvals } }: Journaled) {
   const store = new Previews(homePaths(home).previews, config.limits.command_disk_bytes);
-  const { finished, takenBack, unclear } = await store.recover(approvals.opened().map(({ approval }) => approval));
+  const { finished, takenBack, unclear, ends } = await store.recover(approvals.opened());
   const leave = approvals.onChange(
     (approval) =>
       void store
@@ -208,7 +209,7 @@ async function openPreviews({ home, config, log, life }: EdgeGround, { journal: 
       commands: unclear,
       folder: homePaths(home).previews,
     });
-  return store;
+  return { previews: store, commitEnds: ends };
 }
 
 /** Real paths that no configuration opens: the home with its keys, the folder of the socket, the program itself. */

@@ -17,13 +17,19 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { expect, onTestFinished, test } from 'vitest';
-import { CommandEffectSchema } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
+import { CommandEffectSchema, EffectSchema } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
 import { type StepAt, StepEnded } from './commit-plan.ts';
 import { stateAt } from './folder-place.ts';
 import { type PlannedChange, stateToCome } from './planned-change.ts';
 import { Previews } from './previews.ts';
 
 const EFFECT = create(CommandEffectSchema, { argv: ['改'] });
+/** The call that began under a yes to it. */
+const CALL = {
+  approval: { effect: create(EffectSchema, { effect: { case: 'command', value: EFFECT } }) },
+  key: 'k',
+  used: true,
+};
 
 function tree(dir: string, below = ''): string[] {
   return readdirSync(join(dir, below)).flatMap((name) => {
@@ -151,6 +157,26 @@ test('killed at any step and in its recovery twice: all is done or nothing, and 
   }
 }, 120_000);
 
+test('killed at any step: the call is told what lies on the disk, and of two calls with one plan nothing', async () => {
+  const steps = await stepsOfOne();
+  for (const [at, name] of steps.entries()) {
+    const { work, kept, clean, previews, none, all } = await start();
+    const kill = throwing(at, () => new StepEnded());
+    expect(await ended(previews.commit(EFFECT, keepNone, kill))).toBe('killed');
+    const waits = { ...CALL, key: 'other', used: false };
+    const { ends } = await new Previews(kept, 1 << 20).recover([CALL, waits]);
+    const [now, end] = name === 'begin' ? [none, 'undone'] : [all, 'done'];
+    expect([name, [...ends], tree(work)]).toEqual([name, [['k', end]], now]);
+    clean();
+  }
+  const { kept, clean } = await start();
+  const ends = async (...calls: (typeof CALL)[]) => (await new Previews(kept, 1 << 20).recover(calls)).ends;
+  expect([...(await ends({ ...CALL, used: false }))]).toEqual([]);
+  expect([...(await ends(CALL, { ...CALL, key: 'l' }))]).toEqual([]);
+  expect([...(await ends(CALL))]).toEqual([['k', 'undone']]);
+  clean();
+}, 60_000);
+
 test('killed on the way back: it goes all the way back', async () => {
   const steps = await stepsOfOne();
   for (const at of steps.keys()) {
@@ -172,7 +198,7 @@ test('what another changed meanwhile is left alone, and the bytes of the commit 
   expect(await ended(previews.commit(EFFECT, keepNone, kill))).toBe('killed');
   writeFileSync(join(work, 'a.txt'), '我的\n');
   const seen = tree(work);
-  expect(await previews.recover([])).toEqual({ finished: 0, takenBack: 0, unclear: 1 });
+  expect(await previews.recover([CALL])).toEqual({ finished: 0, takenBack: 0, unclear: 1, ends: new Map() });
   expect(tree(work)).toEqual(seen);
   await previews.discard(EFFECT);
   expect(readdirSync(kept)).toHaveLength(1);

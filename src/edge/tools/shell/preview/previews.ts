@@ -17,19 +17,25 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toBinary } from '@bufbuild/protobuf';
 import {
   type Approval,
   ApprovalState,
   type CommandEffect,
-  CommandEffectSchema,
 } from '../../../../../gen/bowline/approval/v1/approval_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
-import { isDiskFull } from '../../../../base/system-code.ts';
+import { isDiskFull, isMissing } from '../../../../base/system-code.ts';
 import type { KeptContent } from '../../kept-content.ts';
 import { mustBeAsBefore, type StepAt, StepEnded } from './commit-plan.ts';
 import { tooManyBytes } from './find-changes.ts';
 import { openPlaceIn, type PlanTop, piecesUpTo } from './folder-place.ts';
+import {
+  type CommitEnd,
+  callsByPlan,
+  endsOf,
+  type PreviewedCall,
+  planNameOf,
+  type RecoveredCommit,
+} from './left-commits.ts';
 import { PlanCommit, PROGRESS, whyTakenBack, writeProgress } from './plan-commit.ts';
 import { closeAll, openTops, type PlannedFolder, planTops } from './plan-tops.ts';
 import type { PlannedChange, PlannedState } from './planned-change.ts';
@@ -41,6 +47,15 @@ export interface TriedCommand {
   readonly truncated: boolean;
   readonly elapsedMs: number;
   readonly output: readonly { readonly stream: 'stdout' | 'stderr'; readonly data: string }[];
+}
+
+/** How many commits were finished and taken back; the rest is left to the owner. */
+interface RecoveredCommits {
+  readonly finished: number;
+  readonly takenBack: number;
+  readonly unclear: number;
+  /** By the keys of the calls. Of what is not listed, nobody can tell. */
+  readonly ends: ReadonlyMap<string, CommitEnd>;
 }
 
 export interface PreviewPlan {
@@ -80,12 +95,12 @@ export class Previews {
     await this.#makeRoom();
     const dir = this.#draftDir();
     await withRoom(() => mkdir(dir, { recursive: true, mode: 0o700 }));
-    return new PreviewDraft(dir, this.#maxBytes, (effect) => join(this.#dir, keyOf(effect)));
+    return new PreviewDraft(dir, this.#maxBytes, (effect) => join(this.#dir, planNameOf(effect)));
   }
 
   /** Undefined when nothing was kept for this effect. */
   async planOf(effect: CommandEffect): Promise<PreviewPlan | undefined> {
-    return readPlan(join(this.#dir, keyOf(effect)));
+    return readPlan(join(this.#dir, planNameOf(effect)));
   }
 
   /**
@@ -94,7 +109,7 @@ export class Previews {
    * taken back; the next start tries that again
    */
   async commit(effect: CommandEffect, keep: KeepReplaced, step: StepAt = () => {}): Promise<PreviewPlan> {
-    const dir = join(this.#dir, keyOf(effect));
+    const dir = join(this.#dir, planNameOf(effect));
     const plan = await readPlan(dir);
     if (!plan) throw new AppError('APPROVAL_CHANGED');
     await mustNotHaveBegun(dir);
@@ -173,14 +188,18 @@ export class Previews {
       const oldest = plans.shift();
       if (!oldest) return;
       bytes -= oldest.bytes;
-      await rm(oldest.dir, { recursive: true, force: true });
+      await this.#drop(oldest.dir);
     }
   }
 
   /** What was kept for an effect that is not to be done any more. A commit that has begun keeps what it needs. */
   async discard(effect: CommandEffect): Promise<void> {
-    const dir = join(this.#dir, keyOf(effect));
-    if (!(await hasBegun(dir))) await rm(dir, { recursive: true, force: true });
+    const dir = join(this.#dir, planNameOf(effect));
+    if (!(await hasBegun(dir))) await this.#drop(dir);
+  }
+
+  async #drop(dir: string): Promise<void> {
+    await this.#end(dir).catch(unlessMissing);
   }
 
   /** What was kept for an approval goes with it. */
@@ -189,30 +208,26 @@ export class Previews {
       await this.discard(effect.effect.value);
   }
 
-  /**
-   * Ends what an earlier start has begun, and removes what it left. @param open approvals whose call may still run
-   * @returns how many commits were finished and taken back; the rest is left to the owner
-   */
-  async recover(
-    open: readonly Approval[],
-    step: StepAt = () => {},
-  ): Promise<{ finished: number; takenBack: number; unclear: number }> {
+  /** Ends what an earlier start has begun, and removes what it left. */
+  async recover(open: readonly PreviewedCall[], step: StepAt = () => {}): Promise<RecoveredCommits> {
     const told = { finished: 0, takenBack: 0, unclear: 0 };
-    const kept = new Set(
-      open.flatMap(({ effect }) => (effect?.effect.case === 'command' ? [keyOf(effect.effect.value)] : [])),
-    );
+    const ends = new Map<string, CommitEnd>();
+    const kept = callsByPlan(open);
     // Only an empty one goes.
     for (const name of await readdir(tmpdir()))
       if (name.startsWith(this.#scratch)) await rmdir(join(tmpdir(), name)).catch(() => {});
     for (const name of await readdir(this.#dir).catch(() => [])) {
       const dir = join(this.#dir, name);
-      if (!name.startsWith(DRAFT) && (await hasBegun(dir))) told[await this.#recoverOne(dir, step)]++;
+      let how: RecoveredCommit = 'waiting';
+      if (!name.startsWith(DRAFT) && (await hasBegun(dir))) how = await this.#recoverOne(dir, step);
       else if (!kept.has(name)) await rm(dir, { recursive: true, force: true });
+      if (how !== 'waiting') told[how]++;
+      for (const [key, end] of endsOf(kept.get(name) ?? [], how)) ends.set(key, end);
     }
-    return told;
+    return { ...told, ends };
   }
 
-  async #recoverOne(dir: string, step: StepAt): Promise<'finished' | 'takenBack' | 'unclear'> {
+  async #recoverOne(dir: string, step: StepAt): Promise<Exclude<RecoveredCommit, 'waiting'>> {
     const plan = await readPlan(dir);
     if (!plan) return 'unclear';
     let tops: FileHandle[] = [];
@@ -296,9 +311,6 @@ export class PreviewDraft {
   }
 }
 
-const keyOf = (effect: CommandEffect): string =>
-  createHash('sha256').update(toBinary(CommandEffectSchema, effect)).digest('hex');
-
 async function readPlan(dir: string): Promise<PreviewPlan | undefined> {
   const text = await readFile(join(dir, PLAN), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as PreviewPlan);
@@ -310,12 +322,16 @@ const sizeOf = (file: string): Promise<number> =>
     () => 0,
   );
 
-/** Whether a commit has begun and not ended. */
+/** Whether a commit has begun and not ended; where that cannot be read, it may have. */
 const hasBegun = (dir: string): Promise<boolean> =>
   stat(join(dir, PROGRESS)).then(
     () => true,
-    () => false,
+    (error: unknown) => !isMissing(error),
   );
+
+function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
+}
 
 /** Until a commit has ended, its bytes are not given up. @throws PREVIEW_UNCLEAR */
 async function mustNotHaveBegun(dir: string): Promise<void> {
