@@ -45,7 +45,13 @@ async function killed(at: string, meddle?: (work: string) => void) {
   const told = () => session.results.map(reasonOf).join() || (pendingOf(again).length > 0 ? 'asked' : '');
   await vi.waitFor(() => expect(told()).not.toBe(''), { timeout: 10_000 });
   const read = (name: string) => (existsSync(join(work, name)) ? readFileSync(join(work, name), 'utf8') : '');
-  const found = { known, told: told(), files: [read('a.txt'), read('新.txt')] };
+  const files = () => [read('a.txt'), read('新.txt')];
+  const found = { known, told: told(), files: files() };
+  // What is on the disk can be taken back, however often it was begun.
+  if (!meddle) {
+    await again.undoing.undo('r', [], new AbortController().signal);
+    expect([at, files()]).toEqual([at, ['one\ntwo\n', '']]);
+  }
   await again.close();
   end.reject(new StepEnded());
   await close();
