@@ -77,7 +77,7 @@ export const JOB_SETTINGS = {
     group: 'work',
     kind: 'number',
     unit: 'count',
-    what: 'how often an edge may end while it has the same tool call; then the call fails and is not sent again',
+    what: 'how often an edge may end while it has the same tool call (at least 8 times where its owner was asked about it); then the call fails and is not sent again',
     fallback: 3,
     min: 1,
     max: 100,
