@@ -56,6 +56,7 @@ test('what changed since stays, is said, and makes another exit code; an unknown
   expect([exit, text('a'), text('b')]).toEqual([5, 'someone wrote this', '文\n']);
   expect(out).toContain('undone: restore docs/b.md');
   expect(out).toContain('stays: it changed since: restore docs/a.md');
+  expect(out).toContain('Undone, but for what stays. To take this back: bowline undo ');
   expect((await undo(home, 'none-such')).failed).toContain('none-such');
 });
 

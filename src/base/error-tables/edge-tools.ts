@@ -5,7 +5,7 @@ import { type ErrorRow, row } from './row.ts';
 export const EDGE_TOOL_ERRORS = {
   PATH_NOT_ALLOWED: row(
     'permission_denied',
-    'this path is not allowed on the device. To read it, name its folder with --allow or under allow.read in config.yaml. To write it, name it, or its folder, under allow.write. A name that begins with a dot must stand under allow.hidden. Secret files, and links out of a folder, are never allowed',
+    'this path is not allowed on the device. To read it, name its folder with --allow or under allow.read in config.yaml. To write it, name it, or its folder, under allow.write. A name that begins with a dot must stand under allow.hidden. Secret files, links out of a folder, writing through a link, and names with control or direction characters are never allowed',
   ),
   FILE_NOT_FOUND: row('not_found', 'there is no such file or folder in the allowed folders', { exit: EXIT.failed }),
   NAME_AMBIGUOUS: row(

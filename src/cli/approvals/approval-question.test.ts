@@ -152,6 +152,12 @@ test('a share says which lines, how many bytes and to whom, and its keys say wha
   expect(more.join(' ')).toContain(
     'day cap     only 300 bytes may still leave today, so it would stay here after a yes, too',
   );
+  // Why nothing of a file can leave is told to its end, on however many lines.
+  const whyNothing =
+    'it has no text that can be read here, because it is a picture, and this box has nothing that reads pictures';
+  const none = asked({ effect: { case: 'share', value: { files: [{ ...file, whyNothing }], recipient: 'openai' } } });
+  const why = approvalView(none, { columns: 60, rows: 24, now: NOW }).lines.map((line) => line.text.trim());
+  expect(why.join(' ')).toContain(`why         ${whyNothing}; whatever you answer, it stays here`);
   // To nobody, or of nothing: no yes can be given.
   expect(isAllowable(share(''))).toBe(false);
 });

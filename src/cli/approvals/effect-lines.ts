@@ -12,7 +12,7 @@ import type { Style } from '../output.ts';
 import { bytesText, countText } from '../units.ts';
 import { httpRows, httpTitle } from './http-lines.ts';
 import { seenLine, seenSentence, seenWord } from './seen-text.ts';
-import { shareFacts, shareTexts, shareTitle } from './share-lines.ts';
+import { SHARE_SENTENCES, shareFacts, shareTexts, shareTitle } from './share-lines.ts';
 import { hashText, INDENT, type RowMaker, textRows, type ViewLine } from './view-rows.ts';
 
 const ACTIONS: Readonly<Record<FileAction, string>> = {
@@ -98,7 +98,10 @@ export function effectRows(rows: RowMaker, effect: ApprovalEffect | undefined, m
       break;
     case 'share':
       rows.note(shareTexts(effect.effect.value));
-      for (const [label, text] of shareFacts(effect.effect.value)) rows.row(label, text);
+      for (const [label, text] of shareFacts(effect.effect.value)) {
+        if (SHARE_SENTENCES.has(label)) rows.words(label, text);
+        else rows.row(label, text);
+      }
   }
 }
 

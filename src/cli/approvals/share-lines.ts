@@ -53,6 +53,9 @@ function factsOf(file: ShareFile, isOneOfSeveral: boolean): (readonly [string, s
   ];
 }
 
+/** Labels of sentences, which are written on as many lines as they need; the rest is cut in its middle. */
+export const SHARE_SENTENCES: ReadonlySet<string> = new Set(['secrets', 'r lets out', 'why']);
+
 /** Texts of it in which something unseen may stand. */
 export const shareTexts = ({ files, recipient }: ShareEffect): string[] => [
   recipient,

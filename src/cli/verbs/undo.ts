@@ -78,12 +78,14 @@ interface Told {
 }
 
 function tell(io: CliIo, { json }: UndoOptions, out: Printer, { run, id, steps }: Told): void {
+  const stays = steps.some(({ state }) => STAYS.has(state));
   if (json) out.json({ run, id, steps: steps.map((step) => plain(UndoStepSchema, step)) });
   else {
     show(io, out, steps);
-    if (id !== '') out.line(`Undone. To take this back: bowline undo ${shellQuote(id)}`);
+    const done = stays ? 'Undone, but for what stays.' : 'Undone.';
+    if (id !== '') out.line(`${done} To take this back: bowline undo ${shellQuote(id)}`);
   }
-  if (steps.some(({ state }) => STAYS.has(state))) io.exit(EXIT.refused);
+  if (stays) io.exit(EXIT.refused);
 }
 
 const STAYS: ReadonlySet<UndoState> = new Set([UndoState.CHANGED_SINCE, UndoState.NOT_KEPT, UndoState.FAILED]);
@@ -155,7 +157,7 @@ async function agreed(io: CliIo, count: number): Promise<boolean> {
     throw new AppError('USAGE', { what: 'there is no terminal to ask on; say --yes, or --preview to look only' });
   const lines = new LineReader(io);
   try {
-    const answer = await lines.next(`Undo ${count} ${count === 1 ? 'change' : 'changes'}? y/N `);
+    const answer = await lines.next(`Undo ${count} ${count === 1 ? 'change' : 'changes'}? y/N, then Enter: `);
     return ['y', 'yes'].includes(answer?.trim().toLowerCase() ?? '');
   } finally {
     lines.close();
