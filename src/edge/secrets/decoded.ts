@@ -1,5 +1,5 @@
 // A text in which letters are written as escapes (percent, JSON, shells, HTML), each for itself: the letters that they mean, and where each of
-// them stands. What is drawn as nothing between letters, and the space that does not break, are left out. Linear, pure.
+// them stands. What is drawn as nothing between letters, and spaces of all kinds, are left out. Linear, pure.
 
 const NAMED: Readonly<Record<string, string>> = {
   lowbar: '_',
@@ -22,13 +22,29 @@ const NAMED: Readonly<Record<string, string>> = {
   dollar: '$',
 };
 
-const HEX = '([0-9a-f]{2})';
+/** What is drawn as nothing or as a space (Unicode: Default_Ignorable_Code_Point and Separator, above ASCII), in UTF-8. */
+const UNSEEN = [
+  '\\xc2[\\xa0\\xad]',
+  '\\xcd\\x8f',
+  '\\xd8\\x9c',
+  '\\xe1(?:\\x85[\\x9f\\xa0]|\\x9a\\x80|\\x9e[\\xb4\\xb5]|\\xa0[\\x8b-\\x8f])',
+  '\\xe2(?:\\x80[\\x80-\\x8f\\xa8-\\xaf]|\\x81[\\x9f-\\xaf])',
+  '\\xe3(?:\\x80\\x80|\\x85\\xa4)',
+  '\\xef(?:\\xb8[\\x80-\\x8f]|\\xbb\\xbf|\\xbe\\xa0|\\xbf[\\xb0-\\xb8])',
+  '\\xf0(?:\\x9b\\xb2[\\xa0-\\xa3]|\\x9d\\x85[\\xb3-\\xba])',
+  '\\xf3\\xa0[\\x80-\\xbf][\\x80-\\xbf]',
+].join('|');
+
+const HEX = '([0-9a-fA-F]{2})';
+const NAMES = Object.keys(NAMED).flatMap((name) => [name, name.toUpperCase()]);
+/** No letter counts as its other case: bytes of UTF-8 would, too. */
 const ESCAPES = new RegExp(
-  `%${HEX}|\\\\x${HEX}|\\\\u00${HEX}|&#x0{0,8}${HEX};|&#0{0,8}([0-9]{1,3});|&(${Object.keys(NAMED).join('|')});|\\xe2\\x80[\\x8b-\\x8d]|\\xef\\xbb\\xbf|\\xc2\\xa0`,
-  'gi',
+  `%${HEX}|\\\\[xX]${HEX}|\\\\[uU]00${HEX}|&#[xX]0{0,8}${HEX};|&#0{0,8}([0-9]{1,3});|&(${NAMES.join('|')});|${UNSEEN}`,
+  'g',
 );
 /** What may be the beginning of one whose rest is still to come. */
-const BEGUN = /(?:%[0-9a-f]?|\\(?:x[0-9a-f]?|u0?0?[0-9a-f]?)?|&#?[a-z0-9]{0,12}|\xe2\x80?|\xef\xbb?|\xc2)$/i;
+const BEGUN =
+  /(?:%[0-9a-fA-F]?|\\(?:[xX][0-9a-fA-F]?|[uU]0?0?[0-9a-fA-F]?)?|&#?[a-zA-Z0-9]{0,12}|[\xc2\xcd\xd8]|[\xe1-\xe3\xef][\x80-\xbf]?|[\xf0\xf3][\x80-\xbf]{0,2})$/;
 const LONGEST = 16;
 
 export interface Unescaped {

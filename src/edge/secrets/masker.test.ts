@@ -85,6 +85,10 @@ test.each([
   ['hexadecimal with signs', eachByte((byte) => `${hexOf(byte)}-`)],
   ['zero widths between', [...VALUE].join('\u200b')],
   ['fixed spaces between', [...VALUE].join('\u00a0')],
+  ['wide spaces between', [...VALUE].join('\u3000')],
+  ['joiners and selectors between', [...VALUE].join('\u2060\ufe0f')],
+  ['octal with a zero', eachByte((byte) => `\\0${byte.toString(8).padStart(3, '0')}`).slice(1)],
+  ['octal as programs write it', eachByte((byte) => `0o${byte.toString(8).padStart(3, '0')} `)],
 ])('letters written each for itself: %s', (_what, text) => {
   for (const around of [text, `see ${text}`]) {
     expect(masker.text(around)).toMatch(/^(?:see )?\*\*\*token\*\*\*[ -]?$/);
@@ -92,6 +96,19 @@ test.each([
     const pieces = [...Buffer.from(around)].map((byte) => Buffer.from(stream.push(Uint8Array.of(byte))));
     expect(Buffer.concat([...pieces, stream.end()]).toString()).toBe(masker.text(around));
   }
+});
+
+test('nothing that is drawn as nothing or as a space hides a value, and no other sign is passed over', () => {
+  const missed: string[] = [];
+  for (let code = 0x80; code <= 0xe0fff; code++) {
+    if (code >= 0xd800 && code < 0xe000) continue;
+    const sign = String.fromCodePoint(code);
+    if (/[\p{DI}\p{Z}]/u.test(sign) && masker.text([...VALUE].join(sign)) !== '***token***')
+      missed.push(code.toString(16));
+  }
+  expect(missed).toEqual([]);
+  for (const sign of ['é', 'â', 'Â', '\u2800', '\u2013', '灯', '。', '\u{1f600}', '\u{1d172}'])
+    expect(masker.text([...VALUE].join(sign)), sign).not.toContain('***');
 });
 
 test('a long value is masked as one, in each encoding, and a part of it that is long enough, too', () => {
