@@ -48,6 +48,16 @@ test('an ask is sure; one whose text may be too long, or whose run is no UUID, i
   expect(look(ask('hello'))).toEqual([true, true]);
   expect(look(ask('é'.repeat(20_000)))).toEqual([true, true]);
   expect(look(ask('a'.repeat(65_536)))).toEqual([false, true]);
+  const dear = (maxCostMicros: bigint) => {
+    const { frame: init } = ask('a');
+    if (init.case !== 'ask') throw new Error('no ask');
+    return create(ConnectRequestSchema, {
+      header: { seq: 1n },
+      frame: { ...init, value: { ...init.value, maxCostMicros } },
+    });
+  };
+  expect(look(dear(10n ** 15n))).toEqual([true, true]);
+  expect(look(dear(10n ** 15n + 1n))).toEqual([false, false]);
   for (const broken of [ask('a'.repeat(65_537)), ask(''), ask('a', `${id}0`), ask('a', id, 0n)])
     expect(look(broken)).toEqual([false, false]);
 });

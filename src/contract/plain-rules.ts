@@ -1,4 +1,4 @@
-// Says of a message that it surely keeps the rules of its contract, where those are plain: lengths and counts, least numbers, UUIDs, choices that must
+// Says of a message that it surely keeps the rules of its contract, where those are plain: lengths and counts, bounds of numbers, UUIDs, choices that must
 // be made. What it is not sure of, protovalidate judges. It is compiled once for each message, and makes nothing while it looks.
 import { type DescField, type DescMessage, getOption, hasOption, type Message } from '@bufbuild/protobuf';
 import {
@@ -7,6 +7,8 @@ import {
   message as messageOption,
   oneof as oneofOption,
   type StringRules,
+  type UInt32Rules,
+  type UInt64Rules,
 } from '../../gen/buf/validate/validate_pb.ts';
 
 type Holder = Record<string, unknown>;
@@ -92,14 +94,22 @@ function rulesLook(rules: FieldRules): Look {
     }
     case 'uint32':
     case 'uint64': {
-      const { greaterThan: least } = type.value;
-      if (!only(type.value, ['greaterThan']) || least.case === undefined) return unsure;
-      if (least.case === 'gt') return (value) => value === undefined || (value as number | bigint) > least.value;
-      return (value) => value === undefined || (value as number | bigint) >= least.value;
+      return only(type.value, ['greaterThan', 'lessThan']) ? numberLook(type.value) : unsure;
     }
     default:
       return unsure;
   }
+}
+
+function numberLook({ greaterThan: least, lessThan: most }: UInt32Rules | UInt64Rules): Look {
+  // Where the least is above the most, the rule means what lies outside.
+  if (least.case !== undefined && most.case !== undefined && least.value >= most.value) return unsure;
+  return (value) => {
+    if (value === undefined) return true;
+    const number = value as number | bigint;
+    const isLeast = least.case === undefined || (least.case === 'gt' ? number > least.value : number >= least.value);
+    return isLeast && (most.case === undefined || (most.case === 'lt' ? number < most.value : number <= most.value));
+  };
 }
 
 const UUID = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
