@@ -9,6 +9,9 @@ const LONG_RUN = /[\p{M}\uff9e\uff9f]{31}/u;
 /** Whether a text has more marks in a row than any writing has. */
 export const hasLongRun = (text: string): boolean => LONG_RUN.test(text);
 
+const NON_ASCII = /[\u0080-\uffff]/;
+
 /** The text in a normal form. A run of more than 30 marks is cut by U+034F, which nobody sees, so it is a form of another text. */
 export const normalForm = (text: string, form: 'NFC' | 'NFD' | 'NFKC'): string =>
-  (hasLongRun(text) ? text.replace(CUT, '$&\u034f') : text).normalize(form);
+  // Most texts are ASCII, which is in every form, and to look is much faster than to normalise.
+  NON_ASCII.test(text) ? (hasLongRun(text) ? text.replace(CUT, '$&\u034f') : text).normalize(form) : text;

@@ -22,8 +22,26 @@ import {
 /** How a name is compared: composed, without letter case, since some systems know no difference. */
 const plain = (part: string): string => normalForm(part, 'NFKC').toLowerCase();
 
+/** The same for a name that was judged before: a walk meets the same names again and again. At its bound it forgets all of them. */
+function remembering(judge: (part: string) => boolean): (part: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (part) => {
+    const before = known.get(part);
+    if (before !== undefined) return before;
+    const now = judge(part);
+    if (known.size >= MOST_NAMES) known.clear();
+    if (part.length <= LONGEST_NAME) known.set(part, now);
+    return now;
+  };
+}
+
+const MOST_NAMES = 2_048;
+const LONGEST_NAME = 255;
+
 /** Whether one part of a path names a secret wherever it stands. */
-export function isSecretName(part: string): boolean {
+export const isSecretName = remembering(namesSecret);
+
+function namesSecret(part: string): boolean {
   const name = plain(part);
   const bare = withoutCopies(name);
   if ([name, bare].some((one) => SECRET_PARTS.has(one))) return true;
@@ -47,7 +65,9 @@ const STRONG: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether a part below a root names a secret: the above, and what usually is one. */
-function isSecretBelow(part: string): boolean {
+const isSecretBelow = remembering(namesSecretBelow);
+
+function namesSecretBelow(part: string): boolean {
   if (isSecretName(part)) return true;
   const name = plain(part);
   if (isTemplate(name)) return false;

@@ -19,11 +19,10 @@ import { pageSizeOf, readOffset, writePlace } from '../../../contract/paging.ts'
 import type { WithheldWord } from '../../../contract/withheld.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
-import { originOf, type ReadBounds, readPieces } from '../../files/content.ts';
+import { originOf } from '../../files/content.ts';
 import type { FileOrigin } from '../../files/file-origin.ts';
 import { hasNoText, type LookedAt } from '../../files/file-text.ts';
 import { placeGlob } from '../../files/place-glob.ts';
-import { SecretFinder } from '../../files/secret-content.ts';
 import { compareNames, type WalkEntry } from '../../files/walk.ts';
 import { type Cover, valuesIn } from '../../grants/grants.ts';
 import type { TermsVerdict } from '../../grants/own-runs.ts';
@@ -37,7 +36,9 @@ import { judgePlace, openJudged } from './place.ts';
 import { isDocument, isWithoutText } from './query/file-class.ts';
 import { isBadDocument } from './query/file-content.ts';
 import { ReadBudget, roughSize, smallFirst } from './read-budget.ts';
-import { LineFinder, type LineHit, WordFinder } from './term-search.ts';
+import { SecretMemory } from './secret-memory.ts';
+import { LineFinder, type LineHit } from './term-search.ts';
+import { boundsOf, wordsIn } from './words-in.ts';
 
 const DEFAULT_PAGE = 50;
 const MAX_PAGE = 200;
@@ -100,12 +101,13 @@ class Found {
 }
 
 export function searchTool(parts: ToolParts): EdgeTool {
+  const secrets = new SecretMemory();
   return {
     method: FsService.method.search,
     prepare(message, call) {
       const request = message as FsSearchRequest;
       const start = request.path === '' ? undefined : judgePlace(parts, request.path, call.run);
-      return { work: async (emit) => emit(await search(parts, request, start, call)) };
+      return { work: async (emit) => emit(await search({ parts, secrets }, request, start, call)) };
     },
   };
 }
@@ -113,6 +115,7 @@ export function searchTool(parts: ToolParts): EdgeTool {
 /** What one search looks for. */
 interface Query {
   readonly parts: ToolParts;
+  readonly secrets: SecretMemory;
   readonly terms: readonly string[];
   /** The same, as they are compared. */
   readonly folded: readonly string[];
@@ -124,7 +127,7 @@ interface Query {
 }
 
 async function search(
-  parts: ToolParts,
+  { parts, secrets }: Pick<Query, 'parts' | 'secrets'>,
   request: FsSearchRequest,
   start: JudgedPath | undefined,
   call: ToolCallContext,
@@ -135,7 +138,7 @@ async function search(
   const page = { from: readOffset(request.pageToken, MOST_MATCHES), size };
   const found = new Found(page.from + size);
   const [budget, looking] = [new ReadBudget(parts), new Looking()];
-  const query = { parts, terms, folded: terms.map(foldText), verdict, budget, looking, found, call };
+  const query = { parts, secrets, terms, folded: terms.map(foldText), verdict, budget, looking, found, call };
   const matches = placeGlob(request.glob);
   const entries = entriesOf(parts, start, looking, { glob: request.glob, run: call.run, signal: call.signal });
   for await (const entry of terms.length > 0 ? smallFirst(entries) : entries) {
@@ -232,14 +235,6 @@ async function lookInside(
   }
 }
 
-/** Of a file that is larger than one may be opened only lines are shared, and it is read in pieces. */
-const boundsOf = ({ parts: { limits }, call }: Query): ReadBounds => ({
-  maxBytes: limits.search_bytes,
-  setting: 'limits.search_bytes',
-  documentBytes: limits.file_bytes,
-  signal: call.signal,
-});
-
 /** Adds the lines that hold a term, of those granted; false when there are none. */
 async function searchLines(
   query: Query,
@@ -283,44 +278,6 @@ async function heldTerms(query: Query, file: OpenFile): Promise<number[]> {
   if (secret) return [];
   const held = new Set(allowed.filter((one) => one.words.every((word) => found.has(word))).map(({ term }) => term));
   return placesOf(terms, (term) => held.has(term));
-}
-
-/** Which of the words a file holds, and whether it has a secret. What is no UTF-8 is read as the document that it may be. */
-async function wordsIn(query: Query, file: OpenFile, wanted: readonly string[]) {
-  const { parts, call } = query;
-  const small = file.stat.size <= parts.limits.file_bytes;
-  const take = () => {
-    const [words, secrets] = [new WordFinder(wanted), new SecretFinder()];
-    // A word of the ask may be a part of a secret of this box: whether a file holds that is not told either.
-    const masked = parts.texts.mask('meant', (piece) => words.add(piece));
-    const add = (piece: Uint8Array) => {
-      masked.add(piece);
-      secrets.add(piece);
-    };
-    const end = () => {
-      masked.end();
-      words.end();
-      return { found: words.found, secret: secrets.found !== undefined };
-    };
-    return { add, end };
-  };
-  if (!small || !isDocument(file.judged.name)) {
-    const plain = take();
-    try {
-      const bounds = { maxBytes: Number.POSITIVE_INFINITY, signal: call.signal };
-      await readPieces(file, bounds, query.budget.inTime, plain.add);
-      return plain.end();
-    } catch (error) {
-      if (!small || !(error instanceof AppError) || error.reason !== 'NOT_TEXT') throw error;
-    }
-  }
-  const said = take();
-  const looked = await parts.texts.look(file, boundsOf(query), query.budget.inTime);
-  await parts.texts.text(file, looked, boundsOf(query), 'exact', (piece) => {
-    query.budget.inTime();
-    said.add(piece);
-  });
-  return said.end();
 }
 
 function nameOnly(
