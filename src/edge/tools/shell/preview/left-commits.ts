@@ -39,7 +39,7 @@ export function callsByPlan(open: readonly PreviewedCall[]): ReadonlyMap<string,
 }
 
 /** By the keys of the calls. Of two that had begun with one plan, nobody can tell whose commit it was. */
-export function endsOf(calls: readonly PreviewedCall[], how: RecoveredCommit): [key: string, end: CommitEnd][] {
+export function commitEndsOf(calls: readonly PreviewedCall[], how: RecoveredCommit): [key: string, end: CommitEnd][] {
   const begun = calls.filter(({ used }) => used);
   if (begun.length !== 1 || how === 'unclear') return [];
   return [[begun[0]!.key, how === 'finished' ? 'done' : 'undone']];

@@ -31,7 +31,7 @@ import { openPlaceIn, type PlanTop, piecesUpTo } from './folder-place.ts';
 import {
   type CommitEnd,
   callsByPlan,
-  endsOf,
+  commitEndsOf,
   type PreviewedCall,
   planNameOf,
   type RecoveredCommit,
@@ -222,7 +222,7 @@ export class Previews {
       if (!name.startsWith(DRAFT) && (await hasBegun(dir))) how = await this.#recoverOne(dir, step);
       else if (!kept.has(name)) await rm(dir, { recursive: true, force: true });
       if (how !== 'waiting') told[how]++;
-      for (const [key, end] of endsOf(kept.get(name) ?? [], how)) ends.set(key, end);
+      for (const [key, end] of commitEndsOf(kept.get(name) ?? [], how)) ends.set(key, end);
     }
     return { ...told, ends };
   }
