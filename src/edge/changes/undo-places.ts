@@ -1,4 +1,5 @@
 // What is now at the places that a change was about: on the disk, or, in a preview, as the steps before would have left it.
+import { isUtf8 } from 'node:buffer';
 import type { BigIntStats } from 'node:fs';
 import { readlink } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
@@ -103,8 +104,12 @@ export class UndoPlaces {
   }
 }
 
-const linkState = async (path: string, stat: BigIntStats): Promise<FileState> =>
-  create(FileStateSchema, { ...stateOf(stat), mode: 0, linkTarget: await readlink(path) });
+async function linkState(path: string, stat: BigIntStats): Promise<FileState> {
+  const leads = await readlink(path, 'buffer');
+  // One that is no UTF-8 is like no other: no target that a change kept has a NUL in it.
+  const linkTarget = isUtf8(leads) ? leads.toString() : `\0${leads.toString('hex')}`;
+  return create(FileStateSchema, { ...stateOf(stat), mode: 0, linkTarget });
+}
 
 /** Whether a place is in a state, whichever inode holds it. */
 export function isIn(state: FileState | undefined, present: FileState | undefined): boolean {

@@ -88,7 +88,10 @@ test.each([
   ['wide spaces between', [...VALUE].join('\u3000')],
   ['joiners and selectors between', [...VALUE].join('\u2060\ufe0f')],
   ['octal with a zero', eachByte((byte) => `\\0${byte.toString(8).padStart(3, '0')}`).slice(1)],
-  ['octal as programs write it', eachByte((byte) => `0o${byte.toString(8).padStart(3, '0')} `)],
+  ['octal of three digits', eachByte((byte) => `0o${byte.toString(8).padStart(3, '0')} `)],
+  ['octal as programs write it', eachByte((byte) => `0o${byte.toString(8)} `)],
+  ['octal as C writes it', eachByte((byte) => `0${byte.toString(8)} `)],
+  ['octal and nothing else', eachByte((byte) => `${byte.toString(8)} `)],
 ])('letters written each for itself: %s', (_what, text) => {
   for (const around of [text, `see ${text}`]) {
     expect(masker.text(around)).toMatch(/^(?:see )?\*\*\*token\*\*\*[ -]?$/);

@@ -61,7 +61,8 @@ function* texts(part: string, bytes: Buffer): Generator<string> {
   yield bytes.toString('hex');
   yield all((byte) => `x${hex(byte, 2)}`);
   yield all((byte) => `0x${hex(byte, 2)}`);
-  for (const before of ['', '0', '0o']) yield all((byte) => before + byte.toString(8).padStart(3, '0'));
+  for (const before of ['', '0', '0o'])
+    for (const digits of [3, 1]) yield all((byte) => before + byte.toString(8).padStart(digits, '0'));
   yield all((byte) => `${byte}`);
   yield all((byte) => `${byte}`.padStart(3, '0'));
   yield Buffer.from(bytes).reverse().toString('hex');

@@ -1,5 +1,6 @@
 // What changed between a preview and its yes: in which folders it is done, and what comes of it with what is there by now.
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { command, giveAway, problem, start, tree, whatIsThere } from '../../../../../test/support/preview-rig.ts';
@@ -53,6 +54,20 @@ test('a folder that changes go into is the one that was shown, also where anothe
     expect(readdirSync(join(work, 'old'), { recursive: true })).toEqual(['deep']);
   }
 }, 30_000);
+
+test('a pipe that took the place of what is to come is a change like any other: nothing was done, and that is said', async () => {
+  const { work, rig, show } = await start('echo n > neu.txt');
+  const shown = command(await show());
+  const done = rig.parts.preview.store.commit(
+    shown,
+    async () => {},
+    (name) => {
+      if (name === 'begin') execFileSync('mkfifo', [join(work, 'neu.txt')]);
+    },
+  );
+  await expect(done).rejects.toMatchObject({ reason: 'APPROVAL_CHANGED' });
+  expect(statSync(join(work, 'neu.txt')).isFIFO()).toBe(true);
+});
 
 test('two previews that together make a repository of git: the second is not done, whichever it is', async () => {
   const { dir, work, show, run } = await start('mkdir -p old/hooks; echo n > old/hooks/update; echo n > old/HEAD');

@@ -181,7 +181,9 @@ export const whyTakenBack = (cause: unknown): AppError =>
 /** A folder on the way is another one by now: nothing of the plan is there. */
 const ELSEWHERE = 'elsewhere';
 
+/** Also a pipe or a device is something else than what was there. */
 function elsewhere(error: unknown): typeof ELSEWHERE {
-  if (error instanceof AppError && error.reason === 'FILE_CHANGED') return ELSEWHERE;
+  if (error instanceof AppError && (error.reason === 'FILE_CHANGED' || error.reason === 'PREVIEW_REFUSED'))
+    return ELSEWHERE;
   throw error;
 }
