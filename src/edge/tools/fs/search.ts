@@ -38,7 +38,7 @@ import { isBadDocument } from './query/file-content.ts';
 import { ReadBudget, roughSize, smallFirst } from './read-budget.ts';
 import { SecretMemory } from './secret-memory.ts';
 import { LineFinder, type LineHit } from './term-search.ts';
-import { boundsOf, wordsIn } from './words-in.ts';
+import { boundsOf, wordsHeld } from './words-in.ts';
 
 const DEFAULT_PAGE = 50;
 const MAX_PAGE = 200;
@@ -274,7 +274,7 @@ async function heldTerms(query: Query, file: OpenFile): Promise<number[]> {
   const { terms, verdict } = query;
   const { allowed } = verdict;
   const wanted = [...new Set(allowed.flatMap((term) => term.words))];
-  const { found, secret } = await wordsIn(query, file, wanted);
+  const { found, secret } = await wordsHeld(query, file, wanted);
   if (secret) return [];
   const held = new Set(allowed.filter((one) => one.words.every((word) => found.has(word))).map(({ term }) => term));
   return placesOf(terms, (term) => held.has(term));

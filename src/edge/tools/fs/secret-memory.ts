@@ -30,7 +30,7 @@ export class SecretMemory {
   }
 }
 
-export const sameBytes = (known: Known, sha256: Uint8Array): boolean => known.sha256 === lettersOf(sha256);
+export const isOfBytes = (known: Known, sha256: Uint8Array): boolean => known.sha256 === lettersOf(sha256);
 
 const lettersOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 

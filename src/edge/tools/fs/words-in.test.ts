@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { SecretFinder } from '../../files/secret-content.ts';
 import { SecretMemory } from './secret-memory.ts';
-import { wordsIn } from './words-in.ts';
+import { wordsHeld } from './words-in.ts';
 
 const TOKEN = `ghp_${'a1B2'.repeat(9)}`;
 const CLEAN = `the lamp burns ${'x'.repeat(TOKEN.length)}\n`;
@@ -25,10 +25,10 @@ test('secrets are looked for once in the same bytes, and again in other ones, wh
     secrets: new SecretMemory(),
     budget: { inTime: () => {} },
     call: { signal: new AbortController().signal },
-  } as unknown as Parameters<typeof wordsIn>[0];
+  } as unknown as Parameters<typeof wordsHeld>[0];
   const words = async () => {
     looks.mockClear();
-    const { found, secret } = await wordsIn(query, { handle, stat, realPath: path, judged }, ['lamp', 'absent']);
+    const { found, secret } = await wordsHeld(query, { handle, stat, realPath: path, judged }, ['lamp', 'absent']);
     return { found: [...found], secret, looked: looks.mock.calls.length > 0 };
   };
   expect(await words()).toEqual({ found: ['lamp'], secret: false, looked: true });

@@ -6,7 +6,7 @@ import { SecretFinder } from '../../files/secret-content.ts';
 import type { ToolCallContext, ToolParts } from '../tool.ts';
 import { isDocument } from './query/file-class.ts';
 import type { ReadBudget } from './read-budget.ts';
-import { type SecretMemory, sameBytes } from './secret-memory.ts';
+import { isOfBytes, type SecretMemory } from './secret-memory.ts';
 import { WordFinder } from './term-search.ts';
 
 /** What one search looks with. */
@@ -26,16 +26,16 @@ export const boundsOf = ({ parts: { limits }, call }: Pick<WordSearch, 'parts' |
 });
 
 /** Which of the words a file holds, and whether it has a secret. What is no UTF-8 is read as the document that it may be. */
-export async function wordsIn(query: WordSearch, file: OpenFile, wanted: readonly string[]) {
+export async function wordsHeld(query: WordSearch, file: OpenFile, wanted: readonly string[]) {
   const { parts, secrets } = query;
   const known = secrets.recall(file);
   const small = file.stat.size <= parts.limits.file_bytes;
   const plain =
     small && isDocument(file.judged.name) ? undefined : await wordsOfBytes(query, file, wanted, small, known);
   const { sha256, words, secret } = plain ?? (await wordsOfText(query, file, wanted, known));
-  if (known && !sameBytes(known, sha256)) {
+  if (known && !isOfBytes(known, sha256)) {
     secrets.forget(file);
-    return wordsIn(query, file, wanted);
+    return wordsHeld(query, file, wanted);
   }
   const has = known?.secret ?? secret;
   if (!known) secrets.keep(file, sha256, has);
