@@ -77,7 +77,8 @@ async function knownBudgets({ config, clock, life, log }: Ground, { database }: 
     everyMs,
     onRead: () => news.changed(),
   });
-  await budgets.refresh();
+  // The database may go away between two steps of the start.
+  await database.patiently(() => budgets.refresh());
   const stop = budgets.start();
   life.onStop('budgets', async () => stop());
   return budgets;
