@@ -82,7 +82,7 @@ const cellsOf = (sum: UsageSum): string[] => [
   `${sum.jobs}`,
   `${sum.inputTokens}`,
   `${sum.outputTokens}`,
-  `${Number(sum.costMicros) / 1e6}`,
+  moneyText(sum.costMicros),
 ];
 
 /** What a sum is of. */
