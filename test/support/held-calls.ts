@@ -1,5 +1,6 @@
 // Calls that wait for the owner, over the tools side of an edge as in production: what the control plane is told, and the owner's answers.
 import type { DescMethod, MessageInitShape } from '@bufbuild/protobuf';
+import { expect, vi } from 'vitest';
 import { type Approval, ApprovalScope, type GrantWish } from '../../gen/bowline/approval/v1/approval_pb.ts';
 import { FsService, WriteMode } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import type { ToolHeld } from '../../gen/bowline/edge/v1/edge_pb.ts';
@@ -63,5 +64,30 @@ export const answer = (
   );
 
 /** The reason of a result; `done` for one that is done. */
+/** What a life of the edge, which may end at any write of its journal, told the owner. */
+export interface Life {
+  /** Whether the owner was told that the answer is taken. */
+  answered: boolean;
+}
+
+/** Waits for the end of a call, or for that of its edge's journal; what the owner is asked is allowed. */
+export async function allowedOnce(rig: EdgeRig, session: Told, sent: Promise<unknown>, life: Life): Promise<void> {
+  const send = sent.catch(() => {});
+  await Promise.race([send, vi.waitFor(() => expect(rig.fatal).not.toEqual([]), { timeout: 5000 })]);
+  const [approval] = pendingOf(rig);
+  if (approval) {
+    // Whoever was told that it is taken is not asked again.
+    expect(life.answered).toBe(false);
+    await answer(rig, true).then(
+      () => {
+        life.answered = true;
+      },
+      () => {},
+    );
+  }
+  if (rig.fatal.length === 0)
+    await vi.waitFor(() => expect([session.results.length, rig.fatal.length]).not.toEqual([0, 0]), { interval: 5 });
+}
+
 export const reasonOf = ({ answer: { case: kind, value } }: ToolResult): string =>
   kind === 'done' ? (value.failure?.reason ?? 'done') : (value?.reason ?? 'none');

@@ -5,36 +5,21 @@ import { expect, test, vi } from 'vitest';
 import { ApprovalState } from '../../../gen/bowline/approval/v1/approval_pb.ts';
 import { WriteMode } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { type EdgeRig, edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
-import { answer, pendingOf, reasonOf, sessionOf } from '../../../test/support/held-calls.ts';
+import { allowedOnce, answer, type Life, pendingOf, reasonOf, sessionOf } from '../../../test/support/held-calls.ts';
 import { MemoryFs } from '../../../test/support/memory-fs.ts';
 
 const CONFIG = 'allow:\n  write: [{path: DIR/docs/a.txt, confirm: always}, {path: DIR/docs/b.txt, confirm: always}]\n';
 
 /** The yes is in the journal of this process: nothing may be asked again. */
-interface Life {
-  /** Whether the owner was told that the answer is taken. */
-  answered: boolean;
+interface WriteLife extends Life {
   finished: boolean;
 }
 
 /** One call from its arrival to its answer, over a journal that may die; what the owner is asked is allowed. */
-async function live(rig: EdgeRig, life: Life, epoch: bigint): Promise<void> {
+async function live(rig: EdgeRig, life: WriteLife, epoch: bigint): Promise<void> {
   const session = sessionOf(rig);
-  const send = session.write('docs/a.txt', 'x', { run: 'r', key: 'k', epoch }, WriteMode.APPEND).catch(() => {});
-  await Promise.race([send, vi.waitFor(() => expect(rig.fatal).not.toEqual([]), { timeout: 5000 })]);
-  const [approval] = pendingOf(rig);
-  if (approval) {
-    // Whoever was told that it is taken is not asked again.
-    expect(life.answered).toBe(false);
-    await answer(rig, true).then(
-      () => {
-        life.answered = true;
-      },
-      () => {},
-    );
-  }
-  if (rig.fatal.length === 0)
-    await vi.waitFor(() => expect([session.results.length, rig.fatal.length]).not.toEqual([0, 0]), { interval: 5 });
+  const how = { run: 'r', key: 'k', epoch };
+  await allowedOnce(rig, session, session.write('docs/a.txt', 'x', how, WriteMode.APPEND), life);
   life.finished = session.results.some((result) => reasonOf(result) === 'done');
 }
 
@@ -45,7 +30,7 @@ test('a process that dies at any write of the journal neither asks twice nor act
     const dir = edgeFolder();
     const file = join(dir, 'docs/a.txt');
     const text = () => (existsSync(file) ? readFileSync(file, 'utf8') : '');
-    const life: Life = { answered: false, finished: false };
+    const life: WriteLife = { answered: false, finished: false };
     // The journal exists; what follows is the life of the call.
     const ready = new MemoryFs();
     await (await edgeRig(dir, { config: CONFIG, fs: ready })).close();

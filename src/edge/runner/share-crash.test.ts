@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { FsService } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { asking, FILES, job, reading, records, TEXT } from '../../../test/support/asked-shares.ts';
 import { type EdgeRig, edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
-import { answer, pendingOf } from '../../../test/support/held-calls.ts';
+import { allowedOnce, answer, type Life, pendingOf } from '../../../test/support/held-calls.ts';
 import { MemoryFs } from '../../../test/support/memory-fs.ts';
 
 const { read } = FsService.method;
@@ -46,28 +46,13 @@ test('a share outlives kills: what waits is not looked at again, and the yes is 
 });
 
 /** A Read from its arrival to its answer, over a journal that may die; what the owner is asked is allowed. */
-async function readOnce(rig: EdgeRig, run: string, life: Life, epoch: bigint): Promise<void> {
+async function readOnce(rig: EdgeRig, run: string, life: ReadLife, epoch: bigint): Promise<void> {
   const { session, texts } = reading(rig);
-  const send = session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), epoch }).catch(() => {});
-  await Promise.race([send, vi.waitFor(() => expect(rig.fatal).not.toEqual([]), { timeout: 5000 })]);
-  const [approval] = pendingOf(rig);
-  if (approval) {
-    expect(life.answered).toBe(false);
-    await answer(rig, true).then(
-      () => {
-        life.answered = true;
-      },
-      () => {},
-    );
-  }
-  if (rig.fatal.length === 0)
-    await vi.waitFor(() => expect([session.results.length, rig.fatal.length]).not.toEqual([0, 0]), { interval: 5 });
+  await allowedOnce(rig, session, session.send(read, { path: 'docs/a.md' }, { ...job(run, 1), epoch }), life);
   life.told = texts()[0] ?? '';
 }
 
-interface Life {
-  /** Whether the owner was told that the answer is taken. */
-  answered: boolean;
+interface ReadLife extends Life {
   told: string;
 }
 
@@ -80,7 +65,7 @@ test('a process that dies at any write of the journal neither asks twice nor los
     const { run } = await first.ask('Where is the 灯塔?', [], [], undefined, { asksToShare: true });
     await first.close();
     const dying = ready.kill({ fault: (_operation, count) => (count === at ? 'crash' : undefined) });
-    const life: Life = { answered: false, told: '' };
+    const life: ReadLife = { answered: false, told: '' };
     const rig = await edgeRig(dir, { fs: dying }).catch(() => undefined);
     if (rig) await readOnce(rig, run, life, 1n);
     isWhole = rig?.fatal.length === 0;
