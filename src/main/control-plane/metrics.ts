@@ -39,7 +39,9 @@ export async function openControlMetrics(
     ...(await state()),
   ]);
   life.onStop('metrics', () => metrics.close());
-  const unlisten = runs.onCommitted(({ state: run, events }) => {
+  const unlisten = runs.onCommitted(({ state: run, events, isOwn }) => {
+    // What another replica committed, that one counts.
+    if (!isOwn) return;
     for (const measure of runMeasures(run, events)) metrics.record(measure);
   });
   const listener = await listenForScrapers({

@@ -20,8 +20,8 @@ export async function openControlTraces(
   const traces = openTraces(config.otlpUrl, { 'service.name': 'bowline-control', 'service.instance.id': replica });
   const spared = sparing(log, clock);
   let underWay = 0;
-  const unlisten = runs.onCommitted(({ tenant, run, state, events }) => {
-    if (!events.some(({ event }) => event.case === 'ended')) return;
+  const unlisten = runs.onCommitted(({ tenant, run, state, events, isOwn }) => {
+    if (!isOwn || !events.some(({ event }) => event.case === 'ended')) return;
     if (underWay >= MOST_AT_ONCE) return spared.warn('traces are left out: too many runs end at once');
     underWay++;
     store

@@ -37,6 +37,8 @@ export interface Committed {
   readonly outboxAdded: readonly OutboxRow[];
   readonly outboxDone: readonly string[];
   readonly timersAdded: readonly TimerRow[];
+  /** This replica knows that it committed it. False for what it read: another one did, or it did and got no answer. */
+  readonly isOwn: boolean;
 }
 
 /** Errors after which it is certain that nothing was written. */
@@ -96,7 +98,7 @@ export class RunCommits {
       for (const { after } of runs) this.#streams.runs.put(tenant, after.id, after, bytesOf(unit, after.id));
       for (const { after } of conversations)
         this.#streams.conversations.put(tenant, after.id, after, bytesOf(unit, after.id));
-      for (const change of runs) this.#tell(change);
+      for (const change of runs) this.#tell(change, true);
       return result;
     } catch (error) {
       // Whether it was written is not known, so nothing that is cached of these streams is.
@@ -143,11 +145,11 @@ export class RunCommits {
     for (const name of names) {
       const read = await ifReadable(this.#streams.runs.refresh(tenant, name));
       if (!read?.state || read.events.length === 0) continue;
-      this.#tell(runChange(read.before, read.state, read.events, this.#parts.clock.now()));
+      this.#tell(runChange(read.before, read.state, read.events, this.#parts.clock.now()), false);
     }
   }
 
-  #tell({ after, events, effects }: RunChange): void {
+  #tell({ after, events, effects }: RunChange, isOwn: boolean): void {
     if (events.length === 0) return;
     const committed: Committed = {
       tenant: after.tenant,
@@ -157,6 +159,7 @@ export class RunCommits {
       outboxAdded: effects.outbox,
       outboxDone: effects.outboxDone,
       timersAdded: effects.timers,
+      isOwn,
     };
     for (const listener of this.#listeners) {
       try {
