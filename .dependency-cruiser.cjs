@@ -5,6 +5,7 @@
 const ROOMS = {
   'src/control': {
     store: [],
+    blobs: ['store'],
     queue: ['store'],
     // Enrolment and keys write their audit in their own transaction.
     identity: ['store', 'ledger'],

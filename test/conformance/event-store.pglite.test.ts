@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '../../src/control/store/database.ts';
+import { blobSuite, inDatabase } from './blobs.suite.ts';
 import { budgetSuite } from './budgets.suite.ts';
 import { eventStoreSuite } from './event-store.suite.ts';
 import { storeReadersSuite } from './store-readers.suite.ts';
@@ -20,3 +21,4 @@ async function open() {
 eventStoreSuite('PGlite', open);
 storeReadersSuite('PGlite', open);
 budgetSuite('PGlite', open);
+blobSuite('PGlite', inDatabase(open));

@@ -123,6 +123,7 @@ const WRONG: Readonly<Record<string, string>> = {
   'src/control/identity': 'src/control/routing',
   'src/control/ledger': 'src/control/identity',
   'src/control/notes': 'src/control/ledger',
+  'src/control/blobs': 'src/control/ledger',
   'src/control/routing': 'src/control/ledger',
   'src/control/telemetry': 'src/control/gateway',
   'src/control/orchestrator': 'src/control/dispatch',

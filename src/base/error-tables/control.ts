@@ -218,6 +218,10 @@ export const CONTROL_ERRORS = {
     },
   ),
   STORE_REFUSED: row('internal', 'the database refused this record ({problem})'),
+  BLOB_DAMAGED: row('data_loss', 'the stored payload {sha256} does not match its hash; restore it from a backup', {
+    retryable: false,
+  }),
+  BLOB_STORE_AWAY: row('unavailable', 'the store of large payloads ({store}) does not answer: {problem}'),
   DATABASE_UNUSABLE: row('failed_precondition', 'the database cannot be used: {problem}'),
   DATABASE_NEWER: row('failed_precondition', 'a newer version of Bowline has used this database; start that version'),
   PLUGIN_INVALID: row('invalid_argument', 'this cannot be a plugin: {problem}'),

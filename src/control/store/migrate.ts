@@ -26,6 +26,7 @@ import { commitFunction } from './migrations/0013-commit-function.ts';
 import { ownerNotes } from './migrations/0014-owner-notes.ts';
 import { usageColumns } from './migrations/0015-usage-columns.ts';
 import { budgets } from './migrations/0016-budgets.ts';
+import { blobs } from './migrations/0017-blobs.ts';
 import type { Schema } from './schema.ts';
 
 /** They come before the expansions: one that takes away what an expansion made says `if exists`. */
@@ -50,6 +51,7 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0014-owner-notes': ownerNotes,
   '0015-usage-columns': usageColumns,
   '0016-budgets': budgets,
+  '0017-blobs': blobs,
 };
 
 /** What `migrate` brings a database to, in order. */

@@ -263,5 +263,11 @@ export interface Schema {
     body: Bytes;
     expires_at: Time;
   };
+  /** A payload that lies in the blob store under its hash. */
+  blob: { tenant: string; sha256: string; size: number; at: TimeOrNow };
+  /** Why a blob is kept: for a stream as long as there is that stream, or held until whoever holds it lets go. */
+  blob_owner: { tenant: string; sha256: string; owner: string; held: boolean; at: TimeOrNow };
+  /** The bytes of blobs, where the blob store is the database. */
+  blob_data: { tenant: string; sha256: string; data: Bytes };
   audit: { tenant: string; at: TimeOrNow; principal: string; action: string; subject: string; detail: Json<object> };
 }
