@@ -1,4 +1,5 @@
 // The settings of the listener and of the log.
+import { OTLP_SETTING } from '../base/settings/otlp-setting.ts';
 import type { Setting } from '../base/settings/setting.ts';
 
 const ADDRESS = {
@@ -63,15 +64,7 @@ export const LISTEN_SETTINGS = {
     ...ADDRESS,
     fallback: '127.0.0.1',
   },
-  otlpUrl: {
-    env: 'BOWLINE_OTLP_URL',
-    group: 'listen',
-    kind: 'text',
-    what: 'collector that the traces of runs are sent to, by OTLP over HTTP; without it none are made',
-    shape: /^https?:\/\/[^\s@]{1,2048}$/,
-    like: 'a URL like http://127.0.0.1:4318, without a user and password',
-    fallback: undefined,
-  },
+  otlpUrl: { ...OTLP_SETTING, group: 'listen' },
   logTo: {
     env: 'BOWLINE_LOG_TO',
     group: 'listen',

@@ -34,6 +34,8 @@ export const DRAIN_MS = Number(ENV.BOWLINE_DRAIN_MS) + SLACK_MS;
 export interface ClusterOptions {
   /** The slow model whose answers can be disturbed in their middle (the default), or the model without a model. */
   readonly model?: 'slow' | 'rules';
+  /** Added to the environment of every program. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Jobs of one worker at once; default 4. */
   readonly slots?: number;
 }
@@ -178,7 +180,9 @@ export class Cluster implements Site {
   }
 
   async #stack(name: string): Promise<Stack> {
-    return Stack.create({}, { name: join(this.folder, `${name}-`), dist: this.#dist });
+    const stack = await Stack.create({}, { name: join(this.folder, `${name}-`), dist: this.#dist });
+    Object.assign(stack.env, this.#options.env);
+    return stack;
   }
 
   async #link(name: string, targets: readonly number[], first = 0): Promise<Link> {

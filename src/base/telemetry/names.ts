@@ -159,6 +159,64 @@ export const METRICS = {
 
 export type MetricKey = keyof typeof METRICS;
 
+/** Names of spans; what follows them is the name of a model, tool or method. */
+export const SPANS = {
+  ask: 'invoke_agent bowline',
+  call: 'call',
+  chat: 'chat',
+  embeddings: 'embeddings',
+  tool: 'execute_tool',
+  attempt: 'attempt',
+  work: 'work',
+  page: 'fetch_page',
+  search: 'search_web',
+  program: 'run_program',
+  edgeAsk: 'edge ask',
+  edgeCall: 'edge tool_call',
+} as const;
+
+/** Values of `gen_ai.operation.name`. */
+export const OPERATIONS = {
+  agent: 'invoke_agent',
+  chat: 'chat',
+  embeddings: 'embeddings',
+  tool: 'execute_tool',
+} as const;
+
+/** Attributes of spans. */
+export const ATTRS = {
+  rpcMethod: 'rpc.method',
+  operation: 'gen_ai.operation.name',
+  agent: 'gen_ai.agent.name',
+  tool: 'gen_ai.tool.name',
+  provider: 'gen_ai.provider.name',
+  model: 'gen_ai.request.model',
+  inputTokens: 'gen_ai.usage.input_tokens',
+  outputTokens: 'gen_ai.usage.output_tokens',
+  finish: 'gen_ai.response.finish_reasons',
+  errorType: 'error.type',
+  run: 'bowline.run',
+  job: 'bowline.job',
+  tenant: 'bowline.tenant',
+  device: 'bowline.device',
+  kind: 'bowline.kind',
+  state: 'bowline.state',
+  target: 'bowline.target',
+  epoch: 'bowline.epoch',
+  attempts: 'bowline.attempts',
+  cost: 'bowline.cost.micros',
+} as const;
+
+/** Things that happened within a span. */
+export const MARKS = {
+  received: 'received by the device',
+  held: 'waits for the owner',
+  released: 'the owner said yes',
+} as const;
+
+/** `service.name` of each program. */
+export const SERVICES = { control: 'bowline-control', worker: 'bowline-worker', edge: 'bowline-edge' } as const;
+
 /** One number with its labels. */
 export interface MetricValue {
   readonly metric: MetricKey;

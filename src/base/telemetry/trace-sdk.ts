@@ -3,6 +3,7 @@ import { type HrTime, SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetr
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace';
+import { ATTRS } from './names.ts';
 import type { SpanData } from './span-data.ts';
 
 export interface Traces {
@@ -23,18 +24,33 @@ const QUEUE = 4096;
 export function openTraces(url: string, resource: Readonly<Record<string, string>>): Traces {
   const exporter = new OTLPTraceExporter({ url: `${url.replace(/\/$/, '')}/v1/traces`, timeoutMillis: 5_000 });
   const processor = new BatchSpanProcessor({ exporter, maxQueueSize: QUEUE, scheduledDelayMillis: 1_000 });
-  const about = resourceFromAttributes({ ...resource });
+  const own = resourceFromAttributes({ ...resource });
+  // Few: one for each kind of program that sends nothing itself.
+  const others = new Map<string, Resource>();
+  const ofService = (service: string): Resource => {
+    const known = others.get(service) ?? resourceFromAttributes({ 'service.name': service });
+    others.set(service, known);
+    return known;
+  };
   return {
     send(spans) {
-      for (const span of spans) processor.onEnd(readable(span, about));
+      for (const span of spans)
+        processor.onEnd(readable(span, span.service === undefined ? own : ofService(span.service)));
     },
     close: () => processor.shutdown(),
   };
 }
 
-function readable(span: SpanData, resource: ReadableSpan['resource']): ReadableSpan {
+type Resource = ReadableSpan['resource'];
+
+function readable(span: SpanData, resource: Resource): ReadableSpan {
   const context = (spanId: string) => ({ traceId: span.trace, spanId, traceFlags: TraceFlags.SAMPLED });
-  const { failed } = span;
+  const { failed, caller } = span;
+  const links = span.links.map((id) => ({ context: context(id) }));
+  if (caller) {
+    const { trace: traceId, id: spanId } = caller;
+    links.push({ context: { traceId, spanId, traceFlags: TraceFlags.SAMPLED } });
+  }
   return {
     name: span.name,
     kind: KINDS[span.kind],
@@ -45,8 +61,8 @@ function readable(span: SpanData, resource: ReadableSpan['resource']): ReadableS
     duration: hrTime(Math.max(span.end - span.start, 0)),
     ended: true,
     status: failed === undefined ? { code: SpanStatusCode.UNSET } : { code: SpanStatusCode.ERROR, message: failed },
-    attributes: failed === undefined ? { ...span.attributes } : { ...span.attributes, 'error.type': failed },
-    links: span.links.map((id) => ({ context: context(id) })),
+    attributes: failed === undefined ? { ...span.attributes } : { ...span.attributes, [ATTRS.errorType]: failed },
+    links,
     events: span.marks.map(({ name, at, attributes }) => ({ name, time: hrTime(at), attributes: { ...attributes } })),
     resource,
     instrumentationScope: { name: 'bowline' },

@@ -2,6 +2,7 @@
 // to the attempt before it. Names, numbers, ids and reason codes only. Pure.
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type JobQueued, type RunAccepted, type RunEvent, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
+import { ATTRS, MARKS, OPERATIONS, SPANS } from '../../base/telemetry/names.ts';
 import {
   attemptSpan,
   jobSpan,
@@ -74,7 +75,7 @@ class SpansOfRun {
       case 'jobReceived':
       case 'jobHeld':
       case 'jobReleased':
-        this.#jobs.get(event.value.job)?.marks.push({ name: MARKS[event.case], at });
+        this.#jobs.get(event.value.job)?.marks.push({ name: MARK_OF[event.case], at });
         break;
       case 'jobFinished': {
         const { result } = event.value;
@@ -102,23 +103,23 @@ class SpansOfRun {
     const { method, target } = open.queued;
     const use = this.#uses.get(`${job} ${epoch}`);
     this.#add({
-      name: `attempt ${open.ended.length + 1}`,
+      name: `${SPANS.attempt} ${open.ended.length + 1}`,
       kind: 'client',
       id: attemptSpan(job, epoch),
       parent: jobSpan(job),
       start,
       end,
       attributes: {
-        'rpc.method': method,
-        'bowline.target': target === TargetKind.DEVICE ? 'device' : 'worker',
-        'bowline.epoch': epoch,
-        ...(method === CHAT_METHOD && { 'gen_ai.operation.name': 'chat' }),
+        [ATTRS.rpcMethod]: method,
+        [ATTRS.target]: target === TargetKind.DEVICE ? 'device' : 'worker',
+        [ATTRS.epoch]: epoch,
+        ...(method === CHAT_METHOD && { [ATTRS.operation]: OPERATIONS.chat }),
         ...(use && {
-          'gen_ai.provider.name': use.provider,
-          'gen_ai.request.model': use.model,
-          'gen_ai.usage.input_tokens': use.inputTokens,
-          'gen_ai.usage.output_tokens': use.outputTokens,
-          'bowline.cost.micros': use.costMicros,
+          [ATTRS.provider]: use.provider,
+          [ATTRS.model]: use.model,
+          [ATTRS.inputTokens]: use.inputTokens,
+          [ATTRS.outputTokens]: use.outputTokens,
+          [ATTRS.cost]: use.costMicros,
         }),
       },
       links: open.ended.slice(-1).map((before) => attemptSpan(job, before)),
@@ -137,17 +138,17 @@ class SpansOfRun {
     const { method, toolName, parent, parentEpoch } = open.queued;
     const isTool = toolName !== '';
     this.#add({
-      name: isTool ? `execute_tool ${toolName}` : method === CHAT_METHOD ? 'chat' : method,
+      name: isTool ? `${SPANS.tool} ${toolName}` : method === CHAT_METHOD ? SPANS.chat : method,
       kind: 'internal',
       id: jobSpan(job),
       parent: parent === '' ? runSpan(this.#run.id) : attemptSpan(parent, Number(parentEpoch)),
       start: open.start,
       end,
       attributes: {
-        'rpc.method': method,
-        'bowline.job': job,
-        'bowline.attempts': open.ended.length,
-        ...(isTool && { 'gen_ai.operation.name': 'execute_tool', 'gen_ai.tool.name': toolName }),
+        [ATTRS.rpcMethod]: method,
+        [ATTRS.job]: job,
+        [ATTRS.attempts]: open.ended.length,
+        ...(isTool && { [ATTRS.operation]: OPERATIONS.tool, [ATTRS.tool]: toolName }),
       },
       links: [],
       marks: open.marks,
@@ -159,20 +160,20 @@ class SpansOfRun {
     if (!this.#accepted) return;
     const { id, kind, tenant, phase, call, usage } = this.#run;
     this.#add({
-      name: call ? `call ${call.method}` : 'invoke_agent bowline',
+      name: call ? `${SPANS.call} ${call.method}` : SPANS.ask,
       kind: 'server',
       id: runSpan(id),
       start: this.#accepted.at,
       end,
       attributes: {
-        'bowline.run': id,
-        'bowline.tenant': tenant,
-        'bowline.kind': kind,
-        'bowline.state': phase,
-        ...(!call && { 'gen_ai.operation.name': 'invoke_agent', 'gen_ai.agent.name': 'bowline' }),
-        'gen_ai.usage.input_tokens': usage.inputTokens,
-        'gen_ai.usage.output_tokens': usage.outputTokens,
-        'bowline.cost.micros': usage.costMicros,
+        [ATTRS.run]: id,
+        [ATTRS.tenant]: tenant,
+        [ATTRS.kind]: kind,
+        [ATTRS.state]: phase,
+        ...(!call && { [ATTRS.operation]: OPERATIONS.agent, [ATTRS.agent]: 'bowline' }),
+        [ATTRS.inputTokens]: usage.inputTokens,
+        [ATTRS.outputTokens]: usage.outputTokens,
+        [ATTRS.cost]: usage.costMicros,
       },
       links: [],
       marks: [],
@@ -185,8 +186,4 @@ class SpansOfRun {
   }
 }
 
-const MARKS = {
-  jobReceived: 'received by the device',
-  jobHeld: 'waits for the owner',
-  jobReleased: 'the owner said yes',
-};
+const MARK_OF = { jobReceived: MARKS.received, jobHeld: MARKS.held, jobReleased: MARKS.released } as const;

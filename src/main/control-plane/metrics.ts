@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { homePaths } from '../../base/home.ts';
 import type { LoopFigures } from '../../base/loop-watch.ts';
 import { readOrCreatePrivate } from '../../base/private-file.ts';
-import type { MetricValue } from '../../base/telemetry/names.ts';
+import { type MetricValue, SERVICES } from '../../base/telemetry/names.ts';
 import type { HealthBoard } from '../../control/gateway/health.ts';
 import { listenForScrapers } from '../../control/gateway/metrics-listener.ts';
 import type { ServerTls } from '../../control/gateway/server.ts';
@@ -32,7 +32,7 @@ export async function openControlMetrics(
   if (config.metricsPort === 0) return;
   const { openMetrics } = await import('../../base/telemetry/metrics-sdk.ts');
   const state = stateMeasures(database.db, () => clock.monotonic());
-  const metrics = openMetrics({ 'service.name': 'bowline-control', 'service.instance.id': replica }, async () => [
+  const metrics = openMetrics({ 'service.name': SERVICES.control, 'service.instance.id': replica }, async () => [
     ...healthMeasures(health),
     ...sessionMeasures(sessions),
     ...processMeasures(turns.figures),

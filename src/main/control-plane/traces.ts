@@ -1,6 +1,7 @@
 // The traces of this replica: when it commits the end of a run, the spans of that run are made of all its events, whoever committed those.
 // Nothing of it is loaded unless there is a collector.
 import { sparing } from '../../base/sparing-logger.ts';
+import { SERVICES } from '../../base/telemetry/names.ts';
 import { readRunEvent } from '../../control/orchestrator/service/event-codec.ts';
 import { runSpans } from '../../control/telemetry/run-spans.ts';
 import type { Ground } from './options.ts';
@@ -17,7 +18,7 @@ export async function openControlTraces(
 ): Promise<void> {
   if (config.otlpUrl === undefined) return;
   const { openTraces } = await import('../../base/telemetry/trace-sdk.ts');
-  const traces = openTraces(config.otlpUrl, { 'service.name': 'bowline-control', 'service.instance.id': replica });
+  const traces = openTraces(config.otlpUrl, { 'service.name': SERVICES.control, 'service.instance.id': replica });
   const spared = sparing(log, clock);
   let underWay = 0;
   const unlisten = runs.onCommitted(({ tenant, run, state, events, isOwn }) => {

@@ -11,6 +11,7 @@ import type {
 } from '@bufbuild/protobuf';
 import type { UsageSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { BeginSpan } from './spans.ts';
 
 /** What a handler knows of the call beside the request. */
 export interface HandlerContext {
@@ -26,6 +27,8 @@ export interface HandlerContext {
   readonly attempt: number;
   /** Tells who watches how far it is: steps done, steps in all (0: not known), and what it does, never content. Cheap. */
   progress(done: number, total: number, note?: string): void;
+  /** Begins a span of something outside of this process: a call of a model, a program. Costs nothing where nobody takes it. */
+  readonly span: BeginSpan;
   /** Adds to what the job used; told with its result, also when it fails. */
   report(usage: MessageInitShape<typeof UsageSchema>): void;
   /**

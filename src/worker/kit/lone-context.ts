@@ -3,6 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { HandlerContext } from './handler.ts';
+import { noSpans } from './spans.ts';
 
 /** A context that tells nobody anything; calls of other workers are refused with CHILD_REFUSED. */
 export function loneContext(more: Partial<HandlerContext> = {}): HandlerContext {
@@ -14,6 +15,7 @@ export function loneContext(more: Partial<HandlerContext> = {}): HandlerContext 
     tenant: '',
     attempt: 1,
     progress: () => {},
+    span: noSpans,
     report: () => {},
     call: async (method) => {
       throw new AppError('CHILD_REFUSED', { method: method.name, why: 'there is no run here' });

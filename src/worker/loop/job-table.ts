@@ -17,6 +17,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { jobFailure } from '../kit/job-failure.ts';
+import type { SpanSink } from '../kit/spans.ts';
 import { AssignedJob, type ServedMethod } from './job.ts';
 
 export interface JobTableOptions {
@@ -31,6 +32,8 @@ export interface JobTableOptions {
   readonly stopGraceMs: number;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Takes the spans of jobs, where somebody does. */
+  readonly spans?: SpanSink | undefined;
 }
 
 type Frame = WorkRequest['frame'];

@@ -24,6 +24,7 @@ import { validate } from '../../contract/validate.ts';
 import { decode } from '../../contract/wire-meter.ts';
 import type { Handler, HandlerContext } from '../kit/handler.ts';
 import { jobFailure } from '../kit/job-failure.ts';
+import { JobSpans, type SpanSink } from '../kit/spans.ts';
 import { JobCalls } from './job-calls.ts';
 import { JobOutputs } from './job-outputs.ts';
 import { usageSum } from './usage-sum.ts';
@@ -43,6 +44,8 @@ export interface JobDeps {
   readonly defaultDeadlineMs: number;
   /** How long a handler may take to stop before its result is given without it. */
   readonly stopGraceMs: number;
+  /** Takes the spans of jobs, where somebody does. */
+  readonly spans?: SpanSink | undefined;
   /** Something can be sent: an output or the result. */
   readonly onReady: (job: AssignedJob) => void;
 }
@@ -66,6 +69,7 @@ export class AssignedJob {
   /** Whether the result went out on the stream of now. */
   resultSent = false;
   readonly #deps: JobDeps;
+  readonly #spans: JobSpans;
   readonly #abort = new AbortController();
   readonly #clear: (() => void)[] = [];
   #stop: Stop | undefined;
@@ -78,6 +82,8 @@ export class AssignedJob {
     this.#deps = deps;
     this.dispatchId = assignment.dispatchId;
     this.epoch = assignment.epoch;
+    const { run, job, method } = assignment;
+    this.#spans = new JobSpans({ run, job, epoch: Number(this.epoch), method }, deps.clock, deps.spans);
     this.outputs = new JobOutputs({
       schema: deps.served.method.desc.output,
       join: deps.served.handler.join,
@@ -183,11 +189,17 @@ export class AssignedJob {
       const context: HandlerContext = {
         signal,
         deadline,
-        log: log.child({ job: assignment.job, method: served.method.shortName }),
+        log: log.child({
+          run: assignment.run,
+          job: assignment.job,
+          tenant: assignment.tenant,
+          method: served.method.shortName,
+        }),
         idempotencyKey: assignment.idempotencyKey,
         tenant: assignment.tenant,
         attempt: assignment.attempt || 1,
         progress: (done, total, note = '') => this.#tellProgress(done, total, note),
+        span: this.#spans.part,
         report: (usage) => {
           this.#usage = usageSum(this.#usage, usage);
         },
@@ -248,6 +260,12 @@ export class AssignedJob {
       endTime: timestampFromMs(this.#deps.clock.now()),
       ...(this.#usage ? { usage: this.#usage } : {}),
     });
+    this.#spans.end(failedWith(result));
     this.#deps.onReady(this);
   }
+}
+
+function failedWith(result: JobResult['result']): string | undefined {
+  if (result.case === 'failure') return result.value.reason;
+  return result.case === 'stopped' ? 'CANCELED' : undefined;
 }

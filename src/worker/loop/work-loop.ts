@@ -14,6 +14,7 @@ import { Reconnect, type SessionEnded } from '../../contract/session/reconnect.t
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
 import type { Labels } from '../kit/capability.ts';
 import type { Handler } from '../kit/handler.ts';
+import type { SpanSink } from '../kit/spans.ts';
 import { JobTable } from './job-table.ts';
 import { manifestOf, servedMethods } from './manifest.ts';
 import { Session, type SessionTransport } from './session.ts';
@@ -34,6 +35,8 @@ export interface WorkLoopOptions {
   readonly log: Logger;
   /** Random id of this start of the process, a UUID. */
   readonly bootId: string;
+  /** Takes the spans of jobs, where somebody does. */
+  readonly spans?: SpanSink | undefined;
   readonly random?: () => number;
   readonly limits?: Partial<WorkLoopLimits>;
 }
@@ -75,12 +78,12 @@ export class WorkLoop {
     this.#options = options;
     this.#limits = { ...WORK_LIMITS, maxHeld: Math.max(16, 2 * options.slots), ...options.limits };
     this.#manifest = manifestOf(options.handlers, options.slots, this.#limits.maxResultBytes, options.labels);
-    const { clock, log, random, slots } = options;
+    const { clock, log, random, slots, spans } = options;
     const { backoffBaseMs: baseMs, backoffCapMs: capMs } = this.#limits;
     const lastedMs = Math.min(LASTED_MS, capMs);
     this.#reconnect = new Reconnect({ clock, baseMs, capMs, lastedMs, ...(random && { random }) });
     const served = servedMethods(options.handlers);
-    this.#jobs = new JobTable({ ...this.#limits, served, slots, clock, log });
+    this.#jobs = new JobTable({ ...this.#limits, served, slots, clock, log, spans });
     const ready = new Promise<void>((resolve) => {
       this.#markReady = resolve;
     });

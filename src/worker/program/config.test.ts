@@ -67,5 +67,5 @@ test('a setting has one key and one name, and a name that both programs read mea
     return theirs ? [[mine, theirs] as const] : [];
   });
   for (const [mine, theirs] of shared) expect(theirs).toMatchObject(mine);
-  expect(shared.map(([{ env }]) => env)).toEqual(['BOWLINE_LOG_LEVEL', 'BOWLINE_LOG_TO']);
+  expect(shared.map(([{ env }]) => env)).toEqual(['BOWLINE_LOG_LEVEL', 'BOWLINE_LOG_TO', 'BOWLINE_OTLP_URL']);
 });

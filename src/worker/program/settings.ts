@@ -1,5 +1,7 @@
 // The table of every setting of workers, in a group for each capability. Parsing, bounds, help and docs are made from it
 // (config.ts, worker-command.ts, scripts/config-docs.ts); it does nothing itself. A new row is all that a new setting needs.
+
+import { OTLP_SETTING } from '../../base/settings/otlp-setting.ts';
 import type { Setting, SettingTable, SettingValues } from '../../base/settings/setting.ts';
 import { namesOf } from '../../base/settings/setting-text.ts';
 import { DOCUMENT_ROWS } from '../documents/setting-rows.ts';
@@ -97,6 +99,7 @@ export const WORKER_SETTINGS = {
     of: ['file', 'stderr'],
     fallback: 'file',
   },
+  otlpUrl: { ...OTLP_SETTING, group: 'worker' },
   healthFile: {
     env: 'BOWLINE_WORKER_HEALTH_FILE',
     group: 'worker',

@@ -10,6 +10,7 @@ import { validate } from '../../contract/validate.ts';
 import type { Labels, ServedCapability } from '../kit/capability.ts';
 import type { Handler } from '../kit/handler.ts';
 import type { Env } from '../kit/key-ref.ts';
+import type { SpanSink } from '../kit/spans.ts';
 import { servedMethods } from '../loop/manifest.ts';
 import type { WorkLoopLimits } from '../loop/work-limits.ts';
 import { WorkLoop } from '../loop/work-loop.ts';
@@ -46,6 +47,8 @@ export interface WorkerOptions {
   readonly settings: WorkerSettings;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Takes the spans of jobs; default: nobody does. */
+  readonly spans?: SpanSink | undefined;
   /** For keys that stand in the environment; default: none do. */
   readonly env?: Env;
 }
@@ -173,7 +176,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
  * keeps that from a place, and who receives what it is given is told for it alone.
  */
 function loopOf(
-  { clock, log, settings }: WorkerOptions,
+  { clock, log, settings, spans }: WorkerOptions,
   { control, key, pins }: WorkerDial,
   name: string,
   { handler, models = [], labels }: ServedCapability,
@@ -189,6 +192,7 @@ function loopOf(
     clock,
     log,
     bootId: newId(),
+    spans,
     limits: limitsOf(settings),
   });
 }

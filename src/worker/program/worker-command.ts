@@ -25,6 +25,7 @@ import { workerOptions, workerSettingsOf } from './config.ts';
 import { FAILED, FOUND, HandedLines, MISSING } from './handed.ts';
 import { keepHealthFile } from './health-file.ts';
 import { keepNote } from './keep-note.ts';
+import { openSpans } from './open-spans.ts';
 import { WORKER_SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
 import { startWorker, type WorkerOptions } from './start-worker.ts';
 import type { WorkerIo } from './worker-io.ts';
@@ -166,6 +167,7 @@ async function serve(io: WorkerIo, run: WorkerRun, log: Logger): Promise<void> {
   // The control plane makes the key at its first start.
   const dial = run.control.then((control) => ({ control, ...workerKey(settings.keyFile, home) }));
   dial.catch(() => {});
+  const spans = await openSpans(settings.otlpUrl, settings.name ?? run.name);
   const worker = await startWorker({
     home,
     dial,
@@ -175,6 +177,7 @@ async function serve(io: WorkerIo, run: WorkerRun, log: Logger): Promise<void> {
     clock: systemClock,
     log,
     env: run.env,
+    spans: spans.take,
     ...(onFound ? { onFound } : {}),
     ...(onMissing === undefined
       ? {}
@@ -218,6 +221,7 @@ async function serve(io: WorkerIo, run: WorkerRun, log: Logger): Promise<void> {
     kept.stop();
     turns.stop();
     clearInterval(alive);
+    await spans.close();
   }
 }
 

@@ -9,8 +9,10 @@ import {
 } from '../../../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
+import { ATTRS, OPERATIONS, SPANS } from '../../../base/telemetry/names.ts';
 import { modelUsed } from '../../../contract/usage.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
+import { type EndSpan, inSpan } from '../../kit/spans.ts';
 import { Batcher, type BatchOrder } from './batcher.ts';
 import type { Embedder } from './embedder.ts';
 import { VectorCache } from './vector-cache.ts';
@@ -69,19 +71,24 @@ async function embed(
   const usage = { inputTokens: 0n, costMicros: 0n };
   try {
     if (missing.length > 0) {
-      await make(embedder, batcher, {
+      const order = {
         texts: missing,
         purpose,
         signal: context.signal,
-        onVector: (index, vector) => {
+        onVector: (index: number, vector: Float32Array) => {
           vectors.set(missing[index]!, vector);
           known.set(missing[index]!, vector);
         },
-        onUsage: (tokens, costMicros) => {
+        onUsage: (tokens: number, costMicros: number) => {
           usage.inputTokens += BigInt(tokens);
           usage.costMicros += BigInt(costMicros);
         },
-      });
+      } satisfies BatchOrder;
+      const { provider, name } = modelUsed(embedder.info);
+      const about = { [ATTRS.operation]: OPERATIONS.embeddings, [ATTRS.provider]: provider, [ATTRS.model]: name };
+      const end = context.span(`${SPANS.embeddings} ${name}`, about);
+      const tell: EndSpan = (error) => end(error, { [ATTRS.inputTokens]: Number(usage.inputTokens) });
+      await inSpan(tell, () => make(embedder, batcher, order));
     }
   } finally {
     // Also what was spent before it failed.

@@ -15,6 +15,7 @@ import type { ChatModels } from './llm-handler.ts';
 import { providerDriver } from './providers/provider-driver.ts';
 import type { ProviderSettings } from './providers/provider-settings.ts';
 import { rulesDriver } from './rules-driver.ts';
+import { spannedDriver } from './spanned-driver.ts';
 import type { TokenPrice } from './token-usage.ts';
 
 /**
@@ -25,7 +26,7 @@ const CONTEXT_TOKENS = { openai: 128_000, anthropic: 200_000, 'openai-compatible
 
 /** Drivers of all models by name. Keys are read when they are used; what GGUF files need is started at their first use. */
 export function chatModels(config: ModelsConfig, home: string, env: Env, clock: Clock): ChatModels {
-  const drivers = new Map<string, ChatDriver>([[RULES, rulesDriver]]);
+  const drivers = new Map<string, ChatDriver>([[RULES, spannedDriver(rulesDriver)]]);
   let llama: Llama | undefined;
   for (const [name, entry] of config.models) {
     const { provider, file, model, gpu = true, context_tokens: contextTokens = 0, max_output_tokens: most } = entry;
@@ -33,9 +34,12 @@ export function chatModels(config: ModelsConfig, home: string, env: Env, clock: 
       llama ??= new Llama(homePaths(home).llama);
       const limits = { ...(most === undefined ? {} : { maxOutputTokens: most }), ...priceOf(entry) };
       const settings = { name, model, file: { path: resolve(home, file), contextTokens, gpu }, ...limits };
-      drivers.set(name, checkedDriver(fittingDriver(ggufDriver(settings, llama), ggufSpace(settings, llama)), true));
+      drivers.set(
+        name,
+        checkedDriver(fittingDriver(spannedDriver(ggufDriver(settings, llama)), ggufSpace(settings, llama)), true),
+      );
     } else if (provider !== 'gguf') {
-      const driver = providerDriver(settingsOf(name, provider, entry, home, env), clock);
+      const driver = spannedDriver(providerDriver(settingsOf(name, provider, entry, home, env), clock));
       const fitting = fittingDriver(driver, { name, tokens: contextTokens || CONTEXT_TOKENS[provider] });
       // Servers that call themselves compatible bind a model to a schema, or refuse the request for it, or heed it not.
       drivers.set(name, checkedDriver(fitting, provider !== 'openai-compatible'));

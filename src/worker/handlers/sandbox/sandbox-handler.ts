@@ -12,9 +12,11 @@ import {
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { OutputPieces } from '../../../base/output-pieces.ts';
+import { SPANS } from '../../../base/telemetry/names.ts';
 import type { IsolatedEnd, MetLimit } from '../../isolation/isolated-spec.ts';
 import type { Isolation } from '../../isolation/open-isolation.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
+import { inSpan } from '../../kit/spans.ts';
 import type { Runtimes } from './languages.ts';
 import { type LeftFiles, leftFiles } from './left-files.ts';
 import { planRun } from './plan-run.ts';
@@ -52,8 +54,9 @@ async function* run(
   const pieces = new OutputPieces(clock, { waitMs: PIECE_MS, inOrder: false });
   const leaving = new AbortController();
   let left: LeftFiles = { files: [], skipped: [] };
-  const running = isolation
-    .run(
+  const end = context.span(SPANS.program);
+  const running = inSpan(end, () =>
+    isolation.run(
       {
         ...spec,
         onOutput: (stream, data) => pieces.add(stream, data),
@@ -62,8 +65,8 @@ async function* run(
         },
       },
       AbortSignal.any([context.signal, leaving.signal]),
-    )
-    .finally(() => pieces.end());
+    ),
+  ).finally(() => pieces.end());
   // Awaited below; until then nobody waits for it.
   running.catch(() => {});
   try {

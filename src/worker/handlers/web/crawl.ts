@@ -11,8 +11,10 @@ import {
 } from '../../../../gen/bowline/capability/web/v1/web_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
+import { SPANS } from '../../../base/telemetry/names.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import type { HandlerContext } from '../../kit/handler.ts';
+import { inSpan } from '../../kit/spans.ts';
 import { Frontier, type WaitingUrl } from './frontier.ts';
 import { type ReadPage, readPage } from './read-page.ts';
 import type { WebClient, WebResource } from './web-client.ts';
@@ -115,16 +117,17 @@ class Crawl {
   /** Undefined: it is a page that was read already under another name. Throws nothing. */
   async #step({ url, depth }: WaitingUrl, signal: AbortSignal): Promise<Step> {
     const { client, parser, settings } = this.#parts;
-    const { tenant } = this.#context;
+    const { tenant, span } = this.#context;
     try {
-      const resource = await client.read(url, {
+      const options: Parameters<WebClient['read']>[1] = {
         tenant,
         signal,
         noCache: false,
         obeyRobots: true,
         pauseMs: settings.pauseMs,
         judge: (hop) => this.#judge(hop, depth),
-      });
+      };
+      const resource = await inSpan(span(SPANS.page), () => client.read(url, options));
       this.#bytes += resource.body.length;
       if (this.#isKnown(url, resource, depth)) return undefined;
       const page = await readPage(parser, resource, { tenant, signal, readable: true, maxChars: this.#most.chars });

@@ -7,7 +7,9 @@ import {
   WebService,
 } from '../../../../gen/bowline/capability/web/v1/web_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { SPANS } from '../../../base/telemetry/names.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
+import { inSpan } from '../../kit/spans.ts';
 import { type CrawlParts, crawl } from './crawl.ts';
 import { readPage } from './read-page.ts';
 import { type SearchParts, searchWeb } from './search-web.ts';
@@ -24,9 +26,10 @@ export function webHandler(parts: WebParts): Handler {
   return defineHandler(WebService, {
     Fetch: (request, context) => fetchPage(parts, request, context),
     Crawl: (request, context) => crawl(parts, request, context),
-    Search: async (request, { signal }) => {
+    Search: async (request, { signal, span }) => {
       if (!parts.search) throw new AppError('WEB_SEARCH_NOT_CONFIGURED');
-      return searchWeb(parts.search, request, signal);
+      const { search } = parts;
+      return inSpan(span(SPANS.search), () => searchWeb(search, request, signal));
     },
   });
 }
@@ -37,7 +40,8 @@ async function fetchPage(parts: WebParts, request: FetchRequest, context: Handle
   const { noCache, wholePage } = request;
   const maxChars = Math.min(request.maxChars || DEFAULT_CHARS, MOST_CHARS);
   const options = { tenant, signal, noCache, obeyRobots: settings.robotsForFetch, pauseMs: undefined };
-  const resource = await client.read(client.judge(request.url), options);
+  const url = client.judge(request.url);
+  const resource = await inSpan(context.span(SPANS.page), () => client.read(url, options));
   const { page } = await readPage(parser, resource, { tenant, signal, readable: !wholePage, maxChars });
   return create(FetchResponseSchema, { page });
 }
