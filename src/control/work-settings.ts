@@ -115,6 +115,16 @@ export const RUN_SETTINGS = {
     min: 16,
     max: 1_000_000,
   },
+  budgetLapseMs: {
+    env: 'BOWLINE_BUDGET_LAPSE_MS',
+    group: 'runs',
+    kind: 'number',
+    unit: 'ms',
+    what: 'how long an attempt that ended without a word keeps what is reserved for it in budgets, before its worst case is charged',
+    fallback: 600_000,
+    min: 1_000,
+    max: 86_400_000,
+  },
   summaryTurns: {
     env: 'BOWLINE_SUMMARY_TURNS',
     group: 'runs',

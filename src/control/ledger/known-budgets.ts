@@ -5,7 +5,6 @@ import type { CostBound } from '../../../gen/bowline/event/v1/event_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { every } from '../../base/every.ts';
 import type { Logger } from '../../base/logger.ts';
-import { LAPSE_MS } from '../store/event-store.ts';
 import type { Schema } from '../store/schema.ts';
 import { type BudgetUse, budgetsOf } from './budgets.ts';
 import { costBound, type PricedWorker, type PriceRules, type WantedPrices } from './price-table.ts';
@@ -19,6 +18,8 @@ export interface KnownBudgetsParts {
   readonly rules: PriceRules;
   /** Between two looks. */
   readonly everyMs: number;
+  /** How long what ended without a word keeps its reservation. */
+  readonly lapseMs: number;
   /** Told after there were budgets to read: more of one may be used. */
   readonly onRead: () => void;
 }
@@ -61,7 +62,7 @@ export class BudgetsKnown {
 
   /** Reads all of them. Throws STORE_UNAVAILABLE. */
   async refresh(): Promise<void> {
-    const { db, log } = this.#parts;
+    const { db, log, lapseMs } = this.#parts;
     const all = await budgetsOf(db);
     const byTenant = new Map<string, BudgetUse[]>();
     for (const budget of all) byTenant.set(budget.tenant, [...(byTenant.get(budget.tenant) ?? []), budget]);
@@ -69,7 +70,7 @@ export class BudgetsKnown {
     this.#learnt.clear();
     if (all.length === 0) return;
     this.#parts.onRead();
-    const { rows } = await sql<{ lapsed: number }>`select bowline_lapse_1(${LAPSE_MS}) as lapsed`.execute(db);
+    const { rows } = await sql<{ lapsed: number }>`select bowline_lapse_1(${lapseMs}) as lapsed`.execute(db);
     const lapsed = rows[0]?.lapsed ?? 0;
     if (lapsed > 0) log.warn('the worst case of dispatches that ended without a word was charged', { lapsed });
   }

@@ -32,9 +32,6 @@ export interface EventStoreOptions {
   readonly maxWaiting?: number;
 }
 
-/** A result that comes later than that is not waited for: its worst case is charged. */
-export const LAPSE_MS = 10 * 60_000;
-
 /** A read whose connection broke is sent again for so long: a database that restarts is there again within seconds. */
 const READ_AGAIN_MS = 5_000;
 
@@ -57,7 +54,7 @@ export class PgEventStore implements EventStore {
     this.#clock = options.clock ?? systemClock;
     this.#giveUpMs = options.giveUpMs ?? 30_000;
     this.#readTimeoutMs = options.readTimeoutMs ?? 8_000;
-    this.#lapseMs = options.lapseMs ?? LAPSE_MS;
+    this.#lapseMs = options.lapseMs ?? 600_000;
     this.#group = new GroupCommit({
       flush: (batch) => this.#flush(batch),
       keys: unitKeys,

@@ -35,7 +35,7 @@ export async function openStore(ground: Ground): Promise<Store> {
   const database = await openWithClock(ground, disk);
   await database.patiently(migrate);
   ground.onDatabase?.(database);
-  const pg = new PgEventStore(database, { clock });
+  const pg = new PgEventStore(database, { clock, lapseMs: ground.config.budgetLapseMs });
   life.onStop('event store', () => pg.close());
   const witness = new CommitWitness(database.db, clock);
   return {

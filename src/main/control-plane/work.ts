@@ -66,7 +66,7 @@ export async function startWork(
 }
 
 async function knownBudgets({ config, clock, life, log }: Ground, { database }: Store, { sessions, news }: Connected) {
-  const { unknownPrice, budgetOutputTokens: maxOutputTokens, scanMs: everyMs } = config;
+  const { unknownPrice, budgetOutputTokens: maxOutputTokens, scanMs: everyMs, budgetLapseMs: lapseMs } = config;
   const workers = (tenant: string) => sessions.workersFor(tenant);
   const budgets = new BudgetsKnown({
     db: database.db,
@@ -75,6 +75,7 @@ async function knownBudgets({ config, clock, life, log }: Ground, { database }: 
     workers,
     rules: { unknownPrice, maxOutputTokens },
     everyMs,
+    lapseMs,
     onRead: () => news.changed(),
   });
   // The database may go away between two steps of the start.
