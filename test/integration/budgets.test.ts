@@ -1,6 +1,7 @@
 // Hard budgets through the real control plane: asks of an edge, answers of a worker, and what is left of the money.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BudgetPeriod, BudgetScope, BudgetService } from '../../gen/bowline/control/v1/budget_service_pb.ts';
+import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { newId } from '../../src/base/ids.ts';
 import { eventually, TestControl } from '../support/control-plane.ts';
@@ -42,6 +43,10 @@ test('a run begins only with room for its worst case, ends with the name of the 
   expect(refused.failure).toMatchObject({ reason: 'BUDGET_EXCEEDED', metadata: { budget: 'all', left: '95 tokens' } });
   expect(refused.failure?.message).toMatch(/^the budget all \(month\) has 95 tokens of 100 tokens left, .* UTC, and `bowline budgets set all --limit MORE` \(or `--tokens MORE`\) changes it$/); // biome-ignore format: one line
   expect(await used('all')).toEqual([5n, 0n]);
+  // The public API says the same, from what was recorded.
+  const { run: shown } = await control.client(RunService).getRun({ id: refused.jobs[0]!.id.split('/')[0]! });
+  expect(shown?.outcome?.failure).toEqual(refused.failure);
+  expect(shown?.jobs[0]?.failure).toEqual(refused.failure);
 
   await set('all', 200_000n);
   const { run } = edge.ask('with room 三');

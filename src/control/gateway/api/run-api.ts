@@ -9,7 +9,7 @@ import type { Devices } from '../../identity/devices.ts';
 import { principalName } from '../../identity/principal.ts';
 import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
-import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
+import { ifReadable, isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import type { Requests } from '../../store/requests.ts';
 import type { Runs } from '../../store/runs.ts';
@@ -18,7 +18,7 @@ import { ownerOf } from '../call-principal.ts';
 import { type AskRunParts, runOfAsk } from './ask-run.ts';
 import { explainRun } from './explain-run.ts';
 import { once } from './once.ts';
-import { runView } from './run-view.ts';
+import { runView, withRecorded } from './run-view.ts';
 import { watchRun } from './watch-run.ts';
 
 export interface RunApiParts extends AskRunParts {
@@ -37,7 +37,8 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
   const read = async (tenant: string, id: string) => {
     const row = await parts.stored.get(tenant, id);
     if (!row) throw new AppError('NOT_FOUND', { kind: 'run' });
-    return runView(row, await parts.stored.jobs(tenant, id));
+    const view = runView(row, await parts.stored.jobs(tenant, id));
+    return view.outcome?.failure ? withRecorded(view, await ifReadable(parts.runs.state(tenant, id))) : view;
   };
   return {
     async getRun({ id }, context) {

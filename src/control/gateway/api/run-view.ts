@@ -18,6 +18,7 @@ import {
 } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError, ERRORS, isReason } from '../../../base/errors.ts';
 import { codeNumber, fromFailure, toFailure } from '../../../contract/errors.ts';
+import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import type { StoredRun } from '../../store/runs.ts';
 import type { JobRow, RunPhase, RunRow } from '../../store/unit.ts';
 
@@ -78,6 +79,16 @@ function outcomeOf(row: RunRow, jobs: Job[]): Outcome {
     ...(row.model ? { model: fromJson(ModelInfoSchema, row.model as JsonValue, { ignoreUnknownFields: true }) } : {}),
     ...(row.reason === null ? {} : { failure: failureOf(row.reason, (row.endedAt ?? row.createdAt) - row.createdAt) }),
   });
+}
+
+/** With the failures as they were recorded: the rows have their reasons alone, and what they say may name a budget or a command. */
+export function withRecorded(view: Run, state: FoldedRun | undefined): Run {
+  const recorded = (shown: { failure?: Failure | undefined }, known: Failure | undefined): void => {
+    if (shown.failure && known?.reason === shown.failure.reason) shown.failure = toFailure(fromFailure(known));
+  };
+  if (view.outcome) recorded(view.outcome, state?.outcome?.failure);
+  for (const job of view.jobs) recorded(job, state?.jobs.get(job.id)?.lastFailure);
+  return view;
 }
 
 function egressOf(row: RunRow): Egress[] {
