@@ -14,7 +14,7 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo tour up test chaos fuzz memory memory-flat bench docker-test test-llama check verify clean
+.PHONY: help gen build demo tour up test chaos chaos-money fuzz memory memory-flat bench docker-test test-llama check verify clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ test: build ## Run all tests; the last line counts them
 
 chaos: build ## Real programs, Postgres and Redis killed, stopped and cut off while they work: [SEEDS=50] [SEED=n]
 	@SEEDS="$${SEEDS:-50}" node test/chaos/main.ts
+
+chaos-money: build ## 200 runs against a budget for 50 while replicas are killed and answers of commits are lost: [SEEDS=20] [SEED=n]
+	@SEEDS="$${SEEDS:-20}" node test/chaos/spend-main.ts
 
 fuzz: build ## Hostile inputs from seeds against the port, frames, tools, parsers: [MINUTES=10] [ONLY=name,...] [SEED=n]
 	@node test/fuzz/main.ts

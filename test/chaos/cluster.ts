@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { homePaths } from '../../src/base/home.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { SlowModel } from '../support/slow-model.ts';
+import { SlowModel, type SlowModelOptions } from '../support/slow-model.ts';
 import { built, ROOT, Stack } from '../support/stack.ts';
 import { onControl, onEdge, type Transport } from './clients.ts';
 import { DatabaseGate } from './database-gate.ts';
@@ -38,6 +38,8 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Jobs of one worker at once; default 4. */
   readonly slots?: number;
+  /** What the slow model says, and costs. */
+  readonly says?: SlowModelOptions;
 }
 
 export class Cluster implements Site {
@@ -79,7 +81,7 @@ export class Cluster implements Site {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), 'bowline-chaos-')));
     const postgres = await startPostgres();
     const redis = shape.redis ? await startRedis() : undefined;
-    const model = new SlowModel({ piecesOf, pauseMs: 40 });
+    const model = new SlowModel({ piecesOf, pauseMs: 40, ...options.says });
     await model.listen();
     const cluster = new Cluster(shape, folder, postgres, redis, await DatabaseGate.create(postgres), model, options);
     try {
