@@ -4,6 +4,7 @@ import type { Setting, SettingTable } from '../base/settings/setting.ts';
 import { namesOf } from '../base/settings/setting-text.ts';
 import { LISTEN_SETTINGS } from './listen-settings.ts';
 import { SESSION_SETTINGS } from './session-settings.ts';
+import { SHARE_SETTINGS } from './share-settings.ts';
 import { STORE_SETTINGS } from './store-settings.ts';
 import { JOB_SETTINGS, RUN_SETTINGS } from './work-settings.ts';
 
@@ -13,6 +14,7 @@ export const GROUPS = {
   sessions: 'Sessions',
   work: 'Jobs and leases',
   runs: 'Runs',
+  shares: 'Fairness and limits',
 } as const;
 
 export const CONTROL_SETTINGS = {
@@ -21,6 +23,7 @@ export const CONTROL_SETTINGS = {
   ...SESSION_SETTINGS,
   ...JOB_SETTINGS,
   ...RUN_SETTINGS,
+  ...SHARE_SETTINGS,
 } as const satisfies Record<string, Setting & { readonly group: keyof typeof GROUPS }>;
 
 export const CONTROL_TABLE = {

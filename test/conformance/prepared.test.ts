@@ -31,7 +31,8 @@ async function readAll(): Promise<void> {
   const outbox = createOutbox(database.db);
   expect((await outbox.check(['r/0/0-1'])).length).toBe(1);
   expect((await outbox.claim('me', ['r/0/0-1'])).length).toBe(1);
-  expect((await outbox.free('bowline.capability.llm.v1', 10)).length).toBe(0);
+  expect((await outbox.free('bowline.capability.llm.v1', 't', 10)).length).toBe(0);
+  expect((await outbox.lines('bowline.capability.llm.v1', '', 10, 10)).length).toBe(0);
   expect(await outbox.pendingForDevices('t', ['d'])).toEqual([]);
   expect(await outbox.pendingForDevice('t', 'd')).toEqual([]);
   expect(await outbox.cancellingForDevice('t', 'd')).toEqual([]);
@@ -55,6 +56,7 @@ test('a hot statement is prepared at its first use, and not again', async () => 
     'outbox_devices',
     'outbox_free',
     'outbox_hold',
+    'outbox_lines',
     'stream_load',
     'timers_due',
   ];

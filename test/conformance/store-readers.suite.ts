@@ -163,7 +163,7 @@ export function storeReadersSuite(
       expect((await Promise.all(ended)).map(named)).toEqual([[], [], [cancelling.dispatchId]]);
       expect(await outbox.pendingForDevice(newId(), 'd1')).toEqual([]);
       expect(await outbox.cancellingForDevice(newId(), 'd2')).toEqual([]);
-      expect(named(await outbox.free('bowline.capability.llm.v1', 10))).toEqual([second, third, fourth]);
+      expect(named(await outbox.free('bowline.capability.llm.v1', tenant, 10))).toEqual([second, third, fourth]);
       await write(tenant, { outboxDone: all });
     });
 
@@ -177,9 +177,9 @@ export function storeReadersSuite(
       }
       const expected = [ids[8], ...ids.slice(0, 8)];
       const seen: string[] = [];
-      for (let page = await outbox.free(capability, 4); page.length > 0; ) {
+      for (let page = await outbox.free(capability, tenant, 4); page.length > 0; ) {
         seen.push(...page.map((row) => row.dispatchId));
-        page = await outbox.free(capability, 4, page.at(-1));
+        page = await outbox.free(capability, tenant, 4, page.at(-1));
       }
       expect(seen).toEqual(expected);
       const surveys = await Promise.all([outbox.survey(-1000, 100), outbox.survey(0, 100)]);
@@ -187,6 +187,31 @@ export function storeReadersSuite(
       expect([...new Set(surveyed)].sort()).toEqual(ids);
       expect((await outbox.survey(60_000, 100)).filter((row) => row.tenant === tenant)).toEqual([]);
       await write(tenant, { outboxDone: ids });
+    });
+
+    test('the lines of tenants are read from tenant to tenant, each in its order', async () => {
+      const outbox = createOutbox(database.db);
+      const capability = `cap.${newId()}`;
+      const tenants = ['a', 'b', 'c'].map((name) => `${name}-${capability}`);
+      const row = (tenant: string, n: number, priority = 0, more = {}) =>
+        dispatch(`${tenant}/${n}/0-1`, tenant, { capability, priority, ...more });
+      for (const [n, tenant] of tenants.entries()) {
+        const outbox = [
+          row(tenant, 0, -120),
+          row(tenant, 1),
+          row(tenant, 2, 86_400),
+          row(tenant, 3, 9, { holder: 'me' }),
+        ];
+        await write(tenant, { outbox: n === 1 ? outbox.slice(0, 2) : outbox });
+      }
+      const [a, b, c] = tenants as [string, string, string];
+      const read = async (...asked: [string, number, number]) =>
+        (await outbox.lines(capability, ...asked)).map(({ dispatchId }) => dispatchId.slice(0, -4));
+      expect(await read('', 9, 2)).toEqual([`${a}/2`, `${a}/1`, `${b}/1`, `${b}/0`, `${c}/2`, `${c}/1`]);
+      expect(await read('', 1, 9)).toEqual([`${a}/2`, `${a}/1`, `${a}/0`]);
+      expect(await read(a, 1, 1)).toEqual([`${b}/1`]);
+      expect(await read(c, 9, 9)).toEqual([]);
+      for (const tenant of tenants) await write(tenant, { outboxDone: [0, 1, 2, 3].map((n) => `${tenant}/${n}/0-1`) });
     });
 
     test('a dispatch is orphaned when the lease of its holder ended long enough ago', async () => {

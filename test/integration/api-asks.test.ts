@@ -181,3 +181,24 @@ test('a key has a bounded number of streams; one that ends makes room; other key
   for (const ended of watches) while (!(await ended.next()).done);
   await eventually(() => all(runs().watchRun({ id })).catch(() => undefined));
 });
+
+test('a tenant with many jobs waiting holds up another one by a handful, and what has begun goes on first', async () => {
+  const slots = 2;
+  const worker = await control.worker({ slots });
+  const wish = (n: number) => ({ text: `one of many ${n}`, requestId: `many-${n}` });
+  const mine = await Promise.all(Array.from({ length: 6 }, (_, n) => first(runs(), wish(n))));
+  for (let n = 6; n < 40; n += 6)
+    mine.push(...(await Promise.all(Array.from({ length: 6 }, (_, i) => first(runs(), wish(n + i))))));
+  const foreign = runs(control.ownerKeys.get('other'));
+  await first(foreign, { text: 'just one', requestId: 'just-one' });
+  let place = 0;
+  for (let n = 0; place === 0; n++) {
+    const job = await worker.job(n);
+    if (job.tenant === 'other') place = n + 1;
+    worker.reply(job, 'done');
+  }
+  // What is running, what is in hand for the next free slot, and the turn of the other one.
+  expect(place).toBeLessThanOrEqual(slots + slots / 2 + 2);
+  for (const { id } of mine) await runs().cancelRun({ id });
+  await worker.cut();
+});

@@ -13,6 +13,8 @@ export interface DispatchConfig {
   /** How long a tool call may wait while nobody who is connected could ever serve it. */
   readonly noWorkerMs: number;
   readonly callTtlMs: number;
+  /** How many turns tenants get, by tenant; others have 1. */
+  readonly weights: ReadonlyMap<string, number>;
   readonly maxTextBytes: number;
   /** Bytes of streamed messages that are kept for readers, all calls together. */
   readonly maxLiveBytes: number;

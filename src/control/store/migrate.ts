@@ -27,6 +27,7 @@ import { ownerNotes } from './migrations/0014-owner-notes.ts';
 import { usageColumns } from './migrations/0015-usage-columns.ts';
 import { budgets } from './migrations/0016-budgets.ts';
 import { blobs } from './migrations/0017-blobs.ts';
+import { fairLines } from './migrations/0018-fair-lines.ts';
 import type { Schema } from './schema.ts';
 
 /** They come before the expansions: one that takes away what an expansion made says `if exists`. */
@@ -52,6 +53,7 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0015-usage-columns': usageColumns,
   '0016-budgets': budgets,
   '0017-blobs': blobs,
+  '0018-fair-lines': fairLines,
 };
 
 /** What `migrate` brings a database to, in order. */

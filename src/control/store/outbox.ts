@@ -5,6 +5,7 @@
 import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
 import { Gathered } from './gathered.ts';
 import { guarded } from './guarded.ts';
+import { PLACE } from './migrations/0018-fair-lines.ts';
 import type { Schema } from './schema.ts';
 import type { OutboxRow } from './unit.ts';
 
@@ -18,6 +19,13 @@ export interface StoredOutboxRow extends OutboxRow {
 
 /** Where a page of free dispatches ended. */
 export type FreeCursor = Pick<StoredOutboxRow, 'priority' | 'createdAt' | 'dispatchId'>;
+
+/**
+ * Its place in the line of its tenant, in milliseconds since 1970: a priority counts as so many seconds of waiting, so that nothing waits
+ * for ever behind what is more urgent. As in the index `outbox_lines`.
+ */
+export const placeOf = ({ createdAt, priority }: Pick<FreeCursor, 'createdAt' | 'priority'>): number =>
+  createdAt - priority * 1_000;
 
 export interface Outbox {
   /** Of these dispatches, the ones that are current and ready. The rest must be dropped. */
@@ -36,8 +44,10 @@ export interface Outbox {
   release(replica: string, dispatchIds: readonly string[]): Promise<void>;
   /** Ready dispatches for workers that this replica holds. */
   heldBy(replica: string): Promise<string[]>;
-  /** Free dispatches of a capability in the order in which they are given out, from after `after`. */
-  free(capability: string, limit: number, after?: FreeCursor): Promise<StoredOutboxRow[]>;
+  /** Free dispatches of a capability and a tenant in the order in which they are given out, from after `after`. */
+  free(capability: string, tenant: string, limit: number, after?: FreeCursor): Promise<StoredOutboxRow[]>;
+  /** The first `each` free dispatches of a capability of the first so many `tenants` after `after` that have any, tenant by tenant. */
+  lines(capability: string, after: string, tenants: number, each: number): Promise<StoredOutboxRow[]>;
   /**
    * Free dispatches that nobody looked at, nor gave to a queue, for `restMs`; they are marked as queued now, so that each
    * is returned to one caller and not again soon.
@@ -62,6 +72,10 @@ export interface Outbox {
  */
 const MAY_GO = sql<boolean>`epoch > (select epoch_base from control_state)
   and (select t.stopped_at from tenant t where t.id = outbox.tenant) is null`;
+
+/** As the index `outbox_lines` has it. */
+const FREE = sql`state = 'ready' and target = 'worker' and holder is null`;
+const PLACE_OF = sql.raw(PLACE);
 
 type Row = Selectable<Schema['outbox']>;
 
@@ -108,15 +122,28 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
         .execute();
       return found.map((row) => row.dispatch_id);
     },
-    async free(capability, limit, after) {
-      // By `-priority`, as the index has it: all columns run upwards, and a page begins where the one before ended.
+    async free(capability, tenant, limit, after) {
+      // A page begins where the one before ended.
       const rest = after
-        ? sql`and (-priority, created_at, dispatch_id) >
-            (${-after.priority}::int, ${new Date(after.createdAt)}::timestamptz, ${after.dispatchId}::text)`
+        ? sql`and (${PLACE_OF}, dispatch_id) >
+            (${new Date(placeOf(after))}::timestamptz at time zone 'UTC', ${after.dispatchId}::text)`
         : sql``;
       return read(sql`/* outbox_free */ select ${COLUMNS} from outbox
-        where state = 'ready' and target = 'worker' and holder is null and capability = ${capability} and ${MAY_GO} ${rest}
-        order by -priority, created_at, dispatch_id limit ${limit}`);
+        where ${FREE} and capability = ${capability} and tenant = ${tenant} and ${MAY_GO} ${rest}
+        order by ${PLACE_OF}, dispatch_id limit ${limit}`);
+    },
+    async lines(capability, after, tenants, each) {
+      // From tenant to tenant by the index: what it costs depends on how many tenants wait, and not on what waits.
+      return read(sql`/* outbox_lines */ with recursive line (name) as (
+          (select tenant from outbox where ${FREE} and capability = ${capability} and tenant > ${after} order by tenant limit 1)
+          union all
+          select (select tenant from outbox where ${FREE} and capability = ${capability} and tenant > line.name
+            order by tenant limit 1) from line where line.name is not null)
+        select found.* from (select name from line
+          where name is not null and (select t.stopped_at from tenant t where t.id = name) is null limit ${tenants}) line
+        cross join lateral (select ${COLUMNS} from outbox
+          where ${FREE} and capability = ${capability} and tenant = line.name and ${MAY_GO}
+          order by ${PLACE_OF}, dispatch_id limit ${each}) found`);
     },
     async survey(restMs, limit) {
       return read(sql`/* outbox_survey */ update outbox set queued_at = now() where ctid = any(array(

@@ -14,6 +14,7 @@ import { Signals } from '../../control/dispatch/signals/signals.ts';
 import { Backlog } from '../../control/dispatch/workers/backlog.ts';
 import { ChildJobs } from '../../control/dispatch/workers/child-jobs.ts';
 import { endHopeless } from '../../control/dispatch/workers/end-hopeless.ts';
+import { FreeSearch } from '../../control/dispatch/workers/free-search.ts';
 import { JobDequeuer } from '../../control/dispatch/workers/job-dequeuer.ts';
 import { JobSender } from '../../control/dispatch/workers/job-sender.ts';
 import type { LocalWorkers } from '../../control/dispatch/workers/local-workers.ts';
@@ -115,7 +116,8 @@ function makeParts(given: DispatchParts) {
   const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler, maxTextBytes, prices });
   const workersFor = new WorkersFor({ replica, local, workers });
   const promised = new PromisedJobs({ workersFor, sender, attempts });
-  const hands = { runs, outbox, queue, relay, backlog, sender, promised, log, attempts };
+  const search = new FreeSearch({ outbox, weights: config.weights, now: () => clock.now() });
+  const hands = { runs, outbox, queue, relay, backlog, sender, promised, log, attempts, search };
   const dequeuer = new JobDequeuer({ replica, workersFor, ...hands });
   const children = new ChildJobs({ runs, methods, log, open: (tenant, run) => feeds.open(tenant, run) });
   const jobs = new WorkerJobs({

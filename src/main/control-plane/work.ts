@@ -5,6 +5,7 @@ import { toolsOfNewRun } from '../../control/gateway/offered-tools.ts';
 import { BudgetsKnown } from '../../control/ledger/known-budgets.ts';
 import { DispatchNonces } from '../../control/orchestrator/service/dispatch-nonces.ts';
 import { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
+import { weightsOf } from '../../control/share-settings.ts';
 import type { Leases } from '../../control/store/leases.ts';
 import type { Outbox } from '../../control/store/outbox.ts';
 import { VersionsKnown } from '../../control/store/versions-known.ts';
@@ -53,7 +54,7 @@ export async function startWork(
     removed: (device) => identities.devices.removedName(device),
     clock,
     log,
-    config: { ...config, replica },
+    config: { ...config, replica, weights: weightsOf(config.weights) },
     onResult: (attempt, result) => connected.refusals.ended(attempt, result),
     onWorkers: () => connected.news.changed(),
   });

@@ -8,9 +8,9 @@ export class Backlog {
 
   /** Something of this capability waits in the store. With `tell` the other replicas hear it too. */
   flag(capability: string, tell = false): void {
-    const known = this.#heard.has(capability);
     this.#heard.set(capability, ++this.#count);
-    if (tell && !known) for (const listener of this.#listeners) listener(capability);
+    // Each time: what is known here says nothing of what others know.
+    if (tell) for (const listener of this.#listeners) listener(capability);
   }
 
   /** Undefined when nothing was heard, else what `clear` wants to know. */

@@ -12,7 +12,7 @@ import type { Outbox, StoredOutboxRow } from '../../store/outbox.ts';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import type { Backlog } from './backlog.ts';
-import { couldServe, FreeSearch } from './free-search.ts';
+import { couldServe, type FreeSearch } from './free-search.ts';
 import { type JobSender, jobToSend } from './job-sender.ts';
 import type { PromisedJobs } from './promised-jobs.ts';
 import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './relay.ts';
@@ -30,6 +30,7 @@ export interface JobDequeuerParts {
   readonly promised: PromisedJobs;
   readonly log: Logger;
   readonly attempts: Attempts;
+  readonly search: FreeSearch;
 }
 
 interface Hand {
@@ -65,7 +66,7 @@ export class JobDequeuer implements HandOff {
   constructor(parts: JobDequeuerParts) {
     this.#parts = parts;
     this.replica = parts.replica;
-    this.#search = new FreeSearch(parts.outbox);
+    this.#search = parts.search;
     this.#workers = parts.workersFor;
   }
 
@@ -245,7 +246,9 @@ export class JobDequeuer implements HandOff {
     if (unread.length === 0) return;
     const { attempts, outbox, relay } = this.#parts;
     const ids = unread.map(([id]) => id);
-    const rows = new Map((await outbox.claim(this.replica, ids)).map((row) => [row.dispatchId, row]));
+    const claimed = await outbox.claim(this.replica, ids);
+    const rows = new Map(claimed.map((row) => [row.dispatchId, row]));
+    this.#search.serve(claimed);
     relay.forget(ids);
     for (const [id, hand] of unread) {
       const row = rows.get(id);
@@ -258,25 +261,41 @@ export class JobDequeuer implements HandOff {
     }
   }
 
+  /** Gives out what is in hand, in the order in which it came: whose turn it is was decided when it was taken. */
   async #handOutAll(): Promise<void> {
     const waiting = [...this.#hands.values()].filter((hand) => hand.row && !hand.starting);
-    await Promise.all(waiting.map((hand) => this.#handOut(hand, hand.row!)));
+    const states = await Promise.all(waiting.map((hand) => this.#stateOf(hand, hand.row!)));
+    const useless: (StoredOutboxRow & RelayRow)[] = [];
+    for (const [n, hand] of waiting.entries()) {
+      const state = states[n];
+      const row = hand.row!;
+      if (state === 'unknown' || hand.starting || this.#hands.get(row.dispatchId) !== hand) continue;
+      if (!this.#handOut(hand, row, state)) useless.push({ ...row, method: state?.jobs.get(row.job)?.method ?? '' });
+    }
+    await this.#release(useless);
   }
 
   /** Never throws. */
-  async #handOut(hand: Hand, row: StoredOutboxRow): Promise<void> {
+  async #stateOf(hand: Hand, row: StoredOutboxRow): Promise<FoldedRun | undefined | 'unknown'> {
     try {
-      const state = await this.#parts.runs.state(row.tenant, row.run, row);
-      if (hand.starting || this.#hands.get(row.dispatchId) !== hand) return;
-      const job = state && jobToSend(state, row);
-      if (!state || !job) return this.#drop(row.dispatchId, hand);
-      const full = { ...row, method: job.method };
-      const session = this.#workers.sessionFor(full);
-      if (session) return void this.#start(hand, row, state, session, session.reserve(row.slots));
-      if (!this.#workers.here().some((view) => couldServe(view, full))) await this.#release([full]);
+      return await this.#parts.runs.state(row.tenant, row.run, row);
     } catch (error) {
       this.#failed(row.dispatchId, hand, error);
+      return 'unknown';
     }
+  }
+
+  /** Starts it if a worker here has room for it; false when none here could ever serve it. */
+  #handOut(hand: Hand, row: StoredOutboxRow, state: FoldedRun | undefined): boolean {
+    const job = state && jobToSend(state, row);
+    if (!state || !job) {
+      this.#drop(row.dispatchId, hand);
+      return true;
+    }
+    const full = { ...row, method: job.method };
+    const session = this.#workers.sessionFor(full);
+    if (session) void this.#start(hand, row, state, session, session.reserve(row.slots));
+    return session !== undefined || this.#workers.here().some((view) => couldServe(view, full));
   }
 
   /** Never throws. */

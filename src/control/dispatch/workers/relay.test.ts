@@ -85,8 +85,11 @@ async function start(workers: WorkerView[], capacity = 1_000) {
   return { clock, relay, queue, backlog, fleet, told, stored, spent, waiting };
 }
 
-test('plain jobs go to the common queue even when all are busy; those with needs to the replica that was chosen', async () => {
-  const { relay, waiting, spent } = await start([worker({ freeSlots: 0 }), worker({ id: 'w2', labels: { gpu: 'a' } })]);
+test('plain jobs go to the common queue; those with needs to the replica that was chosen', async () => {
+  const { relay, waiting, spent } = await start([
+    worker({ freeSlots: 0 }),
+    worker({ id: 'w2', labels: { gpu: 'a' }, totalSlots: 2 }),
+  ]);
   await relay.add([row('a'), row('b', { selector: { gpu: 'a' } }), row('c', { recipients: ['rules'] })]);
   expect([await waiting(), await waiting(replicaQueue('r1'))]).toEqual([1, 2]);
   expect(spent).toEqual(['w2', 'w2']);
@@ -125,8 +128,8 @@ test('a job in a queue that its last possible worker left says so, until one com
   expect(told).toEqual(['a: No worker is connected', 'a: ']);
 });
 
-test('a queue holds at most twice the slots; the rest stays in the store, and whoever has a slot hears of it', async () => {
-  const { relay, queue, backlog, waiting } = await start([worker({ totalSlots: 10 })]);
+test('a queue holds what there are free slots for; the rest stays in the store, and whoever has a slot hears of it', async () => {
+  const { relay, queue, backlog, fleet, waiting } = await start([worker({ totalSlots: 40, freeSlots: 20 })]);
   const told: string[] = [];
   backlog.onTell((capability) => told.push(capability));
   const rows = Array.from({ length: 30 }, (_, n) => row(`r${n}`));
@@ -139,6 +142,10 @@ test('a queue holds at most twice the slots; the rest stays in the store, and wh
   // Others took them, so the queue is asked.
   await relay.add([row('more')]);
   expect(await waiting()).toBe(9);
+  // Where all are busy nothing waits in a queue, in an order that nobody chose.
+  fleet.workers = [worker({ totalSlots: 40, freeSlots: 0 })];
+  await relay.add([row('later')]);
+  expect([await waiting(), told]).toEqual([9, [LLM, LLM]]);
 });
 
 test('jobs whose worker is here or that all are too busy for stay in the store, and are looked for there', async () => {
@@ -153,7 +160,7 @@ test('jobs whose worker is here or that all are too busy for stay in the store, 
 });
 
 test('a full or absent queue loses nothing: the store is looked into', async () => {
-  const { relay, backlog, queue, waiting } = await start([worker()], 2);
+  const { relay, backlog, queue, waiting } = await start([worker({ totalSlots: 9, freeSlots: 9 })], 2);
   await relay.add([row('a'), row('b')]);
   expect(backlog.heard(LLM)).toBeUndefined();
   await relay.add([row('c')]);
@@ -177,7 +184,7 @@ test('what others took or ended is forgotten; what lies free in the store is que
   stored.set('a/0/0-1', { ...row('a'), createdAt: 0 });
   stored.set('b/0/0-1', { ...row('b'), createdAt: 0, holder: 'r9' });
   await relay.verify();
-  fleet.workers = [worker()];
+  fleet.workers = [worker({ totalSlots: 9, freeSlots: 9 })];
   await relay.review();
   expect(await waiting()).toBe(1);
   await Promise.resolve();

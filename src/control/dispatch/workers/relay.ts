@@ -1,5 +1,5 @@
 // From committed outbox rows to queues: plain jobs to the queue of their capability and tier, the rest to the replica of the
-// worker that placement chose. A queue holds little; the rest stays in the store, in order. Knows what its jobs wait for.
+// worker that placement chose. A queue holds what there are free slots for; the rest stays in the store. Knows what its jobs wait for.
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { JobQueue } from '../../queue/ports.ts';
@@ -43,9 +43,6 @@ const MAX_WAITING = 10_000;
 
 /** Jobs whose memory is compared with the store in one round. */
 const VERIFIED = 1_000;
-
-/** Jobs that may always wait in one queue; with more slots, twice the slots. */
-const MIN_DEPTH = 16;
 
 export const commonQueue = (capability: string, tier: number): string => `${capability}.${tier}`;
 export const replicaQueue = (replica: string): string => `replica.${replica}`;
@@ -150,7 +147,8 @@ export class Relay {
     const { backlog, replica, spend } = this.#parts;
     const placement = place(needOf(row), workers);
     if (!placement.ok && placement.never) return undefined;
-    if (isPlain(row) && isForAll(row, workers)) return commonQueue(row.capability, row.tier);
+    // Who goes next where all are busy is decided in the store, when there is room again.
+    if (placement.ok && isPlain(row) && isForAll(row, workers)) return commonQueue(row.capability, row.tier);
     if (placement.ok && placement.worker.replica !== replica) {
       spend(placement.worker, row.slots);
       return replicaQueue(placement.worker.replica);
@@ -181,10 +179,14 @@ export class Relay {
     }
   }
 
+  /** What waits in a queue waits in no order of ours, so it takes what there are free slots for; of a replica's these are spent already. */
   #roomOf(queue: string): number {
-    let slots = 0;
-    for (const view of this.#parts.workers()) if (queuesOf(view).includes(queue)) slots += view.totalSlots;
-    return Math.max(2 * slots, MIN_DEPTH) - (this.#depth.get(queue) ?? 0);
+    let free = 0;
+    for (const view of this.#parts.workers()) {
+      if (queue === replicaQueue(view.replica)) free += view.totalSlots;
+      else if (queuesOf(view).includes(queue)) free += view.freeSlots;
+    }
+    return free - (this.#depth.get(queue) ?? 0);
   }
 
   #whyNever(row: RelayRow, workers: readonly WorkerView[]): string {

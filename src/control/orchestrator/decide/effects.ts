@@ -10,6 +10,15 @@ import { jobRow, runRow } from './projection.ts';
 /** `reason` of a row whose job is unwanted: it must not be sent (again), only stopped. Its state is `waiting`. */
 export const CANCELLING = 'cancelling';
 
+/** Seconds of waiting that a job has in advance in the line of its tenant: what has begun is finished first. */
+const BEGUN = 86_400;
+/** Seconds for which it goes only where nothing else waits. */
+const BACKGROUND = 120;
+
+/** Nobody waits for a summary; whoever waits for what has failed before waits anyway. */
+const priorityOf = ({ role, step, failures }: FoldedJob): number =>
+  role === 'summary' ? -BACKGROUND : (step > 0 ? BEGUN : 0) - (failures > 0 ? BACKGROUND : 0);
+
 export interface Effects {
   readonly outbox: readonly OutboxRow[];
   readonly outboxDone: readonly string[];
@@ -35,8 +44,7 @@ export function dispatchOf(run: FoldedRun, job: FoldedJob): OutboxRow | undefine
     selector: job.selector,
     recipients: job.recipients,
     slots: job.slots,
-    // What has begun is finished first; nobody waits for a summary.
-    priority: job.role === 'summary' ? 0 : Math.min(job.step, 9),
+    priority: priorityOf(job),
     ...(job.phase === 'cancelling' ? { state: 'waiting', reason: CANCELLING } : { state: 'ready' }),
   };
 }

@@ -1,0 +1,26 @@
+// The settings of who gets how much: the turns of tenants.
+import type { Setting } from '../base/settings/setting.ts';
+
+export const SHARE_SETTINGS = {
+  weights: {
+    env: 'BOWLINE_WEIGHTS',
+    group: 'shares',
+    kind: 'list',
+    what: 'turns that a tenant gets while others wait too; a tenant that is not named has 1',
+    item: /^[^\s=,]{1,128}=\d{1,3}(\.\d{1,2})?$/,
+    like: 'a list like acme=4,trial=0.5',
+    most: 1_000,
+    fallback: [],
+  },
+} as const satisfies Record<string, Setting & { readonly group: 'shares' }>;
+
+/** By tenant. A weight of 0 counts as the least there is. */
+export function weightsOf(texts: readonly string[]): ReadonlyMap<string, number> {
+  const LEAST = 0.01;
+  return new Map(
+    texts.map((text) => {
+      const at = text.lastIndexOf('=');
+      return [text.slice(0, at), Math.max(Number(text.slice(at + 1)), LEAST)];
+    }),
+  );
+}
