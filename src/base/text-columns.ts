@@ -65,3 +65,23 @@ export function cutToWidth(text: string, width: number, keepsEnd = false, measur
   }
   return keepsEnd ? `…${fit.reverse().join('')}` : `${fit.join('')}…`;
 }
+
+/** A command in backticks with the sign behind it, else what stands between spaces. */
+const WORDS = /`[^`\n]*`[^\s`]*|[^\s`]+|`/g;
+
+/** Sentences of ours in lines of at most so many columns; those after the first begin with `margin`. A command is not cut, other long words are. */
+export function inLines(text: string, width: number, margin = ''): string[] {
+  const lines: string[] = [];
+  let line = '';
+  const add = (word: string, gap: string) => {
+    if (line !== '' && widthOf(`${line}${gap}${word}`) > width) {
+      lines.push(line);
+      line = margin + word;
+    } else line += line === '' || line === margin ? word : gap + word;
+  };
+  for (const [word] of text.matchAll(WORDS)) {
+    if (word.startsWith('`') || widthOf(word) <= width - widthOf(margin)) add(word, ' ');
+    else for (const [n, letter] of graphemesOf(word).entries()) add(letter, n === 0 ? ' ' : '');
+  }
+  return [...lines, line];
+}

@@ -93,14 +93,21 @@ test('a run is shown with its jobs and what left the box; an open one with what 
       getRun: ({ id }) => ({ run: id === 'open' ? { ...theRun, state: RunState.RUNNING } : theRun }),
       explainRun: () => ({
         summary: 'no worker serves llm',
-        jobs: [{ job: 'open/0/0', waitsFor: 'a worker', never: true }],
+        jobs: [
+          { job: 'open/0/0', waitsFor: 'a worker', never: true, candidates: [{ name: '图形一', whyNot: 'is busy' }] },
+        ],
+        reason: 'NO_WORKER',
+        act: 'Start one: `bowline worker --serve llm`.',
+        sinceTime: { seconds: 1_700_000_000n },
       }),
     }),
   );
-  const [shown, json, open] = await Promise.all([
+  const [shown, json, open, explained, explainedJson] = await Promise.all([
     run(['runs', 'show', 'run-1']),
     run(['runs', 'show', 'run-1', '--json']),
     run(['runs', 'show', 'open']),
+    run(['runs', 'explain', 'open/0/0']),
+    run(['runs', 'explain', 'open', '--json']),
   ]);
   for (const part of ['发布日期是什么？', '三月三日', 'fs.Read on device pi: done, 12 ms', 'notes/a.md  9 bytes']) {
     expect(shown.stdout).toContain(part);
@@ -113,6 +120,15 @@ test('a run is shown with its jobs and what left the box; an open one with what 
   });
   expect(open.stdout).toContain('waits for: no worker serves llm');
   expect(open.stdout).toContain('(no one who is connected could ever serve it)');
+  expect(explained.stdout).toMatch(
+    /^waits for: no worker serves llm \(no one .*\nsince: 2023-11-1\d .*\n {4}图形一: is busy\nwhat to do: Start one: `bowline worker --serve llm`\.\n$/,
+  );
+  expect(JSON.parse(explainedJson.stdout)).toMatchObject({
+    id: 'open',
+    reason: 'NO_WORKER',
+    sinceTime: '2023-11-14T22:13:20.000Z',
+    jobs: [{ candidates: [{ name: '图形一', whyNot: 'is busy' }] }],
+  });
 });
 
 test('a watched run streams, and its outcome is the exit code', async () => {

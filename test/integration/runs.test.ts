@@ -76,7 +76,8 @@ test('two asks of one conversation run one after the other, and the second hears
   const one = await worker.job(0);
   expect(one.run).toBe(first.run);
   const explained = await runs().explainRun({ id: second.run });
-  expect(explained.summary).toBe('It waits for the run before it in its conversation.');
+  expect(explained).toMatchObject({ reason: 'CONVERSATION_TURN', act: expect.stringContaining(`cancel ${first.run}`) });
+  expect(explained.summary).toBe(`It waits for the run before it in its conversation, ${first.run}.`);
   worker.reply(one, 'first answer');
   const two = await worker.job(1);
   expect(two.run).toBe(second.run);
@@ -118,7 +119,10 @@ test('without a worker a run says at once what it waits for, and goes on by itse
   const [told] = await edge.until(() => waits().length === 1 && waits());
   expect(told?.waitsFor).toContain('No worker is connected');
   const { jobs } = await runs().explainRun({ id: run });
-  expect(jobs).toMatchObject([{ never: true, waitsFor: told?.waitsFor }]);
+  expect(jobs).toMatchObject([{ never: true, waitsFor: told?.waitsFor, reason: 'NO_WORKER' }]);
+  const job = `${run}/0/0`;
+  expect(await runs().explainRun({ id: job })).toMatchObject({ reason: 'NO_WORKER', jobs: [{ job }] });
+  expect(await refusal(runs().explainRun({ id: `${run}/7/0` }))).toMatchObject({ reason: 'NOT_FOUND' });
   const worker = await control.worker();
   worker.reply(await worker.job(), 'yes');
   expect((await edge.end(run)).answer).toBe('yes');

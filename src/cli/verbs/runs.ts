@@ -29,6 +29,7 @@ import { withheldLines } from '../withheld-text.ts';
 import { listDevices } from './devices.ts';
 import { askId } from './queue.ts';
 import { askCommand } from './runs-ask.ts';
+import { explainCommand, printExplanation } from './runs-explain.ts';
 import { watchCommand } from './runs-watch.ts';
 
 type ActionOptions = GlobalOptions & { json?: boolean };
@@ -65,6 +66,7 @@ export function runsVerb(io: CliIo): Command {
   );
   runs.addCommand(askCommand(io));
   runs.addCommand(watchCommand(io));
+  runs.addCommand(explainCommand(io));
   runs.addCommand(
     new Command('cancel')
       .description('End a run')
@@ -169,11 +171,7 @@ async function show(io: CliIo, typed: string, options: GlobalOptions & { json?: 
     printRun(out, run, name);
     if (!explanation) return;
     out.line();
-    out.line(`waits for: ${explanation.summary}`);
-    for (const job of explanation.jobs) {
-      out.line(`  ${job.job}: ${job.waitsFor}${job.never ? ' (no one who is connected could ever serve it)' : ''}`);
-      for (const { name, whyNot } of job.candidates) if (whyNot) out.line(`    ${name}: ${whyNot}`);
-    }
+    printExplanation(out, explanation, io);
   });
 }
 

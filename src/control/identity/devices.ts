@@ -110,18 +110,6 @@ export class Devices {
     return Number((await inStore(() => query.executeTakeFirstOrThrow())).n);
   }
 
-  /** Of these devices, by id, those that can be reached, on whatever replica. */
-  async onlineAmong(tenant: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
-    if (ids.length === 0) return new Set();
-    const query = this.#db
-      .selectFrom('device')
-      .select('id')
-      .where('tenant', '=', tenant)
-      .where('id', '=', sql<string>`any(${[...new Set(ids)]}::text[])`)
-      .where(ONLINE);
-    return new Set((await inStore(() => query.execute())).map(({ id }) => id));
-  }
-
   /**
    * Begins a session, in one statement: its epoch, its journal, its manifest, its replica. Every older session of the device is
    * fenced from then on. Undefined when the device is not as it was judged any more, because another session began, it was

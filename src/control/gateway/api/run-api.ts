@@ -15,8 +15,9 @@ import type { Requests } from '../../store/requests.ts';
 import type { Runs } from '../../store/runs.ts';
 import type { SetAside } from '../../store/set-aside.ts';
 import { ownerOf } from '../call-principal.ts';
+import { explainRun, explainUnreadable } from '../explain/explain-run.ts';
+import { worldOf } from '../explain/world-of.ts';
 import { type AskRunParts, runOfAsk } from './ask-run.ts';
-import { explainRun } from './explain-run.ts';
 import { once } from './once.ts';
 import { runView, withRecorded } from './run-view.ts';
 import { watchRun } from './watch-run.ts';
@@ -27,7 +28,7 @@ export interface RunApiParts extends AskRunParts {
   readonly setAside: Pick<SetAside, 'resume' | 'end'>;
   readonly requests: Requests;
   readonly feeds: RunFeeds;
-  readonly devices: Pick<Devices, 'onlineAmong' | 'find'>;
+  readonly devices: Pick<Devices, 'byId' | 'find'>;
   readonly workers: () => readonly WorkerView[];
   readonly methods: MethodRegistry;
   readonly now: () => number;
@@ -112,20 +113,21 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
       });
       return { run: await read(tenant, id) };
     },
-    async explainRun({ id }, context) {
+    async explainRun({ id: asked }, context) {
       const { tenant } = ownerOf(context);
+      const [id = '', ...rest] = asked.split('/');
       const { endTime } = await read(tenant, id);
-      let state: FoldedRun | undefined;
+      let run: FoldedRun | undefined;
       try {
-        state = await parts.runs.state(tenant, id);
+        run = await parts.runs.state(tenant, id);
       } catch (error) {
         if (!(error instanceof AppError && isUnreadable(error))) throw error;
-        return { summary: endTime ? 'The run has ended; its history cannot be read.' : error.message };
+        return explainUnreadable(id, endTime !== undefined, error.message);
       }
-      if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
-      const targets = [...state.jobs.values()].map(({ device }) => device).filter((device) => device !== '');
-      const online = await parts.devices.onlineAmong(state.tenant, targets);
-      return explainRun(state, { workers: parts.workers(), connected: (device) => online.has(device) });
+      if (!run) throw new AppError('NOT_FOUND', { kind: 'run' });
+      const job = rest.length > 0 ? asked : '';
+      if (job && !run.jobs.has(job)) throw new AppError('NOT_FOUND', { kind: 'job' });
+      return explainRun(run, await worldOf(parts, run), job);
     },
   };
 }

@@ -193,6 +193,7 @@ function queued(run: FoldedRun, event: JobQueued, at: number): FoldedJob {
     recipients: event.recipients,
     timeoutMs: event.timeout ? durationMs(event.timeout) : 0,
     phase: 'queued',
+    phaseAt: at,
     epoch: Number(event.epoch),
     nonce: event.nonce,
     attempts: 1,
@@ -267,7 +268,8 @@ function withJob(run: FoldedRun, id: string, at: number, change: (was: FoldedJob
   const was = run.jobs.get(id);
   if (!was) throw invalid(run, `there is no job ${id}`);
   if (!isOpen(was)) throw invalid(run, `the job ${id} has ended`);
-  const job = heldNoMore(was, change(was), at);
+  const changed = heldNoMore(was, change(was), at);
+  const job = changed.phase === was.phase ? changed : { ...changed, phaseAt: at };
   return withHolds({ ...run, jobs: new Map(run.jobs).set(id, job) }, at);
 }
 

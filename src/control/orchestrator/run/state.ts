@@ -54,6 +54,8 @@ export interface FoldedJob {
   /** Most time for all attempts; 0 is that of the run. */
   readonly timeoutMs: number;
   readonly phase: JobPhase;
+  /** Since when it is in this phase. */
+  readonly phaseAt: number;
   readonly epoch: number;
   /** Part of the ids of its dispatches to workers; empty for a device, and where none was made. */
   readonly nonce: string;
