@@ -83,3 +83,22 @@ async function targetsOf(parts, runs) {
   }
   return targets;
 }
+
+const ZERO = ['-f', 'compose.scale-to-zero.yaml'];
+
+/** A pool that is declared goes to no worker, and the scaler brings one when a call waits for it. */
+export async function pools(parts) {
+  await parts.compose([...ZERO, 'up', '-d', '--no-build', ...CONTROL, 'worker-web']);
+  await until('no web worker', async () => (await workersOf(parts, 'web')).length === 0);
+  const scaler = await parts.scaler(ZERO);
+  try {
+    const told = await bowline(parts, 'call', 'web.Fetch', '--data', JSON.stringify({ url: 'http://pages:8080/' }));
+    must(told.includes('港口周日关闭'), told);
+    must((await workersOf(parts, 'web')).length === 1, 'not one worker was started');
+    await until('no web worker again', async () => (await workersOf(parts, 'web')).length === 0);
+  } finally {
+    await scaler.stop();
+  }
+  await threeOfWeb(parts);
+  return 'web went from 0 to 1 worker for a call, and back to 0';
+}

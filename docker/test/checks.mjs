@@ -1,10 +1,10 @@
 // What the compose project promises, one function each: it returns a sentence, or throws what is not so.
 import { hardened, isolation } from './check-walls.mjs';
-import { killed, rolling, scale, stopped } from './check-work.mjs';
+import { killed, pools, rolling, scale, stopped } from './check-work.mjs';
 import { bowline, CONTROL, containers, health, inspect, jsonOf, must, workersOf } from './project.mjs';
 import { until } from './shell.mjs';
 
-export const CHECKS = { healthy, hardened, answers, isolation, scale, killed, stopped, rolling, edge, models };
+export const CHECKS = { healthy, hardened, answers, isolation, scale, killed, stopped, rolling, pools, edge, models };
 
 async function healthy(parts) {
   const services = ['postgres', 'vectors', 'redis', 'balancer', ...CONTROL, ...parts.pools.map((pool) => `worker-${pool}`)];

@@ -5,7 +5,8 @@
 //   KEEP=1       leaves the project running, to look at it
 //   ONLY=a,b     these checks alone
 //   BOWLINE_TEST_GGUF=file   with a worker that runs this model
-import { copyFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { appendFileSync, copyFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CHECKS } from './checks.mjs';
@@ -27,6 +28,8 @@ const gguf = process.env.BOWLINE_TEST_GGUF;
 const compose = composeOf();
 let failed = 0;
 let over;
+/** The environment of compose. */
+let settled;
 // However this process is ended, what it started is ended first.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void end().finally(() => process.exit(1)));
 process.on('unhandledRejection', (error) => {
@@ -45,7 +48,7 @@ try {
     if (only && !only.includes(name)) continue;
     const start = Date.now();
     try {
-      const told = await check({ compose, docker: engine.docker, project: PROJECT, pools: POOLS, gguf });
+      const told = await check({ compose, scaler, docker: engine.docker, project: PROJECT, pools: POOLS, gguf });
       say(`ok    ${name}: ${told} (${seconds(start)})`);
     } catch (error) {
       failed++;
@@ -84,23 +87,42 @@ function prepare() {
   writeFileSync(join(localModels, 'models.yaml'), 'default: tiny\nmodels:\n  tiny: { provider: gguf, file: /models/tiny.gguf, gpu: false }\n');
 }
 
+async function composeEnvironment() {
+  settled ??= {
+    ...environment,
+    DOCKER_HOST: engine.host,
+    NPM_CONFIG_REGISTRY: await npmRegistry(),
+    // Any port that is free.
+    BOWLINE_PUBLISH: '127.0.0.1:0',
+    BOWLINE_DOCUMENTS: documents,
+    BOWLINE_LOCAL_MODELS: localModels,
+    // The engine that docker.io of Debian 12 brings has no other builder.
+    DOCKER_BUILDKIT: '0',
+    COMPOSE_DOCKER_CLI_BUILD: '0',
+  };
+  return settled;
+}
+
 function composeOf() {
-  let env;
   return async (words, options = {}) => {
-    env ??= {
-      ...environment,
-      DOCKER_HOST: engine.host,
-      NPM_CONFIG_REGISTRY: await npmRegistry(),
-      // Any port that is free.
-      BOWLINE_PUBLISH: '127.0.0.1:0',
-      BOWLINE_DOCUMENTS: documents,
-      BOWLINE_LOCAL_MODELS: localModels,
-      // The engine that docker.io of Debian 12 brings has no other builder.
-      DOCKER_BUILDKIT: '0',
-      COMPOSE_DOCKER_CLI_BUILD: '0',
-    };
+    const env = await composeEnvironment();
     const files = ['-f', 'compose.yaml', '-f', 'test/compose.yaml'];
     return run('docker-compose', ['-p', PROJECT, ...files, ...words], { cwd: join(root, 'docker'), ...options, env: { ...env, ...options.env } });
+  };
+}
+
+/** docker/scale-pools.mjs as its user runs it, with these files besides. */
+async function scaler(files) {
+  const words = ['docker-compose', '-p', PROJECT, '-f', 'compose.yaml', '-f', 'test/compose.yaml', ...files];
+  const env = { ...process.env, ...(await composeEnvironment()), COMPOSE: words.join(' '), EVERY: '2', COOL: '6' };
+  const child = spawn(process.execPath, ['scale-pools.mjs'], { cwd: join(root, 'docker'), env, stdio: ['ignore', 'pipe', 'inherit'] });
+  child.stdout.setEncoding('utf8').on('data', (text) => appendFileSync(LOG, text));
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  return {
+    stop: () => {
+      child.kill('SIGTERM');
+      return ended;
+    },
   };
 }
 

@@ -72,6 +72,23 @@ export const JOB_SETTINGS = {
     min: 100,
     max: 3_600_000,
   },
+  poolsFile: {
+    env: 'BOWLINE_POOLS_FILE',
+    group: 'work',
+    kind: 'path',
+    what: 'file that declares pools of workers which are started when they are wanted (docs/operations.md); by default none',
+    fallback: undefined,
+  },
+  poolStartMs: {
+    env: 'BOWLINE_POOL_START_MS',
+    group: 'work',
+    kind: 'number',
+    unit: 'ms',
+    what: 'how long the start of a declared pool may take before `runs explain` says that it does not start',
+    fallback: 300_000,
+    min: 1_000,
+    max: 86_400_000,
+  },
   maxEdgeEnds: {
     env: 'BOWLINE_MAX_EDGE_ENDS',
     group: 'work',

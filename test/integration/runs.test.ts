@@ -112,6 +112,29 @@ test('the same event again is answered the same and runs once; the same run with
   await worker.cut();
 });
 
+test('a job that a worker gives back because it leaves goes to another at once, as no failure', async () => {
+  const edge = control.closing(await (await control.device()).connect());
+  const [leaving, staying] = [await control.worker({ labels: { spot: 'true' } }), await control.worker({ slots: 1 })];
+  staying.credits(0);
+  const { run } = edge.ask('谁来回答？');
+  const { dispatchId, epoch } = await leaving.job();
+  leaving.send({ case: 'drain', value: { timeout: { seconds: 20n } } });
+  leaving.send({ case: 'result', value: { dispatchId, epoch, result: { case: 'stopped', value: {} } } });
+  const why = await eventually(async () => {
+    const explained = await runs().explainRun({ id: run });
+    return explained.reason === 'PREEMPTED' && explained;
+  });
+  expect(why.summary).toContain('gave it back, because it was to leave');
+  staying.credits(1);
+  staying.reply(await staying.job(), '我。');
+  const outcome = await edge.end(run);
+  expect(outcome).toMatchObject({ answer: '我。', jobs: [{ attempts: 2 }] });
+  expect(outcome.jobs[0]?.failure).toBeUndefined();
+  await edge.cut();
+  await leaving.cut();
+  await staying.cut();
+});
+
 test('without a worker a run says at once what it waits for, and goes on by itself when one connects', async () => {
   const edge = control.closing(await (await control.device()).connect());
   const { run } = edge.ask('anyone?');

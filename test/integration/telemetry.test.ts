@@ -1,17 +1,23 @@
 // The metrics and traces of a control plane at work: right by number, made of known names, with nothing of what was asked, answered or read;
 // and metrics told to nobody without the key.
 import { execFile } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { EmbedService } from '../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import { ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { METRICS } from '../../src/base/telemetry/names.ts';
 import { type Collected, startCollector } from '../support/collector.ts';
-import { TestControl } from '../support/control-plane.ts';
+import { eventually, TestControl } from '../support/control-plane.ts';
 import { freePort } from '../support/free-port.ts';
+import { Program } from '../support/program.ts';
 import { startPrometheus } from '../support/prometheus.ts';
 import { promtool } from '../support/promtool.ts';
+import { commandOf } from '../support/stack.ts';
 
 const CANARIES = ['水獭-question', 'otter-answer', 'otter-content', 'otter-path'];
 
@@ -21,19 +27,32 @@ interface Dashboard {
   readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];
 }
 
+interface ScalerParts {
+  readonly read: () => Promise<string>;
+  readonly scale: (pool: string, count: number) => Promise<void>;
+  readonly coolMs: number;
+}
+const { poolScaler }: { poolScaler: (parts: ScalerParts) => { look: () => Promise<void> } } = await import(
+  join(import.meta.dirname, '../../docker/scale-pools.mjs')
+);
+
 const tool = await promtool();
 let control: TestControl;
 let port: number;
 let collector: Awaited<ReturnType<typeof startCollector>>;
+const folder = mkdtempSync(join(tmpdir(), 'bowline-test-pools-'));
 
 beforeAll(async () => {
   port = await freePort();
   collector = await startCollector();
-  control = await TestControl.start({ config: { metricsPort: port, otlpUrl: collector.url } });
+  const poolsFile = join(folder, 'pools.yaml');
+  writeFileSync(poolsFile, 'pools:\n  tiny: { serve: [embed], provider: lexical, max: 2 }\n');
+  control = await TestControl.start({ config: { metricsPort: port, otlpUrl: collector.url, poolsFile } });
 });
 afterAll(async () => {
   await control.close();
   await collector.close();
+  rmSync(folder, { recursive: true });
 });
 
 const key = () => readFileSync(homePaths(control.home).metricsKey, 'utf8').trim();
@@ -123,6 +142,55 @@ test('a run arrives at a collector as one tree: its jobs, and an attempt that wa
   for (const span of spans) expect(span.end, span.name).toBeGreaterThanOrEqual(span.start);
   for (const told of CANARIES) expect(collector.raw()).not.toContain(told);
 });
+
+test('a declared pool that is empty is started by the scaler of compose when a call waits for it, and stopped when nothing does', async () => {
+  const { key: workerKey } = await control.client(WorkerPoolService).createWorkerKey({
+    name: 'tiny',
+    packages: ['bowline.capability.embed.v1'],
+    pool: 'tiny',
+  });
+  const keyFile = join(folder, 'worker.key');
+  writeFileSync(keyFile, workerKey, { mode: 0o600 });
+  const workers: Program[] = [];
+  /** As compose does it. */
+  const scale = async (pool: string, count: number) => {
+    expect(pool).toBe('tiny');
+    while (workers.length < count) {
+      const words = ['--home', join(folder, `w${workers.length}`), '--control', control.url, '--key-file', keyFile];
+      const env = { PATH: process.env.PATH ?? '', HOME: folder, BOWLINE_LOG_TO: 'stderr' };
+      workers.push(new Program('worker', [...commandOf('worker'), ...words, '--serve', 'embed'], { cwd: folder, env }));
+    }
+    for (const worker of workers.splice(count)) {
+      worker.child.kill('SIGTERM');
+      expect(await worker.ended).toEqual({ code: 0, signal: undefined });
+    }
+  };
+  const scaler = poolScaler({ read: async () => (await get('/metrics')).text(), scale, coolMs: 0 });
+  try {
+    await scaler.look();
+    expect(workers).toEqual([]);
+    const call = control.client(EmbedService).embed({ texts: ['发布日期', 'launch'] });
+    const { summary, act } = await eventually(async () => {
+      const { runs } = await control.client(RunService).listRuns({ pageSize: 1 });
+      const explained = await control.client(RunService).explainRun({ id: runs[0]?.id ?? '' });
+      return explained.reason === 'POOL_STARTING' && explained;
+    });
+    expect(summary).toContain('waits for pool tiny, which has no worker yet and is being started');
+    expect(act).toContain('`bowline workers ls`');
+    await eventually(async () => {
+      await scaler.look();
+      return workers.length === 1;
+    });
+    expect((await call).vectors).toHaveLength(2);
+    expect(sample(await (await get('/metrics')).text(), 'bowline_pool_workers{pool="tiny"}')).toBe(1);
+    await eventually(async () => {
+      await scaler.look();
+      return workers.length === 0;
+    });
+  } finally {
+    for (const worker of workers) worker.child.kill('SIGKILL');
+  }
+}, 60_000);
 
 test('without its key nobody is told anything; the key is readable to its owner only', async () => {
   for (const wrong of ['', 'Bearer', `Bearer ${key()}x`, `Basic ${key()}`, key()])

@@ -54,7 +54,7 @@ export function illegalState(run: FoldedRun, methods: MethodRegistry): string[] 
     );
     must(isPlanned(job) || job.index >= FIRST_CHILD_INDEX, `${job.id} is numbered above what a model may ask for`);
     must((job.role === 'child') === (job.parent !== undefined), `${job.id} has a parent exactly when it is a child`);
-    must(job.epoch === job.failures + job.losses + 1, `the epoch of ${job.id} counts its attempts`);
+    must(job.epoch === job.failures + job.losses + job.handBacks + 1, `the epoch of ${job.id} counts its attempts`);
     must(new Set(job.settled).size === job.settled.length, `no attempt of ${job.id} has two results`);
     must(
       job.settled.every((epoch) => epoch >= 1 && epoch <= job.epoch),

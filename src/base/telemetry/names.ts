@@ -54,6 +54,20 @@ export const METRICS = {
     what: 'How long the oldest of them has waited.',
     labels: ['capability'],
   },
+  poolWanted: {
+    name: 'bowline.pool.wanted',
+    kind: 'gauge',
+    unit: '{worker}',
+    what: 'Workers that a declared pool is to have for the jobs that wait or run, in the whole database.',
+    labels: ['pool'],
+  },
+  poolWorkers: {
+    name: 'bowline.pool.workers',
+    kind: 'gauge',
+    unit: '{worker}',
+    what: 'Workers of a declared pool that are connected to this replica.',
+    labels: ['pool'],
+  },
   held: {
     name: 'bowline.approvals.waiting',
     kind: 'gauge',

@@ -24,8 +24,12 @@ const WORKERS = [
   worker('llm', ['Chat']),
 ];
 
-const offer = async (workers: ConnectedWorker[], wanted: { recipients?: string[]; collections?: boolean } = {}) => {
-  const parts = { devices: {} as Devices, methods, live: () => undefined, workers: () => workers };
+const offer = async (
+  workers: ConnectedWorker[],
+  wanted: { recipients?: string[]; collections?: boolean } = {},
+  starting = (): WorkerView[] => [],
+) => {
+  const parts = { devices: {} as Devices, methods, live: () => undefined, workers: () => workers, starting };
   const all = await toolsOfNewRun(parts, { tenant: 't1', device: '', recipients: [], collections: false, ...wanted });
   expect(all.every(({ target }) => target === TargetKind.WORKER)).toBe(true);
   return all.map(({ name }) => name).toSorted();
@@ -34,6 +38,12 @@ const offer = async (workers: ConnectedWorker[], wanted: { recipients?: string[]
 test('an ask without a device has the tools that workers serve, busy or not, and nothing that is no tool', async () => {
   expect(await offer(WORKERS)).toEqual(['sandbox_run', 'web_crawl', 'web_fetch']);
   expect(await offer([])).toEqual([]);
+});
+
+test('a declared pool that has no worker yet offers what its workers would', async () => {
+  const pool = { ...worker('web', ['Fetch']).view(), tenants: ['*'], freeSlots: 0, starting: true };
+  expect(await offer([], {}, () => [pool])).toEqual(['web_fetch']);
+  expect(await offer([], {}, () => [{ ...pool, tenants: ['t2'] }])).toEqual([]);
 });
 
 test('a search in collections is offered where there are some', async () => {

@@ -11,6 +11,7 @@ import type { Devices } from '../identity/devices.ts';
 import { SEARCH_METHOD } from '../orchestrator/run/method-names.ts';
 import type { WantedTools } from '../orchestrator/service/run-decisions.ts';
 import { misfit } from '../routing/fit.ts';
+import { serves, type WorkerView } from '../routing/worker-view.ts';
 
 export interface OfferedToolsParts {
   readonly devices: Devices;
@@ -18,6 +19,8 @@ export interface OfferedToolsParts {
   readonly live: (tenant: string, device: string) => Manifest | undefined;
   /** Workers of all replicas that may work for the tenant. */
   readonly workers: (tenant: string) => readonly ConnectedWorker[];
+  /** Declared pools that have no worker yet. */
+  readonly starting: () => readonly WorkerView[];
 }
 
 /** Tools of a request to a model, by its contract. */
@@ -63,8 +66,12 @@ function declaredBy(manifest: Manifest): ReadonlyMap<string, ReadonlySet<string>
   return known;
 }
 
-function ofWorkers({ methods, workers }: OfferedToolsParts, { tenant, recipients, collections }: WantedTools) {
-  const present = workers(tenant).flatMap((worker) => (worker.draining ? [] : [worker.view()]));
+function ofWorkers(
+  { methods, workers, starting }: OfferedToolsParts,
+  { tenant, recipients, collections }: WantedTools,
+) {
+  const connected = workers(tenant).flatMap((worker) => (worker.draining ? [] : [worker.view()]));
+  const present = [...connected, ...starting().filter((pool) => serves(pool, tenant))];
   if (present.length === 0) return [];
   return methods.allFor(tenant).filter(({ desc, fullName, package: capability, slots }) => {
     if (!isTool(desc) || (fullName === SEARCH_METHOD && !collections)) return false;

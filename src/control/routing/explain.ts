@@ -24,6 +24,11 @@ export function explain(job: JobNeed, workers: readonly WorkerView[]): Explanati
   const { rejected, never } = placement;
   const sentences = rejected.map(({ worker, why }) => `${worker.name} ${why}.`).sort();
   const able = rejected.filter(({ permanent }) => !permanent).length;
+  const starting = rejected.filter(({ kind }) => kind === 'starting').map(({ worker }) => worker.name);
+  if (starting.length > 0 && starting.length === able) {
+    const waits = `${what} waits for ${starting.sort().join(' or ')}, which has no worker yet and is being started.`;
+    return { never, summary: waits, workers: bounded(sentences) };
+  }
   return { never, summary: summary(what, rejected.length, able), workers: bounded(sentences) };
 }
 

@@ -49,6 +49,17 @@ test('the preferred worker wins over a cheaper one, but not when it is busy', ()
   expect(chosen(job({ preferWorker: 'b' }), [worker('a'), { ...dear, freeSlots: 0 }])).toBe('a');
 });
 
+test('a job says whether it may go to a worker that may be taken away; who does not say that it may be stays', () => {
+  const spot = worker('a', { labels: { spot: 'true' } });
+  expect(chosen(job(), [spot])).toBe('a');
+  expect(chosen(job({ selector: { spot: 'false' } }), [spot])).toBe('never');
+  expect(chosen(job({ selector: { spot: 'false' } }), [spot, worker('b')])).toBe('b');
+  expect(chosen(job({ selector: { spot: 'true' } }), [spot, worker('b')])).toBe('a');
+  expect(explain(job({ selector: { spot: 'false' } }), [spot]).workers).toEqual([
+    'a has spot=true, and spot=false is required.',
+  ]);
+});
+
 test('recipients are hard: content goes to no provider outside them, however it names itself', () => {
   const remote = worker('a', { provider: 'anthropic', locality: 'remote' });
   expect(chosen(job({ recipients: ['rules'] }), [remote])).toBe('never');

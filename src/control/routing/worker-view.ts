@@ -30,6 +30,8 @@ export interface WorkerView {
   readonly locality: 'local' | 'remote';
   readonly freeSlots: number;
   readonly totalSlots: number;
+  /** No worker yet: what one of a declared pool that has none would be. It has no free slots. */
+  readonly starting?: boolean;
 }
 
 /** The provider of a worker without models. */
@@ -60,6 +62,8 @@ export function serves(worker: WorkerView, tenant: string): boolean {
 /** The labels a selector sees: the worker's own, overridden by what the control plane knows of it. */
 export function labelsOf(worker: WorkerView): Readonly<Record<string, string>> {
   return {
+    // Whether it may be taken away at short notice; who does not say so stays.
+    spot: 'false',
     ...worker.labels,
     tier: String(worker.tier),
     region: worker.region,

@@ -2,17 +2,22 @@
 // often than a bound, however often that is.
 import { type Kysely, sql } from 'kysely';
 import type { MetricValue } from '../../base/telemetry/names.ts';
+import { type DeclaredPool, wantedWorkers } from '../routing/pools.ts';
 import type { Schema } from '../store/schema.ts';
 
 /** An answer serves all who ask so soon after it. */
 const FRESH_MS = 2_000;
 
 /** @param now milliseconds, monotonic; the reading throws what the database does */
-export function stateMeasures(db: Kysely<Schema>, now: () => number): () => Promise<readonly MetricValue[]> {
+export function stateMeasures(
+  db: Kysely<Schema>,
+  now: () => number,
+  pools: readonly DeclaredPool[] = [],
+): () => Promise<readonly MetricValue[]> {
   let last: { readonly at: number; readonly measures: Promise<readonly MetricValue[]> } | undefined;
   return () => {
     if (last && now() - last.at < FRESH_MS) return last.measures;
-    const measures = readMeasures(db);
+    const measures = Promise.all([readMeasures(db), poolMeasures(db, pools)]).then((all) => all.flat());
     last = { at: now(), measures };
     measures.catch(() => {
       last = undefined;
@@ -34,4 +39,18 @@ async function readMeasures(db: Kysely<Schema>): Promise<readonly MetricValue[]>
     ]),
     { metric: 'held', value: held[0]?.n ?? 0, labels: {} },
   ];
+}
+
+/** How many workers each declared pool is to have for what is outstanding: also what runs, so that a pool does not shrink under its work. */
+async function poolMeasures(db: Kysely<Schema>, pools: readonly DeclaredPool[]): Promise<readonly MetricValue[]> {
+  if (pools.length === 0) return [];
+  const { rows } = await sql<{
+    capability: string;
+    selector: Record<string, string>;
+    slots: number;
+  }>`/* pool_measures */
+    select capability, selector, sum(slots)::int as slots from outbox
+    where state = 'ready' and target = 'worker' group by capability, selector limit 1000`.execute(db);
+  const wanted = wantedWorkers(pools, rows);
+  return [...wanted].map(([pool, value]) => ({ metric: 'poolWanted', value, labels: { pool } }));
 }

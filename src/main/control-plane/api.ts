@@ -96,6 +96,7 @@ export function apiServices(
       feeds: dispatch.feeds,
       devices,
       workers: () => presence.views(),
+      poolStartMs: ground.config.poolStartMs,
       methods,
       now: () => clock.now(),
     }),

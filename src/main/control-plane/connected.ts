@@ -12,6 +12,8 @@ import { SessionWatch } from '../../control/gateway/session-watch.ts';
 import { Sessions } from '../../control/gateway/sessions.ts';
 import { DeviceSessions } from '../../control/identity/device-sessions.ts';
 import { endedWorkerKeys } from '../../control/identity/workers.ts';
+import type { DeclaredPool } from '../../control/routing/pools.ts';
+import { readPools } from '../../control/routing/read-pools.ts';
 import type { Identities } from './identities.ts';
 import type { Ground } from './options.ts';
 import type { OpenPorts } from './ports.ts';
@@ -23,6 +25,8 @@ export interface Connected {
   readonly local: LocalWorkers;
   /** The workers of all replicas; silent until dispatch starts it. */
   readonly presence: WorkerPresence;
+  /** As their operator declared them. */
+  readonly pools: readonly DeclaredPool[];
   readonly news: ModelNews;
   /** What models failed with that only their owners can mend. */
   readonly refusals: ModelRefusals;
@@ -31,6 +35,7 @@ export interface Connected {
 
 export function openSessions({ config, clock, life, log, replica }: Ground, { ports }: OpenPorts): Connected {
   const local = new LocalWorkers();
+  const pools = readPools(config.poolsFile);
   const presence = new WorkerPresence({
     bus: ports.bus,
     clock,
@@ -39,6 +44,7 @@ export function openSessions({ config, clock, life, log, replica }: Ground, { po
     everyMs: config.scanMs,
     expireMs: Math.max(config.leaseMs, 3 * config.scanMs),
     local: () => local.all(),
+    pools,
   });
   const sessions = new Sessions(() => presence.remotes());
   const news = new ModelNews({ edges: () => sessions.edges(), clock, everyMs: config.heartbeatMs });
@@ -46,7 +52,7 @@ export function openSessions({ config, clock, life, log, replica }: Ground, { po
   sessions.onWorkers(() => news.changed());
   news.start();
   const refusals = new ModelRefusals(() => news.changed());
-  return { sessions, local, presence, news, refusals, owners: new OwnerStreams(config.maxOwnerStreams) };
+  return { sessions, local, presence, pools, news, refusals, owners: new OwnerStreams(config.maxOwnerStreams) };
 }
 
 /** Ends sessions that another replica has taken over, and those of removed devices and revoked keys. */

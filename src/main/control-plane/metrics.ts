@@ -25,16 +25,17 @@ interface Told {
 export async function openControlMetrics(
   { config, clock, home, life, log, replica }: Ground,
   { database }: Store,
-  { sessions }: Connected,
+  { sessions, pools }: Connected,
   { runs }: Work,
   { health, turns, tls }: Told,
 ): Promise<void> {
   if (config.metricsPort === 0) return;
   const { openMetrics } = await import('../../base/telemetry/metrics-sdk.ts');
-  const state = stateMeasures(database.db, () => clock.monotonic());
+  const state = stateMeasures(database.db, () => clock.monotonic(), pools);
   const metrics = openMetrics({ 'service.name': SERVICES.control, 'service.instance.id': replica }, async () => [
     ...healthMeasures(health),
     ...sessionMeasures(sessions),
+    ...poolMeasures(sessions, pools),
     ...processMeasures(turns.figures),
     ...(await state()),
   ]);
@@ -65,6 +66,12 @@ const partsOf = (health: HealthBoard): [string, boolean][] =>
 
 const healthMeasures = (health: HealthBoard): MetricValue[] =>
   partsOf(health).map(([service, well]) => ({ metric: 'serving', value: well ? 1 : 0, labels: { service } }));
+
+function poolMeasures(sessions: Connected['sessions'], pools: Connected['pools']): MetricValue[] {
+  const workers = sessions.workers().map((worker) => worker.view().pool);
+  const count = (name: string) => workers.filter((pool) => pool === name).length;
+  return pools.map(({ name }) => ({ metric: 'poolWorkers', value: count(name), labels: { pool: name } }));
+}
 
 function sessionMeasures(sessions: Connected['sessions']): MetricValue[] {
   const workers = sessions.workers();

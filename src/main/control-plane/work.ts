@@ -90,12 +90,14 @@ function orchestrator(
   { config, clock, log }: Ground,
   store: Store,
   identities: Identities,
-  { sessions }: Connected,
+  { sessions, presence }: Connected,
   { versions, budgets }: { readonly versions: VersionsKnown; readonly budgets: BudgetsKnown },
 ) {
   const { devices, methods, restored } = identities;
   const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
-  const sources = { devices, methods, live, workers: (tenant: string) => sessions.workersFor(tenant) };
+  const workers = (tenant: string) => sessions.workersFor(tenant);
+  const starting = () => presence.views().filter((view) => view.starting);
+  const sources = { devices, methods, live, workers, starting };
   const nonces = new DispatchNonces();
   return new Orchestrator({
     store: store.events,

@@ -83,6 +83,23 @@ export const WORKER_SETTINGS = {
     min: 0,
     max: 3_600_000,
   },
+  noticeFile: {
+    env: 'BOWLINE_WORKER_NOTICE_FILE',
+    group: 'worker',
+    kind: 'path',
+    what: 'file whose appearance says that this machine is taken back soon: the worker takes nothing new, finishes or gives back what it has, and ends; by default none',
+    fallback: undefined,
+  },
+  noticeMs: {
+    env: 'BOWLINE_WORKER_NOTICE_MS',
+    group: 'worker',
+    kind: 'number',
+    unit: 'ms',
+    what: 'how long running jobs may go on after that file appeared; less than the notice that the provider gives',
+    fallback: 20_000,
+    min: 0,
+    max: 3_600_000,
+  },
   logLevel: {
     env: 'BOWLINE_LOG_LEVEL',
     group: 'worker',

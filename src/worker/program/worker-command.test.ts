@@ -107,6 +107,28 @@ test('`worker` serves the rules model to a control plane until it is told to sto
   }
 });
 
+test('a notice that the machine is taken back drains the worker within the time of the notice', async () => {
+  const control = new ScriptedControl();
+  const url = await control.listen();
+  const noticeFile = join(verbs.home, 'notice');
+  const env = {
+    BOWLINE_CONTROL: url,
+    BOWLINE_WORKER_KEY_FILE: keyFileFor(control),
+    BOWLINE_WORKER_NOTICE_FILE: noticeFile,
+    BOWLINE_WORKER_NOTICE_MS: '5000',
+  };
+  try {
+    const running = run(['worker'], { env, stopping: () => new Promise<string>(() => {}) });
+    const session = await control.session();
+    session.welcome();
+    writeFileSync(noticeFile, '');
+    expect((await running).err).toContain('stopping: notice');
+    expect(session.all('drain')[0]?.timeout?.seconds).toBeLessThanOrEqual(5n);
+  } finally {
+    await control.close();
+  }
+});
+
 test('`worker` needs nothing but its environment', async () => {
   const control = new ScriptedControl();
   const url = await control.listen();

@@ -25,6 +25,7 @@ import { workerOptions, workerSettingsOf } from './config.ts';
 import { FAILED, FOUND, HandedLines, MISSING } from './handed.ts';
 import { keepHealthFile } from './health-file.ts';
 import { keepNote } from './keep-note.ts';
+import { noticed } from './notice-file.ts';
 import { openSpans } from './open-spans.ts';
 import { WORKER_SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
 import { startWorker, type WorkerOptions } from './start-worker.ts';
@@ -200,6 +201,7 @@ async function serve(io: WorkerIo, run: WorkerRun, log: Logger): Promise<void> {
       })
     : () => {};
   const { name, serves } = worker;
+  const watched = new AbortController();
   const kept = keepNote(homePaths(home).workers, () => ({ name, serves, control, connected: worker.connected() }), {
     clock: systemClock,
     log,
@@ -213,10 +215,12 @@ async function serve(io: WorkerIo, run: WorkerRun, log: Logger): Promise<void> {
       },
       () => {},
     );
-    const ended = await Promise.race([stopping, worker.closed]);
+    const notice = noticed(settings.noticeFile, systemClock, watched.signal);
+    const ended = await Promise.race([stopping, worker.closed, notice]);
     io.stderr.write(`stopping: ${ended ?? 'closed'}\n`);
-    await worker.drain(ended === 'gone' ? 0 : settings.drainMs);
+    await worker.drain(ended === 'gone' ? 0 : ended === 'notice' ? settings.noticeMs : settings.drainMs);
   } finally {
+    watched.abort();
     unwell();
     kept.stop();
     turns.stop();

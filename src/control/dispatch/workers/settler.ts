@@ -11,6 +11,7 @@ import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import { boundedUsage } from '../../../contract/usage.ts';
+import type { AttemptLostCommand } from '../../orchestrator/decide/run-commands.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { Attempt, Attempts } from '../attempts/attempts.ts';
 
@@ -26,6 +27,14 @@ export interface SettlerParts {
   readonly attempts: Attempts;
   /** Told of each result that a worker brought. */
   readonly onResult?: (attempt: Attempt, result: AttemptEnd) => void;
+}
+
+type HandedBack = AttemptLostCommand['handedBack'];
+
+/** Whether the worker gave it back because it is to leave, and whether it had begun with it; undefined for every other end. */
+export function handedBackOf({ result }: JobResult): HandedBack {
+  if (result.case === 'failure') return result.value.reason === 'WORKER_DRAINING' ? 'unbegun' : undefined;
+  return result.case === 'done' ? undefined : 'begun';
 }
 
 /** The result as the worker gave it; undefined when it stopped without one. */
@@ -64,20 +73,24 @@ export class Settler {
   }
 
   /** The worker will not bring it to an end. Never throws: what cannot be recorded now, the reconciler finds. */
-  async lose(attempt: Attempt, why: string): Promise<void> {
+  async lose(attempt: Attempt, why: string, handedBack?: HandedBack): Promise<void> {
     if (attempt.settling) return;
     this.#parts.attempts.abandon(attempt);
-    await this.recordLoss(attempt, why);
+    await this.recordLoss(attempt, why, handedBack);
   }
 
   /** Records the loss of an attempt that this replica may never have had. Never throws. */
-  async recordLoss(of: { tenant: string; run: string; job: string; epoch: number }, why: string): Promise<void> {
+  async recordLoss(
+    of: { tenant: string; run: string; job: string; epoch: number },
+    why: string,
+    handedBack?: HandedBack,
+  ): Promise<void> {
     const { tenant, run, job, epoch } = of;
     try {
       await this.#parts.runs.command(
         tenant,
         run,
-        { type: 'attemptLost', job, epoch, why },
+        { type: 'attemptLost', job, epoch, why, handedBack },
         { source: 'dispatch', commandId: `lost:${job}-${epoch}` },
       );
     } catch (error) {

@@ -23,7 +23,7 @@ import type { ChildJobs } from './child-jobs.ts';
 import type { JobDequeuer } from './job-dequeuer.ts';
 import type { LocalWorkers } from './local-workers.ts';
 import type { Relay, RelayRow } from './relay.ts';
-import { attemptEndOf, type Settler } from './settler.ts';
+import { type AttemptEnd, attemptEndOf, handedBackOf, type Settler } from './settler.ts';
 import { streamOutput } from './worker-output.ts';
 import type { WorkerPresence } from './worker-presence.ts';
 
@@ -58,6 +58,9 @@ const ENVELOPE_BYTES = 256;
 
 /** How often what changed its holder meanwhile is looked at again. */
 const ADOPT_ROUNDS = 3;
+
+/** What is charged of it is late by then: it has gone on elsewhere. */
+const GIVEN_BACK: AttemptEnd = { case: 'failure', value: toFailure(new AppError('CANCELED')) };
 
 export class WorkerJobs {
   readonly #parts: WorkerJobsParts;
@@ -303,9 +306,12 @@ export class WorkerJobs {
       return session.committed(id);
     }
     if (this.#keepBack(attempt, resultBytes(frame), () => this.result(session, frame))) return;
-    if (result) return this.#settler.settle(attempt, result, frame);
-    // Stopped without a cancel of ours: the worker drained. Someone else goes on.
-    await this.#settler.lose(attempt, 'the worker stopped it');
+    const handedBack = handedBackOf(frame);
+    if (result && !handedBack) return this.#settler.settle(attempt, result, frame);
+    // Stopped without a cancel of ours: the worker leaves. Someone else goes on.
+    await this.#settler.lose(attempt, `${attempt.targetName} gave it back, because it was to leave`, handedBack);
+    // What it used until then is owed, and that it used nothing sets free what is reserved.
+    if (frame.usage || attempt.isBound) await this.#settler.late(attempt, GIVEN_BACK, frame);
     session.committed(id);
   }
 

@@ -12,6 +12,7 @@ import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Bus, BusHandler } from '../../queue/ports.ts';
 import { subscribeSurely } from '../../queue/subscribe-surely.ts';
+import { type DeclaredPool, withStarting } from '../../routing/pools.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import type { ConnectedWorker, WorkerSession } from '../session-ports.ts';
 import { worksAs } from './worker-view-of.ts';
@@ -25,6 +26,8 @@ export interface WorkerPresenceParts {
   readonly everyMs: number;
   readonly expireMs: number;
   readonly local: () => readonly WorkerSession[];
+  /** Pools that are started when they are wanted. */
+  readonly pools?: readonly DeclaredPool[];
 }
 
 /** Told what the other replicas say. */
@@ -111,10 +114,11 @@ export class WorkerPresence {
     return [...this.#remotes.values()].flatMap(({ workers }) => [...workers.values()]);
   }
 
-  /** The workers of all replicas, as placement sees them; free slots of the remote ones are hints. */
-  views(): WorkerView[] {
+  /** The workers of all replicas, as placement sees them, and the pools that are empty; free slots of the remote ones are hints. */
+  views(): readonly WorkerView[] {
     this.#views ??= this.remotes().map((worker) => worker.view());
-    return [...this.#parts.local().map((session) => session.view()), ...this.#views];
+    const views = [...this.#parts.local().map((session) => session.view()), ...this.#views];
+    return withStarting(views, this.#parts.pools ?? []);
   }
 
   /** A job was given to the queue of a worker's replica: until it says more, it has less room. */

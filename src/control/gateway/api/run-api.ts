@@ -30,6 +30,7 @@ export interface RunApiParts extends AskRunParts {
   readonly feeds: RunFeeds;
   readonly devices: Pick<Devices, 'byId' | 'find'>;
   readonly workers: () => readonly WorkerView[];
+  readonly poolStartMs: number;
   readonly methods: MethodRegistry;
   readonly now: () => number;
 }

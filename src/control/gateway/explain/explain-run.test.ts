@@ -37,8 +37,11 @@ const world = (more: Partial<World> = {}): World => ({
   workers: [worker('w1')],
   devices: new Map([['d1', { connected: true, lastSeen: Date.UTC(2026, 0, 1) }]]),
   before: '',
+  poolStartMs: 300_000,
   ...more,
 });
+
+const EMPTY = worker('pool 图形', { pool: '图形', freeSlots: 0, starting: true });
 
 const asked = (text = '发布日期是什么？') => new PlayedRun({ text });
 /** It waits for a tool call on its device. */
@@ -178,6 +181,32 @@ const CASES: Readonly<Record<string, Case>> = {
     says: /waits for a free slot/,
     act: /`bowline worker --serve llm`/,
     since: START + 5_000,
+  },
+  POOL_STARTING: {
+    run: asked().run,
+    world: world({ now: START + 60_000, workers: [EMPTY] }),
+    says: /waits for pool 图形, which has no worker yet and is being started/,
+    act: /`bowline workers ls`/,
+    since: START,
+  },
+  POOL_LATE: {
+    run: asked().run,
+    world: world({ now: START + 360_000, workers: [EMPTY] }),
+    says: /has waited 6 min for pool 图形, which does not start/,
+    act: /its scaler.*`bowline worker --serve llm`/,
+    since: START,
+  },
+  PREEMPTED: {
+    run: play((run) => {
+      run.apply({ type: 'attemptStarted', ...turn, targetName: 'w0' });
+      run.at += 6_000;
+      const why = 'worker 图形一 (rules) gave it back, because it was to leave';
+      run.apply({ type: 'attemptLost', ...turn, why, handedBack: 'begun' });
+    }),
+    world: world({ workers: [worker('w1', { freeSlots: 0 })] }),
+    says: /^worker 图形一 \(rules\) gave it back, .* no failure\..*waits for a free slot/,
+    act: /`bowline worker --serve llm`/,
+    since: START + 6_000,
   },
   READY: {
     run: asked().run,

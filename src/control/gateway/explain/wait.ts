@@ -14,6 +14,8 @@ export interface DeviceFacts {
 export interface World {
   readonly now: number;
   readonly workers: readonly WorkerView[];
+  /** How long the start of a declared pool may take, in milliseconds. */
+  readonly poolStartMs: number;
   /** By id; the devices that jobs of the run are for. */
   readonly devices: ReadonlyMap<string, DeviceFacts>;
   /** The run that has the turn in its conversation; empty where none or not known. */

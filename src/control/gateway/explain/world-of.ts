@@ -10,6 +10,7 @@ export interface WorldParts {
   readonly devices: Pick<Devices, 'byId'>;
   readonly stored: Pick<Runs, 'list'>;
   readonly workers: () => readonly WorkerView[];
+  readonly poolStartMs: number;
   readonly now: () => number;
 }
 
@@ -20,7 +21,7 @@ export async function worldOf(parts: WorldParts, run: FoldedRun): Promise<World>
     ...targets.map((device) => factsOf(parts, run.tenant, device)),
   ]);
   const devices = new Map(targets.flatMap((id, n) => (found[n] ? [[id, found[n]] as const] : [])));
-  return { now: parts.now(), workers: parts.workers(), devices, before };
+  return { now: parts.now(), workers: parts.workers(), poolStartMs: parts.poolStartMs, devices, before };
 }
 
 /** Undefined for one that was removed. */

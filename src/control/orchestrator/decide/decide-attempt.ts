@@ -14,6 +14,7 @@ import { heldFor } from '../run/holds.ts';
 import { targetText } from '../run/job-view.ts';
 import {
   LOSSES_PER_ATTEMPT,
+  MAX_HAND_BACKS,
   MAX_HELD_MS,
   MAX_HOLDS,
   MAX_OUTCOME_ENTRIES,
@@ -116,17 +117,18 @@ function finishUnclear(draft: DecisionDraft, job: FoldedJob, why: string, error:
 }
 
 /** Returns whether the run may go on. */
-export function decideLost(draft: DecisionDraft, { job: id, epoch, why }: AttemptLostCommand): boolean {
+export function decideLost(draft: DecisionDraft, { job: id, epoch, why, handedBack }: AttemptLostCommand): boolean {
   const job = draft.run.jobs.get(id);
   if (!job || job.epoch !== epoch || !isOpen(job) || job.phase === 'retrying') return false;
   // A device keeps what it did under the call's key and tells when it is back: losing it is no news of the effect.
-  const unknown = job.target === 'worker' && mayHaveHappened(job, draft.methods);
+  const unknown = job.target === 'worker' && handedBack !== 'unbegun' && mayHaveHappened(job, draft.methods);
   if (unknown) {
     finishAs(draft, job, 'unknown', toFailure(new AppError('OUTCOME_UNKNOWN', { why })));
     return true;
   }
   if (job.phase === 'cancelling') return false;
-  if (job.losses + 1 >= draft.run.limits.maxAttempts * LOSSES_PER_ATTEMPT) {
+  const counts = handedBack === undefined || job.handBacks >= MAX_HAND_BACKS;
+  if (counts && job.losses + 1 >= draft.run.limits.maxAttempts * LOSSES_PER_ATTEMPT) {
     const target = targetText(draft.run, job);
     const times = job.losses + 1;
     finishUnclear(draft, job, `${target} was lost ${times} times`, new AppError('ATTEMPTS_LOST', { target, times }));
@@ -135,7 +137,7 @@ export function decideLost(draft: DecisionDraft, { job: id, epoch, why }: Attemp
   const next = draft.epochAfter(epoch);
   draft.add({
     case: 'attemptLost',
-    value: { job: id, epoch: BigInt(epoch), nextEpoch: next, why: why.slice(0, 1000) },
+    value: { job: id, epoch: BigInt(epoch), nextEpoch: next, why: why.slice(0, 1000), handedBack: !counts },
   });
   return false;
 }

@@ -10,6 +10,7 @@ import {
   TargetKind,
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { isHarmless } from '../../../contract/policy.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { evolve } from '../run/evolve.ts';
 import { isPaid } from '../run/method-names.ts';
@@ -81,9 +82,20 @@ export class DecisionDraft {
   queue(job: Omit<MessageInitShape<typeof JobQueuedSchema>, '$typeName' | 'epoch' | 'nonce'>): void {
     const nonce = job.target === TargetKind.WORKER ? this.#nonce : '';
     const { method = '', params, recipients = [] } = job;
+    const selector = this.#selectorOf(job);
     const isBound = job.target === TargetKind.WORKER && isPaid(method);
     const bound = isBound ? this.#bound?.({ method, recipients, called: (params?.length ?? 0) > 0 }) : undefined;
-    this.add({ case: 'jobQueued', value: { ...job, epoch: this.epochAfter(0), nonce, ...(bound ? { bound } : {}) } });
+    this.add({
+      case: 'jobQueued',
+      value: { ...job, selector, epoch: this.epochAfter(0), nonce, ...(bound ? { bound } : {}) },
+    });
+  }
+
+  /** What must not run twice is not given to a worker that may be taken away, unless its caller says so. */
+  #selectorOf({ target, method = '', selector = {} }: MessageInitShape<typeof JobQueuedSchema>) {
+    const found = target === TargetKind.WORKER ? this.methods.byFullName(method) : undefined;
+    const stays = found && !isHarmless(found.effect) && !found.idempotent && selector.spot === undefined;
+    return stays ? { ...selector, spot: 'false' } : selector;
   }
 
   add(event: NonNullable<EventBody>): void {

@@ -149,6 +149,29 @@ test('a job that takes every worker down is given up', () => {
   expect(run.run.outcome?.failure?.reason).toBe('ATTEMPTS_LOST');
 });
 
+test('what workers give back because they leave goes on at once and counts as no failure, but not for ever', () => {
+  const run = new PlayedRun({ limits: { maxAttempts: 1 } });
+  const back = (epoch: number) =>
+    run.apply({ type: 'attemptLost', job: 'r1/0/0', epoch, why: 'worker w1 gave it back', handedBack: 'begun' });
+  for (let epoch = 1; epoch <= 64; epoch++) expect(back(epoch)).toEqual(['attemptLost']);
+  expect(run.job('0/0')).toMatchObject({ phase: 'queued', failures: 0, losses: 0, handBacks: 64 });
+  for (const epoch of [65, 66, 67]) expect(back(epoch)).toEqual(['attemptLost']);
+  expect(back(68)).toEqual(['jobFinished', 'ended']);
+});
+
+test('an effect that its leaving worker had not begun goes on elsewhere; it is not given to one that may be taken away', () => {
+  const call = create(CallSpecSchema, { method: methods.resolve('fs_write').fullName, target: TargetKind.WORKER });
+  const run = new PlayedRun({ call });
+  expect(run.job('0/0').selector).toEqual({ spot: 'false' });
+  run.apply({ type: 'attemptStarted', job: 'r1/0/0', epoch: 1, targetName: 'worker w1' });
+  const lost = { type: 'attemptLost', job: 'r1/0/0', epoch: 1, why: 'w1 gave it back', handedBack: 'unbegun' } as const;
+  expect(run.apply(lost)).toEqual(['attemptLost']);
+  const chosen = create(CallSpecSchema, { ...call, selector: { spot: 'true' } });
+  expect(new PlayedRun({ call: chosen }).job('0/0').selector).toEqual({ spot: 'true' });
+  const chat = create(CallSpecSchema, { method: methods.resolve('llm_chat').fullName, target: TargetKind.WORKER });
+  expect(new PlayedRun({ call: chat }).job('0/0').selector).toEqual({});
+});
+
 test('a started effect on a lost worker is unknown; one that never started is given to another', () => {
   const call = () =>
     create(CallSpecSchema, { method: methods.resolve('fs_write').fullName, target: TargetKind.WORKER });

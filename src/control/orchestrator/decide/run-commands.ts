@@ -120,13 +120,15 @@ export interface EndsEdgesCommand {
   readonly targetName: string;
 }
 
-/** Whoever held the attempt is gone. */
+/** Whoever held the attempt is gone, or gave it back. */
 export interface AttemptLostCommand {
   readonly type: 'attemptLost';
   readonly at: number;
   readonly job: string;
   readonly epoch: number;
   readonly why: string;
+  /** Its worker was to leave. unbegun: it had not begun with it, so nothing can have happened. */
+  readonly handedBack?: 'begun' | 'unbegun' | undefined;
 }
 
 /** A durable timer fell due. */

@@ -69,12 +69,15 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
       return withJob(next, body.value.job, at, (was) => released(was, at));
     case 'attemptLost': {
       const epoch = Number(body.value.nextEpoch);
+      const { handedBack } = body.value;
       return withJob(next, body.value.job, at, (was) => ({
         ...was,
         phase: 'queued',
         epoch,
         attempts: was.attempts + 1,
-        losses: was.losses + 1,
+        losses: was.losses + (handedBack ? 0 : 1),
+        handBacks: was.handBacks + (handedBack ? 1 : 0),
+        handedBackBy: handedBack ? body.value.why : '',
         received: false,
         heldBy: [],
       }));
@@ -87,6 +90,7 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
         phase: 'retrying',
         epoch: Number(nextEpoch),
         failures: was.failures + 1,
+        handedBackBy: '',
         received: false,
         heldBy: [],
         settled: [...was.settled, Number(epoch)],
@@ -199,6 +203,8 @@ function queued(run: FoldedRun, event: JobQueued, at: number): FoldedJob {
     attempts: 1,
     failures: 0,
     losses: 0,
+    handBacks: 0,
+    handedBackBy: '',
     received: false,
     heldBy: [],
     settled: [],

@@ -83,6 +83,9 @@ export const MAX_ARGUMENT_BYTES = 1 << 20;
 /** Times that the holder of a job may be lost, for each attempt that may fail. */
 export const LOSSES_PER_ATTEMPT = 4;
 
+/** So often workers may give one job back before that counts as a loss: no run is passed on for ever. */
+export const MAX_HAND_BACKS = 64;
+
 /** How long a cancelled job with an effect is waited for; then it is unknown. Milliseconds. */
 export const CANCEL_GRACE_MS = 60_000;
 

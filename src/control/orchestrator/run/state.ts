@@ -63,6 +63,10 @@ export interface FoldedJob {
   readonly attempts: number;
   readonly failures: number;
   readonly losses: number;
+  /** Tries that a worker gave back because it was to leave; they count neither as failures nor as losses. */
+  readonly handBacks: number;
+  /** Who gave the last one back, in words; empty when nobody did. */
+  readonly handedBackBy: string;
   /** A device said that it has the call. */
   readonly received: boolean;
   /** Starts of the edge's process (boot ids) that had this attempt when their session ended without an answer. */
