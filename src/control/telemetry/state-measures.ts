@@ -2,8 +2,12 @@
 // often than a bound, however often that is.
 import { type Kysely, sql } from 'kysely';
 import type { MetricValue } from '../../base/telemetry/names.ts';
-import { type DeclaredPool, wantedWorkers } from '../routing/pools.ts';
 import type { Schema } from '../store/schema.ts';
+
+/** How many workers each declared pool is to have for outstanding jobs, kind by kind. */
+type PoolsWanted = (
+  demands: readonly { capability: string; selector: Record<string, string>; slots: number }[],
+) => ReadonlyMap<string, number>;
 
 /** An answer serves all who ask so soon after it. */
 const FRESH_MS = 2_000;
@@ -12,12 +16,12 @@ const FRESH_MS = 2_000;
 export function stateMeasures(
   db: Kysely<Schema>,
   now: () => number,
-  pools: readonly DeclaredPool[] = [],
+  poolsWanted?: PoolsWanted,
 ): () => Promise<readonly MetricValue[]> {
   let last: { readonly at: number; readonly measures: Promise<readonly MetricValue[]> } | undefined;
   return () => {
     if (last && now() - last.at < FRESH_MS) return last.measures;
-    const measures = Promise.all([readMeasures(db), poolMeasures(db, pools)]).then((all) => all.flat());
+    const measures = Promise.all([readMeasures(db), poolMeasures(db, poolsWanted)]).then((all) => all.flat());
     last = { at: now(), measures };
     measures.catch(() => {
       last = undefined;
@@ -42,8 +46,8 @@ async function readMeasures(db: Kysely<Schema>): Promise<readonly MetricValue[]>
 }
 
 /** How many workers each declared pool is to have for what is outstanding: also what runs, so that a pool does not shrink under its work. */
-async function poolMeasures(db: Kysely<Schema>, pools: readonly DeclaredPool[]): Promise<readonly MetricValue[]> {
-  if (pools.length === 0) return [];
+async function poolMeasures(db: Kysely<Schema>, poolsWanted?: PoolsWanted): Promise<readonly MetricValue[]> {
+  if (!poolsWanted) return [];
   const { rows } = await sql<{
     capability: string;
     selector: Record<string, string>;
@@ -51,6 +55,5 @@ async function poolMeasures(db: Kysely<Schema>, pools: readonly DeclaredPool[]):
   }>`/* pool_measures */
     select capability, selector, sum(slots)::int as slots from outbox
     where state = 'ready' and target = 'worker' group by capability, selector limit 1000`.execute(db);
-  const wanted = wantedWorkers(pools, rows);
-  return [...wanted].map(([pool, value]) => ({ metric: 'poolWanted', value, labels: { pool } }));
+  return [...poolsWanted(rows)].map(([pool, value]) => ({ metric: 'poolWanted', value, labels: { pool } }));
 }

@@ -8,6 +8,7 @@ import { type MetricValue, SERVICES } from '../../base/telemetry/names.ts';
 import type { HealthBoard } from '../../control/gateway/health.ts';
 import { listenForScrapers } from '../../control/gateway/metrics-listener.ts';
 import type { ServerTls } from '../../control/gateway/server.ts';
+import { wantedWorkers } from '../../control/routing/pools.ts';
 import { runMeasures } from '../../control/telemetry/run-measures.ts';
 import { stateMeasures } from '../../control/telemetry/state-measures.ts';
 import type { Connected } from './connected.ts';
@@ -31,7 +32,11 @@ export async function openControlMetrics(
 ): Promise<void> {
   if (config.metricsPort === 0) return;
   const { openMetrics } = await import('../../base/telemetry/metrics-sdk.ts');
-  const state = stateMeasures(database.db, () => clock.monotonic(), pools);
+  const state = stateMeasures(
+    database.db,
+    () => clock.monotonic(),
+    pools.length > 0 ? (demands) => wantedWorkers(pools, demands) : undefined,
+  );
   const metrics = openMetrics({ 'service.name': SERVICES.control, 'service.instance.id': replica }, async () => [
     ...healthMeasures(health),
     ...sessionMeasures(sessions),
