@@ -101,11 +101,13 @@ export const isCutOff = (error: unknown): boolean => error instanceof AppError &
 const CUT_OFF: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'EDGE_STOPPING', 'CLOSED']);
 
 /** Opens a side, runs, and closes it whatever happens. */
-export async function using<T>(open: Side, run: (side: Side) => Promise<T>): Promise<T> {
+export async function using<T>(open: Side | (() => Side), run: (side: Side) => Promise<T>): Promise<T> {
+  // That there is no side is a rejection like any other where it is opened here.
+  const opened = typeof open === 'function' ? open() : open;
   try {
-    return await run(open);
+    return await run(opened);
   } finally {
-    open.close();
+    opened.close();
   }
 }
 

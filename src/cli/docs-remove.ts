@@ -37,8 +37,9 @@ export async function removeDocuments(
     unrevoked = error;
     return 0;
   });
-  const removing = using(controlSide(io, options), (control) =>
-    control.client(RetrievalService).delete({ collection, what }),
+  const removing = using(
+    () => controlSide(io, options),
+    (control) => control.client(RetrievalService).delete({ collection, what }),
   );
   const removed = await removing.catch((error: unknown) => {
     if (revoked === 0) throw error;

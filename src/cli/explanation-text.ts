@@ -1,6 +1,13 @@
 // What a run or job waits for, in lines for people. The last line tells what to do. Pure.
+import { create } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import type { ExplainRunResponse, JobExplanation } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import {
+  type ExplainRunResponse,
+  ExplainRunResponseSchema,
+  type JobExplanation,
+} from '../../gen/bowline/control/v1/run_service_pb.ts';
+import type { QueuedAsk } from '../../gen/bowline/local/v1/local_pb.ts';
+import { fromFailure } from '../contract/errors.ts';
 import { elapsedText, timeText } from './units.ts';
 
 type Told = Pick<ExplainRunResponse, 'sinceTime' | 'untilTime'>;
@@ -34,3 +41,34 @@ function timeLines({ sinceTime, untilTime }: Told, now: number): string[] {
   const until = untilTime && `goes on: by itself, at ${timeText(untilTime)} or before`;
   return [since, until].filter((line) => line !== undefined);
 }
+
+/** An ask of this box that the control plane does not have, or cannot be asked about. */
+export function explainAsk({ run, createTime, failure, cancelling, sent }: QueuedAsk): ExplainRunResponse {
+  const withdraw = `\`bowline queue rm ${run}\``;
+  if (failure) {
+    const summary = `It has ended on this box, because ${fromFailure(failure).message}.`;
+    return create(ExplainRunResponseSchema, {
+      reason: 'ENDED',
+      summary,
+      act: `Ask again; ${withdraw} takes it off the list.`,
+    });
+  }
+  const state = sent
+    ? 'the control plane has it, and cannot be asked now'
+    : cancelling
+      ? 'it is withdrawn, and the control plane has not heard of that'
+      : 'the control plane does not have it yet';
+  return create(ExplainRunResponseSchema, {
+    reason: sent ? 'CONTROL_AWAY' : 'ON_BOX',
+    summary: `It waits on this box: ${state}.`,
+    act: `See what keeps the control plane away with \`bowline status\`, or withdraw it with ${withdraw}.`,
+    ...(createTime ? { sinceTime: createTime } : {}),
+  });
+}
+
+export const explainSensitive = (run: string): ExplainRunResponse =>
+  create(ExplainRunResponseSchema, {
+    reason: 'SENSITIVE',
+    summary: 'It is answered on this box alone; no control plane has it.',
+    act: `See how far it is with \`bowline runs show ${run}\`.`,
+  });

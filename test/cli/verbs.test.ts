@@ -490,12 +490,18 @@ test("the ledger, the queue and the journal's check come from the box alone", as
       verifyJournal: () => ({ ok: false, records: 5n, segments: 1, problem: 'record 4 does not follow' }),
     }),
   );
-  const [egress, json, queue, journal] = await Promise.all([
+  const [egress, json, queue, journal, explained] = await Promise.all([
     run(['egress', 'ls']),
     run(['egress', 'ls', '--run', 'r7', '--json']),
     run(['queue', 'ls']),
     run(['journal', 'verify']),
+    run(['runs', 'explain', 'r1']),
   ]);
+  expect(explained.stderr).toBe('');
+  expect(explained.stdout).toBe(
+    'waits for: It waits on this box: the control plane does not have it yet.\n' +
+      'what to do: See what keeps the control plane away with `bowline status`, or withdraw it with `bowline queue rm r1`.\n',
+  );
   expect(egress.stdout).toMatch(/notes\/a\.md +text .* 9 bytes +rules +any +g1/);
   expect(JSON.parse(json.stdout)).toMatchObject([{ run: 'r7', bytes: 9, recipients: ['rules'] }]);
   expect(queue.stdout).toMatch(/r1 +not sent yet .*Who\?/);

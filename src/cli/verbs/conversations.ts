@@ -142,8 +142,9 @@ async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boo
   });
   if (isHere) return;
   const out = new Printer(io.stdout, io.env);
-  const found = await using(controlSide(io, options), async (control) =>
-    control.client(ConversationService).getConversation({ id: await conversationId(control, id) }),
+  const found = await using(
+    () => controlSide(io, options),
+    async (control) => control.client(ConversationService).getConversation({ id: await conversationId(control, id) }),
   ).catch((error: unknown) => showKept(io, id, options, error));
   if (!found) return;
   const { conversation } = found;
@@ -175,8 +176,9 @@ async function showKept(
   error: unknown,
 ): Promise<undefined> {
   if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
-  const kept = await using(localSide(io, options), (edge) =>
-    edge.client(LocalService).getSummary({ conversation: id }),
+  const kept = await using(
+    () => localSide(io, options),
+    (edge) => edge.client(LocalService).getSummary({ conversation: id }),
   ).catch(() => undefined);
   if (!kept) throw error;
   const out = new Printer(io.stdout, io.env);

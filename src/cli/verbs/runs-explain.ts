@@ -5,13 +5,15 @@ import {
   ExplainRunResponseSchema,
   RunService,
 } from '../../../gen/bowline/control/v1/run_service_pb.ts';
+import { isSensitiveId } from '../../base/ids.ts';
 import { inLines } from '../../base/text-columns.ts';
-import { controlSide, type GlobalOptions, using } from '../client.ts';
-import { explanationLines } from '../explanation-text.ts';
-import { runId } from '../find-id.ts';
+import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
+import { explainAsk, explainSensitive, explanationLines } from '../explanation-text.ts';
 import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';
 import { plain } from '../plain.ts';
+import { listQueue } from './queue.ts';
+import { idAnywhere, isElsewhere } from './run-anywhere.ts';
 
 export function explainCommand(io: CliIo): Command {
   return new Command('explain')
@@ -24,13 +26,30 @@ export function explainCommand(io: CliIo): Command {
 
 async function explain(io: CliIo, typed: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const { id, explained } = await using(controlSide(io, options), async (control) => {
-    const [run = '', ...job] = typed.split('/');
-    const id = [await runId(control, run), ...job].join('/');
-    return { id, explained: await control.client(RunService).explainRun({ id }) };
-  });
+  const [part = '', ...job] = typed.split('/');
+  const run = await idAnywhere(io, part, options);
+  const id = [run, ...job].join('/');
+  const explained = isSensitiveId(run) ? explainSensitive(run) : await explainAnywhere(io, options, run, id);
   if (options.json) return out.json({ id, ...plain(ExplainRunResponseSchema, explained) });
   printExplanation(out, explained, io);
+}
+
+/** By the control plane, or, as long as that does not have it, by the box. */
+async function explainAnywhere(
+  io: CliIo,
+  options: GlobalOptions,
+  run: string,
+  id: string,
+): Promise<ExplainRunResponse> {
+  try {
+    return await using(controlSide(io, options), (control) => control.client(RunService).explainRun({ id }));
+  } catch (error) {
+    if (!isElsewhere(error)) throw error;
+    const asks = await using(() => localSide(io, options), listQueue).catch(() => []);
+    const ask = asks.find((each) => each.run === run);
+    if (!ask) throw error;
+    return explainAsk(ask);
+  }
 }
 
 /** On a terminal in lines that fit it. */

@@ -8,7 +8,7 @@ import { AppError } from '../../base/errors.ts';
 import { isSensitiveId, newId } from '../../base/ids.ts';
 import { outcomeJson } from '../ask-result.ts';
 import { askedTime, waitedOnBox } from '../asked-time.ts';
-import { controlSide, type GlobalOptions, isAway, localSide, type Side, using } from '../client.ts';
+import { controlSide, type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
 import { done } from '../done.ts';
 import { egressLines } from '../egress-text.ts';
@@ -27,7 +27,7 @@ import { timeText } from '../units.ts';
 import { listed } from '../watched-list.ts';
 import { withheldLines } from '../withheld-text.ts';
 import { listDevices } from './devices.ts';
-import { askId } from './queue.ts';
+import { idAnywhere, isElsewhere } from './run-anywhere.ts';
 import { askCommand } from './runs-ask.ts';
 import { explainCommand, printExplanation } from './runs-explain.ts';
 import { watchCommand } from './runs-watch.ts';
@@ -246,11 +246,15 @@ export async function cancelRun(
     return { told: `${id} is cancelled`, state: 'cancelled' };
   }
   // Whether it has ended is asked first; without an answer it is cancelled all the same.
-  const before = await using(controlSide(io, options), (control) =>
-    control.client(RunService).getRun({ id }, { timeoutMs: 2_000 }),
+  const before = await using(
+    () => controlSide(io, options),
+    (control) => control.client(RunService).getRun({ id }, { timeoutMs: 2_000 }),
   ).catch(() => undefined);
   mustBeOpen(id, before?.run);
-  const onTheBox = await using(localSide(io, options), (edge) => edge.client(LocalService).cancel({ run: id })).then(
+  const onTheBox = await using(
+    () => localSide(io, options),
+    (edge) => edge.client(LocalService).cancel({ run: id }),
+  ).then(
     () => true,
     (error: unknown) => {
       if (isElsewhere(error)) return false;
@@ -269,23 +273,6 @@ async function cancelThere(control: Side, id: string): Promise<Run | undefined> 
 
 function mustBeOpen(id: string, run: Run | undefined): void {
   if (run?.endTime) throw new AppError('NOTHING_TO_DO', { what: `${id} has ended already: ${stateText(run)}` });
-}
-
-/** Whether the other side knows more of it. */
-const isElsewhere = (error: unknown): boolean =>
-  isAway(error) || (error instanceof AppError && error.reason === 'NOT_FOUND');
-
-/** The run that a part of its id means: the control plane lists most of them, the box those that it was not told of yet. */
-async function idAnywhere(io: CliIo, typed: string, options: GlobalOptions): Promise<string> {
-  const here = await sensitiveRun(io, options, typed);
-  if (here !== undefined) return here;
-  const there = (error: unknown) => {
-    if (isElsewhere(error)) return typed;
-    throw error;
-  };
-  const found = await using(controlSide(io, options), (control) => runId(control, typed)).catch(there);
-  if (found !== typed) return found;
-  return using(localSide(io, options), (edge) => askId(edge, typed)).catch(there);
 }
 
 const stateText = (run: Run): string =>
