@@ -46,10 +46,14 @@ export function poolScaler({ read, scale, coolMs, now = () => performance.now(),
   return { look };
 }
 
-/** Inside the replica, whose listener of metrics needs its key and is reached by nobody else. */
-const READ = `fetch('http://127.0.0.1:'+process.env.BOWLINE_METRICS_PORT+'/metrics',{headers:{authorization:
-'Bearer '+require('fs').readFileSync('/var/lib/bowline/control/metrics.key','utf8').trim()}})
-.then(async(r)=>{if(!r.ok)throw new Error('status '+r.status);process.stdout.write(await r.text())})`;
+/** Inside the replica: its listener of metrics needs its key, has its certificate, and is reached by nobody else. */
+const READ = `const control = new URL(process.env.BOWLINE_CONTROL);
+const authorization = 'Bearer ' + require('fs').readFileSync('/var/lib/bowline/control/metrics.key', 'utf8').trim();
+const from = { host: '127.0.0.1', port: process.env.BOWLINE_METRICS_PORT, path: '/metrics', servername: control.hostname };
+require(control.protocol.slice(0, -1)).get({ ...from, headers: { authorization } }, (answer) => {
+  if (answer.statusCode !== 200) throw new Error('status ' + answer.statusCode);
+  answer.pipe(process.stdout);
+});`;
 
 async function main({ COMPOSE = 'docker compose', REPLICA = 'control-a', EVERY = '5', COOL = '60' }) {
   const [program, ...before] = COMPOSE.split(' ');
