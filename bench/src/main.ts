@@ -15,6 +15,7 @@ import { cliStart } from './measure/cli-start.ts';
 import { documents } from './measure/documents.ts';
 import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
 import { embed } from './measure/embed.ts';
+import { fairness } from './measure/fairness.ts';
 import { helloHerd } from './measure/hello-herd.ts';
 import { idleEdges } from './measure/idle-edges.ts';
 import { cancel, recovery } from './measure/interruptions.ts';
@@ -38,6 +39,7 @@ const MEASURES: readonly Measure[] = [
   threeJobs,
   relay,
   replicas,
+  fairness,
   cancel,
   recovery,
   storeGrowth,

@@ -1,9 +1,10 @@
 // Translates errors between AppError, Failure (in frames) and ConnectError with ErrorInfo. Foreign errors become a fixed
 // public message; their cause goes to the log.
 import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Code as ConnectCode, ConnectError } from '@connectrpc/connect';
 import { type Failure, FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
-import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { ErrorInfoSchema, RetryInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import type { ErrorRow } from '../base/error-tables/row.ts';
 import { AppError, ERRORS, isReason, type WireReason } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
@@ -95,8 +96,11 @@ const plain = (template: string): string =>
 /** For the client of an RPC. */
 export function toConnectError(error: unknown, log?: Logger): ConnectError {
   const e = toAppError(error, log);
-  const detail = { desc: ErrorInfoSchema, value: { reason: e.reason, domain: DOMAIN, metadata: { ...e.metadata } } };
-  return new ConnectError(e.message, codeNumber(e.code) as ConnectCode, undefined, [detail], error);
+  const info = { desc: ErrorInfoSchema, value: { reason: e.reason, domain: DOMAIN, metadata: { ...e.metadata } } };
+  const ms = Number(e.metadata.retryAfterMs);
+  // What clients of gRPC wait by, whoever wrote them.
+  const later = ms > 0 ? [{ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(ms) } }] : [];
+  return new ConnectError(e.message, codeNumber(e.code) as ConnectCode, undefined, [info, ...later], error);
 }
 
 /** An error of an RPC, as the client got it. */

@@ -1,5 +1,6 @@
-// The settings of who gets how much: the turns of tenants.
+// The settings of who gets how much: the turns of tenants, and the rates of keys.
 import type { Setting } from '../base/settings/setting.ts';
+import type { Rate } from './queue/rate-limiter.ts';
 
 export const SHARE_SETTINGS = {
   weights: {
@@ -12,6 +13,16 @@ export const SHARE_SETTINGS = {
     most: 1_000,
     fallback: [],
   },
+  rates: {
+    env: 'BOWLINE_RATES',
+    group: 'shares',
+    kind: 'list',
+    what: 'most that one key may do in so many seconds, all replicas together: `calls` of the API, and `asks` among them; what is not named has no limit',
+    item: /^(calls|asks)=\d{1,9}\/\d{1,5}$/,
+    like: 'a list like calls=600/60,asks=60/60',
+    most: 2,
+    fallback: [],
+  },
 } as const satisfies Record<string, Setting & { readonly group: 'shares' }>;
 
 /** By tenant. A weight of 0 counts as the least there is. */
@@ -21,6 +32,16 @@ export function weightsOf(texts: readonly string[]): ReadonlyMap<string, number>
     texts.map((text) => {
       const at = text.lastIndexOf('=');
       return [text.slice(0, at), Math.max(Number(text.slice(at + 1)), LEAST)];
+    }),
+  );
+}
+
+/** By name. A count or a time of 0 counts as 1. */
+export function ratesOf(texts: readonly string[]): ReadonlyMap<string, Rate> {
+  return new Map(
+    texts.map((text) => {
+      const [name = '', count, seconds] = text.split(/[=/]/);
+      return [name, { count: Math.max(Number(count), 1), seconds: Math.max(Number(seconds), 1) }];
     }),
   );
 }

@@ -5,6 +5,7 @@ import type { ControlConfig } from '../control/config.ts';
 import { MemoryBusHub } from '../control/queue/memory-bus.ts';
 import { MemoryQueueHub } from '../control/queue/memory-queue.ts';
 import type { Bus, JobQueue } from '../control/queue/ports.ts';
+import { type MakeCounters, memoryCounters } from '../control/queue/rate-limiter.ts';
 
 export interface OpenQueueOptions {
   readonly config: ControlConfig;
@@ -21,6 +22,8 @@ export interface OpenQueueOptions {
 export interface QueueAndBus {
   readonly queue: JobQueue;
   readonly bus: Bus;
+  /** Of rates. */
+  readonly counters: MakeCounters;
   /** Resolves when they can be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -52,6 +55,7 @@ export async function openQueue(options: OpenQueueOptions): Promise<QueueAndBus>
   return {
     queue,
     bus,
+    counters: memoryCounters,
     ping: async () => {},
     close: async () => {
       await queue.close();

@@ -84,7 +84,7 @@ async function compose(ground: Ground): Promise<RunningControl> {
     health,
     mesh: meshParts(ground, identities, connected, work, underWay),
   };
-  const server = await openListener(ground, identities, connected.owners, services, { tls, faults });
+  const server = await openListener(ground, identities, connected.owners, services, { tls, faults, rates: ports });
   // Shares of the time that the shutdown has, so that a peer that hangs in one step leaves time for the others.
   let budgetMs = config.drainMs;
   const { sessions } = connected;
@@ -93,7 +93,7 @@ async function compose(ground: Ground): Promise<RunningControl> {
   life.onStop('sessions', () => drain({ sessions, dispatch, underWay, clock }, budgetMs / 2));
   // Before the sessions: whoever is asked to leave must not come back to this replica.
   life.onStop('new connections', () => server.refuse());
-  await openControlMetrics(ground, store, connected, work, { health, turns, tls });
+  await openControlMetrics(ground, store, connected, work, { health, turns, tls, limiter: ports.limiter });
   await openControlTraces(ground, store, work);
   await beReady(ground, health, store, ports);
   life.onStop('upkeep', startUpkeep(store.database, { clock, log, inboxDays: config.inboxDays }));

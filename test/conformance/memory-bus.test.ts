@@ -1,7 +1,9 @@
-// Runs the Bus suite on the in-memory adapter.
+// Runs the suites of the Bus and of the RateLimiter on the in-memory adapters.
 import { silentLogger } from '../../src/base/logger.ts';
 import { MemoryBusHub } from '../../src/control/queue/memory-bus.ts';
+import { memoryCounters } from '../../src/control/queue/rate-limiter.ts';
 import { busSuite } from './bus.suite.ts';
+import { rateLimiterSuite } from './rate-limiter.suite.ts';
 
 busSuite('the in-memory bus', async () => {
   const hub = new MemoryBusHub(silentLogger);
@@ -15,3 +17,5 @@ busSuite('the in-memory bus', async () => {
     },
   };
 });
+
+rateLimiterSuite('the memory', async () => ({ counters: memoryCounters, dispose: async () => {} }));

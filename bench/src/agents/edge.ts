@@ -1,5 +1,6 @@
 // The load generator on Bowline's side: an edge at the level of its protocol. It asks, answers tool calls at once with fixed
 // bytes, and keeps nothing. It has no journal, gate or disk; those are measured with the real edge.
+import { setTimeout as wait } from 'node:timers/promises';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
@@ -135,6 +136,16 @@ serveAgent({
   },
   latency: ({ ask, ...args }: LatencyArgs & { ask: string }) => latencies(() => next().ask(ask), args),
   rate: ({ ask, ...args }: RateArgs & { ask: string }) => rate(() => next().ask(ask), args),
+  /** Milliseconds of each of so many runs, of which one begins every so often. */
+  paced: ({ ask, count, everyMs }: { ask: string; count: number; everyMs: number }) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, n) => {
+        await wait(n * everyMs);
+        const start = performance.now();
+        await next().ask(ask);
+        return performance.now() - start;
+      }),
+    ),
   /** Moments of runs, one at a time for so long; the worker knows the others. */
   trace: async ({ ask, ms }: LatencyArgs & { ask: string }) => {
     const session = next();

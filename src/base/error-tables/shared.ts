@@ -18,6 +18,11 @@ export const SHARED_ERRORS = {
     exit: EXIT.refused,
     bare: 'a limit of the device was reached; its log and docs/limits.md say which; ask for less',
   }),
+  RATE_EXCEEDED: row(
+    'resource_exhausted',
+    '{what} are limited to {limit}; try again in {ms} ms, or raise {rate} in BOWLINE_RATES on every replica',
+    { retryable: true, exit: EXIT.failed, bare: 'too many at a time; try again a little later' },
+  ),
   OPEN_CALL_TOO_LARGE: row(
     'resource_exhausted',
     '{what} is over {limit} bytes, the fixed limit for calls without a credential',

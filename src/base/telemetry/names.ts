@@ -68,6 +68,13 @@ export const METRICS = {
     what: 'Workers of a declared pool that are connected to this replica.',
     labels: ['pool'],
   },
+  rateRefusals: {
+    name: 'bowline.rate.refusals',
+    kind: 'total',
+    unit: '{call}',
+    what: 'Calls that a rate limit has refused on this replica since it started.',
+    labels: ['rate'],
+  },
   held: {
     name: 'bowline.approvals.waiting',
     kind: 'gauge',

@@ -5,10 +5,12 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { BullmqQueue } from './bullmq-queue.ts';
 import type { Bus, JobQueue } from './ports.ts';
+import type { MakeCounters } from './rate-limiter.ts';
 import { RedisBus } from './redis-bus.ts';
 import { RedisCalls } from './redis-calls.ts';
 import { checkPolicy, checkRights, checkVersion } from './redis-check.ts';
 import { commandClient, redisConnected, redisProblem, sharedWrite, subscriberClient } from './redis-connection.ts';
+import { redisCounters } from './redis-counters.ts';
 import { type RedisSettings, redisTarget } from './redis-options.ts';
 import { RedisSubscriber } from './redis-subscriber.ts';
 
@@ -32,6 +34,7 @@ export interface OpenRedisOptions extends RedisSettings {
 export interface OpenRedis {
   readonly queue: JobQueue;
   readonly bus: Bus;
+  readonly counters: MakeCounters;
   /** Resolves when Redis answers and messages arrive, for readiness. Throws QUEUE_UNAVAILABLE or BUS_UNAVAILABLE. */
   ping(): Promise<void>;
   /** Closes queue, bus and connections. Idempotent. */
@@ -103,6 +106,7 @@ export async function openRedisPatiently(options: OpenRedisOptions): Promise<Ope
   return {
     queue: redis.queue,
     bus: redis.bus,
+    counters: redis.counters,
     ping: async () => {
       if (!reached) throw new AppError('QUEUE_UNAVAILABLE', { problem: problem ?? 'it was not reached yet' });
       await redis.ping();
@@ -175,6 +179,7 @@ function assemble(options: OpenRedisOptions): Assembled {
   return {
     queue,
     bus,
+    counters: redisCounters(client, target.prefix),
     reach,
     ping: async () => {
       if (closed) throw new AppError('CLOSED', { what: 'the connection to Redis' });

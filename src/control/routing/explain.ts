@@ -1,5 +1,6 @@
 // What a job waits for, in sentences for its owner. Pure; workers of other tenants do not appear in it.
-import { place } from './place.ts';
+import { pauseText } from './fit.ts';
+import { place, type Rejection } from './place.ts';
 import type { JobNeed, WorkerView } from './worker-view.ts';
 
 export interface Explanation {
@@ -23,13 +24,23 @@ export function explain(job: JobNeed, workers: readonly WorkerView[]): Explanati
   }
   const { rejected, never } = placement;
   const sentences = rejected.map(({ worker, why }) => `${worker.name} ${why}.`).sort();
-  const able = rejected.filter(({ permanent }) => !permanent).length;
-  const starting = rejected.filter(({ kind }) => kind === 'starting').map(({ worker }) => worker.name);
-  if (starting.length > 0 && starting.length === able) {
-    const waits = `${what} waits for ${starting.sort().join(' or ')}, which has no worker yet and is being started.`;
-    return { never, summary: waits, workers: bounded(sentences) };
-  }
-  return { never, summary: summary(what, rejected.length, able), workers: bounded(sentences) };
+  const able = rejected.filter(({ permanent }) => !permanent);
+  const text = starting(what, able) ?? pause(what, able) ?? summary(what, rejected.length, able.length);
+  return { never, summary: text, workers: bounded(sentences) };
+}
+
+/** What waits for pools alone that have no worker yet. */
+function starting(what: string, able: readonly Rejection[]): string | undefined {
+  const pools = able.filter(({ kind }) => kind === 'starting').map(({ worker }) => worker.name);
+  if (pools.length === 0 || pools.length < able.length) return undefined;
+  return `${what} waits for ${pools.sort().join(' or ')}, which has no worker yet and is being started.`;
+}
+
+/** What waits for a provider alone: the pause that is over first. */
+function pause(what: string, able: readonly Rejection[]): string | undefined {
+  const paused = able.filter(({ kind }) => kind === 'paused').map(({ worker }) => worker);
+  const [first] = paused.sort((a, b) => (a.pausedMs ?? 0) - (b.pausedMs ?? 0));
+  return first && paused.length === able.length ? `${what} waits for ${pauseText(first)}.` : undefined;
 }
 
 function summary(what: string, connected: number, able: number): string {

@@ -3,7 +3,7 @@ import { type JobNeed, labelsOf, NO_PROVIDER, type WorkerView } from './worker-v
 
 /** A reason why a worker does not get a job. */
 export interface Misfit {
-  readonly kind: 'capability' | 'method' | 'label' | 'recipient' | 'size' | 'busy' | 'starting';
+  readonly kind: 'capability' | 'method' | 'label' | 'recipient' | 'size' | 'busy' | 'starting' | 'paused';
   /** A clause that follows the worker's name, e.g. `has no label gpu`. */
   readonly why: string;
   /** True when waiting cannot help: also the idle worker could not serve the job. */
@@ -50,11 +50,18 @@ function lasting(job: JobNeed, worker: WorkerView): Misfit | undefined {
 }
 
 function busy(job: JobNeed, worker: WorkerView): Misfit | undefined {
+  if (worker.pausedMs !== undefined) {
+    return { kind: 'paused', why: `uses ${pauseText(worker)}`, permanent: false };
+  }
   if (worker.freeSlots >= job.slots) return undefined;
   if (worker.starting) return { kind: 'starting', why: 'has no worker yet and is being started', permanent: false };
   const why = `is busy: ${Math.max(worker.freeSlots, 0)} of ${worker.totalSlots} slots are free, and the job takes ${job.slots}`;
   return { kind: 'busy', why, permanent: false };
 }
+
+/** Why a worker with a provider that wants a pause gets nothing: a clause that begins with the provider. */
+export const pauseText = ({ provider, pausedMs = 0 }: WorkerView): string =>
+  `${provider}, which takes no more requests for another ${Math.ceil(pausedMs / 1_000)} s`;
 
 /**
  * Capabilities that hand what they are given to no provider: like the control plane itself their workers are no recipients of

@@ -32,6 +32,8 @@ export interface WorkerView {
   readonly totalSlots: number;
   /** No worker yet: what one of a declared pool that has none would be. It has no free slots. */
   readonly starting?: boolean;
+  /** Its provider has asked to be left alone for so long, in milliseconds; it has no free slots then. */
+  readonly pausedMs?: number;
 }
 
 /** The provider of a worker without models. */

@@ -19,6 +19,7 @@ import { JobDequeuer } from '../../control/dispatch/workers/job-dequeuer.ts';
 import { JobSender } from '../../control/dispatch/workers/job-sender.ts';
 import type { LocalWorkers } from '../../control/dispatch/workers/local-workers.ts';
 import { PromisedJobs } from '../../control/dispatch/workers/promised-jobs.ts';
+import { ProviderPauses } from '../../control/dispatch/workers/provider-pauses.ts';
 import { Relay } from '../../control/dispatch/workers/relay.ts';
 import { Settler, type SettlerParts } from '../../control/dispatch/workers/settler.ts';
 import { WorkerJobs } from '../../control/dispatch/workers/worker-jobs.ts';
@@ -99,7 +100,12 @@ type Parts = ReturnType<typeof makeParts>;
 function makeParts(given: DispatchParts) {
   const { runs, outbox, queue, bus, local, presence, methods, clock, log, config, onResult } = given;
   const { replica } = config;
-  const workers = () => presence.views();
+  const pauses = new ProviderPauses({
+    clock,
+    onOver: () => jobs.kick(),
+    onPaused: (account, ms) => presence.tellPause(account, ms),
+  });
+  const workers = () => pauses.seeAll(presence.views());
   const signals = new Signals(bus, log, clock, () => presence.alone);
   const backlog = new Backlog();
   const attempts = new Attempts();
@@ -110,11 +116,20 @@ function makeParts(given: DispatchParts) {
   const { maxLiveBytes } = config;
   const feeds = new RunFeeds({ runs, signals, log, attempt, waits, clock, maxLiveBytes });
   const follower = answerFollower({ runs, attempt, waits });
-  const settler = new Settler({ runs, clock, log, attempts, onResult });
+  const settler = new Settler({
+    runs,
+    clock,
+    log,
+    attempts,
+    onResult: (attempt, result) => {
+      onResult(attempt, result);
+      pauses.ended(attempt.session?.view(), result);
+    },
+  });
   const { maxTextBytes } = config;
   const { prices } = given;
   const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler, maxTextBytes, prices });
-  const workersFor = new WorkersFor({ replica, local, workers });
+  const workersFor = new WorkersFor({ replica, local, workers, pauses });
   const promised = new PromisedJobs({ workersFor, sender, attempts });
   const search = new FreeSearch({ outbox, weights: config.weights, now: () => clock.now() });
   const hands = { runs, outbox, queue, relay, backlog, sender, promised, log, attempts, search };
@@ -162,7 +177,7 @@ function makeParts(given: DispatchParts) {
       feeds.scan();
     },
   });
-  return { signals, follower, backlog, attempts, relay, feeds, dequeuer, jobs, devices, timers, leases };
+  return { signals, follower, backlog, attempts, relay, feeds, dequeuer, jobs, devices, timers, leases, pauses };
 }
 
 /** What is heard from below. Returns how to stop hearing of commits; the rest ends with its parts. */
@@ -181,7 +196,7 @@ function listen({ runs, local, presence, onWorkers }: DispatchParts, parts: Part
 }
 
 /** What is heard from the other replicas. */
-function ofReplicas({ onWorkers }: DispatchParts, { backlog, feeds, jobs, relay }: Parts): PresenceHandler {
+function ofReplicas({ onWorkers }: DispatchParts, { backlog, feeds, jobs, pauses, relay }: Parts): PresenceHandler {
   return {
     replicaMet: () => feeds.renew(),
     workersChanged: () => {
@@ -193,6 +208,7 @@ function ofReplicas({ onWorkers }: DispatchParts, { backlog, feeds, jobs, relay 
       backlog.flag(capability);
       jobs.kick();
     },
+    paused: (account, ms) => void pauses.heard(account, ms),
     dispatchesEnded: (dispatchIds) => void jobs.stopIfStale(dispatchIds),
   };
 }

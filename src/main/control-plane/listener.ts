@@ -16,6 +16,7 @@ import {
   validateInterceptor,
 } from '../../control/gateway/interceptors.ts';
 import { type OwnerStreams, ownerStreamInterceptor } from '../../control/gateway/owner-streams.ts';
+import { type RateGateParts, rateGate } from '../../control/gateway/rate-gate.ts';
 import { pluginRoutes, routes, type Services } from '../../control/gateway/routes.ts';
 import { listen, type RunningServer, type ServerTls } from '../../control/gateway/server.ts';
 import type { Sessions } from '../../control/gateway/sessions.ts';
@@ -38,13 +39,19 @@ export function listenerTls({ tlsCert, tlsKey }: ControlConfig): ServerTls | und
   }
 }
 
+export interface ListenerParts {
+  readonly tls: ServerTls | undefined;
+  readonly faults: RequestFaults;
+  readonly rates: RateGateParts;
+}
+
 /** Throws PORT_TAKEN, LISTEN_FAILED. */
 export function openListener(
   { config, clock, log }: Ground,
   { signer, authenticator, plugins }: Identities,
   owners: OwnerStreams,
   services: Services,
-  { tls, faults }: { readonly tls: ServerTls | undefined; readonly faults: RequestFaults },
+  { tls, faults, rates }: ListenerParts,
 ): Promise<RunningServer> {
   return listen({
     host: config.host,
@@ -68,6 +75,7 @@ export function openListener(
     interceptors: [
       errorInterceptor(log),
       goneInterceptor,
+      rateGate(rates),
       ownerStreamInterceptor(owners),
       headerInterceptor,
       validateInterceptor,

@@ -8,6 +8,7 @@ import { type MetricValue, SERVICES } from '../../base/telemetry/names.ts';
 import type { HealthBoard } from '../../control/gateway/health.ts';
 import { listenForScrapers } from '../../control/gateway/metrics-listener.ts';
 import type { ServerTls } from '../../control/gateway/server.ts';
+import type { RateLimiter } from '../../control/queue/rate-limiter.ts';
 import { wantedWorkers } from '../../control/routing/pools.ts';
 import { runMeasures } from '../../control/telemetry/run-measures.ts';
 import { stateMeasures } from '../../control/telemetry/state-measures.ts';
@@ -20,6 +21,7 @@ interface Told {
   readonly health: HealthBoard;
   readonly turns: { readonly figures: LoopFigures };
   readonly tls: ServerTls | undefined;
+  readonly limiter: Pick<RateLimiter, 'refused'>;
 }
 
 /** Throws LISTEN_FAILED, INSECURE_LISTEN, SECRET_FILE_UNSAFE. */
@@ -28,7 +30,7 @@ export async function openControlMetrics(
   { database }: Store,
   { sessions, pools }: Connected,
   { runs }: Work,
-  { health, turns, tls }: Told,
+  { health, turns, tls, limiter }: Told,
 ): Promise<void> {
   if (config.metricsPort === 0) return;
   const { openMetrics } = await import('../../base/telemetry/metrics-sdk.ts');
@@ -42,6 +44,7 @@ export async function openControlMetrics(
     ...sessionMeasures(sessions),
     ...poolMeasures(sessions, pools),
     ...processMeasures(turns.figures),
+    ...[...limiter.refused()].map(([rate, value]) => ({ metric: 'rateRefusals', value, labels: { rate } }) as const),
     ...(await state()),
   ]);
   life.onStop('metrics', () => metrics.close());

@@ -1,4 +1,6 @@
 // What dispatch uses of the database, and its queue and bus.
+import { type Rate, type RateLimiter, rateLimiter } from '../../control/queue/rate-limiter.ts';
+import { ratesOf } from '../../control/share-settings.ts';
 import { createOutbox } from '../../control/store/outbox.ts';
 import { createTimers } from '../../control/store/timers.ts';
 import { openQueue } from '../open-queue.ts';
@@ -7,6 +9,8 @@ import type { Store } from './store.ts';
 
 export interface OpenPorts {
   readonly ports: DispatchPorts;
+  readonly rates: ReadonlyMap<string, Rate>;
+  readonly limiter: RateLimiter;
   /** Resolves when queue and bus can be reached. */
   ping(): Promise<void>;
 }
@@ -23,5 +27,7 @@ export async function openPorts(ground: Ground, { database, leases }: Store): Pr
     queue: opened.queue,
     bus: opened.bus,
   };
-  return { ports: ground.wrapPorts?.(ports) ?? ports, ping: () => opened.ping() };
+  const rates = ratesOf(config.rates);
+  const limiter = rateLimiter(rates, opened.counters, log);
+  return { rates, limiter, ports: ground.wrapPorts?.(ports) ?? ports, ping: () => opened.ping() };
 }

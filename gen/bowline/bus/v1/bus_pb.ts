@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/bus/v1/bus.proto.
  */
 export const file_bowline_bus_v1_bus: GenFile = /*@__PURE__*/
-  fileDesc("Chhib3dsaW5lL2J1cy92MS9idXMucHJvdG8SDmJvd2xpbmUuYnVzLnYxIlgKC1NpZ25hbEJhdGNoEg8KB3JlcGxpY2EYASABKAkSKgoHc2lnbmFscxgCIAMoCzIZLmJvd2xpbmUuYnVzLnYxLlJ1blNpZ25hbBIMCgRzaGVkGAMgASgIIuADCglSdW5TaWduYWwSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIpCgR0ZXh0GAMgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSAASEQoHY2hhbmdlZBgEIAEoBEgAEiwKBnJlc3VtZRgFIAEoCzIaLmJvd2xpbmUuYnVzLnYxLlJlc3VtZVRleHRIABIWCgxkZXZpY2VfY2FsbHMYBiABKAlIABIUCgpjYW5jZWxfam9iGAcgASgJSAASLQoHbWVzc2FnZRgIIAEoCzIaLmJvd2xpbmUuYnVzLnYxLkpvYk1lc3NhZ2VIABItCgdydW5uaW5nGAkgASgLMhouYm93bGluZS5idXMudjEuSm9iUnVubmluZ0gAEikKBXdhaXRzGAogASgLMhguYm93bGluZS5idXMudjEuSm9iV2FpdHNIABIYCg5zZXNzaW9uX29wZW5lZBgLIAEoBEgAEjEKCHByb2dyZXNzGA0gASgLMh0uYm93bGluZS5idXMudjEuSm9iUHJvZ3Jlc3NlZEgAEhUKC2tleV9yZXZva2VkGA4gASgJSAASFQoLb3duZXJfbm90ZXMYDyABKAlIABIOCgZkZXZpY2UYDCABKAlCCAoGc2lnbmFsIj0KCkpvYlJ1bm5pbmcSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEhMKC3RhcmdldF9uYW1lGAMgASgJIlYKDUpvYlByb2dyZXNzZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEgwKBGRvbmUYAyABKAQSDQoFdG90YWwYBCABKAQSDAoEbm90ZRgFIAEoCSIlCghKb2JXYWl0cxILCgNqb2IYASABKAkSDAoEd2hhdBgCIAEoCSJJCgpSZXN1bWVUZXh0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQSDwoHdmVyc2lvbhgEIAEoBCJJCgpKb2JNZXNzYWdlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIQCghyZXNwb25zZRgEIAEoDCLYAQoLUmVwbGljYUhpbnQSDwoHcmVwbGljYRgBIAEoCRIxCgd3b3JrZXJzGAIgASgLMh4uYm93bGluZS5idXMudjEuUmVwbGljYVdvcmtlcnNIABIpCgRmcmVlGAMgASgLMhkuYm93bGluZS5idXMudjEuRnJlZVNsb3RzSAASEQoHYmFja2xvZxgEIAEoCUgAEjAKBWVuZGVkGAUgASgLMh8uYm93bGluZS5idXMudjEuRW5kZWREaXNwYXRjaGVzSAASDQoDYXNrGAYgASgISABCBgoEaGludCJwCg5SZXBsaWNhV29ya2VycxIQCghyZXZpc2lvbhgBIAEoBBILCgNpZHMYAiADKAkSLgoHd29ya2VycxgDIAMoCzIdLmJvd2xpbmUuYnVzLnYxLlByZXNlbnRXb3JrZXISDwoHbGVhdmluZxgEIAEoCCLwAQoNUHJlc2VudFdvcmtlchIKCgJpZBgBIAEoCRIuCgdwcm9maWxlGAIgASgLMh0uYm93bGluZS5idXMudjEuV29ya2VyUHJvZmlsZRIPCgd0ZW5hbnRzGAMgAygJEgwKBHBvb2wYBCABKAkSMAoMY29ubmVjdF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3NlZW5fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZHJhaW5pbmcYByABKAgSDAoEZnJlZRgIIAEoDSKLAQoNV29ya2VyUHJvZmlsZRIMCgRuYW1lGAIgASgJEi8KCG1hbmlmZXN0GAMgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdBIsCgZtb2RlbHMYBCADKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm8SDQoFc2xvdHMYBSABKA0iSwoJRnJlZVNsb3RzEhAKCHJldmlzaW9uGAEgASgEEiwKB3dvcmtlcnMYAiADKAsyGy5ib3dsaW5lLmJ1cy52MS5Xb3JrZXJTbG90cyIrCgtXb3JrZXJTbG90cxIOCgZ3b3JrZXIYASABKAkSDAoEZnJlZRgCIAEoDSInCg9FbmRlZERpc3BhdGNoZXMSFAoMZGlzcGF0Y2hfaWRzGAEgAygJYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
+  fileDesc("Chhib3dsaW5lL2J1cy92MS9idXMucHJvdG8SDmJvd2xpbmUuYnVzLnYxIlgKC1NpZ25hbEJhdGNoEg8KB3JlcGxpY2EYASABKAkSKgoHc2lnbmFscxgCIAMoCzIZLmJvd2xpbmUuYnVzLnYxLlJ1blNpZ25hbBIMCgRzaGVkGAMgASgIIuADCglSdW5TaWduYWwSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIpCgR0ZXh0GAMgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSAASEQoHY2hhbmdlZBgEIAEoBEgAEiwKBnJlc3VtZRgFIAEoCzIaLmJvd2xpbmUuYnVzLnYxLlJlc3VtZVRleHRIABIWCgxkZXZpY2VfY2FsbHMYBiABKAlIABIUCgpjYW5jZWxfam9iGAcgASgJSAASLQoHbWVzc2FnZRgIIAEoCzIaLmJvd2xpbmUuYnVzLnYxLkpvYk1lc3NhZ2VIABItCgdydW5uaW5nGAkgASgLMhouYm93bGluZS5idXMudjEuSm9iUnVubmluZ0gAEikKBXdhaXRzGAogASgLMhguYm93bGluZS5idXMudjEuSm9iV2FpdHNIABIYCg5zZXNzaW9uX29wZW5lZBgLIAEoBEgAEjEKCHByb2dyZXNzGA0gASgLMh0uYm93bGluZS5idXMudjEuSm9iUHJvZ3Jlc3NlZEgAEhUKC2tleV9yZXZva2VkGA4gASgJSAASFQoLb3duZXJfbm90ZXMYDyABKAlIABIOCgZkZXZpY2UYDCABKAlCCAoGc2lnbmFsIj0KCkpvYlJ1bm5pbmcSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEhMKC3RhcmdldF9uYW1lGAMgASgJIlYKDUpvYlByb2dyZXNzZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEgwKBGRvbmUYAyABKAQSDQoFdG90YWwYBCABKAQSDAoEbm90ZRgFIAEoCSIlCghKb2JXYWl0cxILCgNqb2IYASABKAkSDAoEd2hhdBgCIAEoCSJJCgpSZXN1bWVUZXh0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQSDwoHdmVyc2lvbhgEIAEoBCJJCgpKb2JNZXNzYWdlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIQCghyZXNwb25zZRgEIAEoDCKIAgoLUmVwbGljYUhpbnQSDwoHcmVwbGljYRgBIAEoCRIxCgd3b3JrZXJzGAIgASgLMh4uYm93bGluZS5idXMudjEuUmVwbGljYVdvcmtlcnNIABIpCgRmcmVlGAMgASgLMhkuYm93bGluZS5idXMudjEuRnJlZVNsb3RzSAASEQoHYmFja2xvZxgEIAEoCUgAEjAKBWVuZGVkGAUgASgLMh8uYm93bGluZS5idXMudjEuRW5kZWREaXNwYXRjaGVzSAASDQoDYXNrGAYgASgISAASLgoFcGF1c2UYCSABKAsyHS5ib3dsaW5lLmJ1cy52MS5Qcm92aWRlclBhdXNlSABCBgoEaGludCIsCg1Qcm92aWRlclBhdXNlEg8KB2FjY291bnQYASABKAkSCgoCbXMYAiABKAQicAoOUmVwbGljYVdvcmtlcnMSEAoIcmV2aXNpb24YASABKAQSCwoDaWRzGAIgAygJEi4KB3dvcmtlcnMYAyADKAsyHS5ib3dsaW5lLmJ1cy52MS5QcmVzZW50V29ya2VyEg8KB2xlYXZpbmcYBCABKAgi8AEKDVByZXNlbnRXb3JrZXISCgoCaWQYASABKAkSLgoHcHJvZmlsZRgCIAEoCzIdLmJvd2xpbmUuYnVzLnYxLldvcmtlclByb2ZpbGUSDwoHdGVuYW50cxgDIAMoCRIMCgRwb29sGAQgASgJEjAKDGNvbm5lY3RfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGRyYWluaW5nGAcgASgIEgwKBGZyZWUYCCABKA0iiwEKDVdvcmtlclByb2ZpbGUSDAoEbmFtZRgCIAEoCRIvCghtYW5pZmVzdBgDIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3QSLAoGbW9kZWxzGAQgAygLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEg0KBXNsb3RzGAUgASgNIksKCUZyZWVTbG90cxIQCghyZXZpc2lvbhgBIAEoBBIsCgd3b3JrZXJzGAIgAygLMhsuYm93bGluZS5idXMudjEuV29ya2VyU2xvdHMiKwoLV29ya2VyU2xvdHMSDgoGd29ya2VyGAEgASgJEgwKBGZyZWUYAiABKA0iJwoPRW5kZWREaXNwYXRjaGVzEhQKDGRpc3BhdGNoX2lkcxgBIAMoCWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
 
 /**
  * What one replica tells another, or all others, in one message of the bus.
@@ -449,6 +449,14 @@ export type ReplicaHint = Message<"bowline.bus.v1.ReplicaHint"> & {
      */
     value: boolean;
     case: "ask";
+  } | {
+    /**
+     * A provider wants to be left alone.
+     *
+     * @generated from field: bowline.bus.v1.ProviderPause pause = 9;
+     */
+    value: ProviderPause;
+    case: "pause";
   } | { case: undefined; value?: undefined };
 };
 
@@ -458,6 +466,34 @@ export type ReplicaHint = Message<"bowline.bus.v1.ReplicaHint"> & {
  */
 export const ReplicaHintSchema: GenMessage<ReplicaHint> = /*@__PURE__*/
   messageDesc(file_bowline_bus_v1_bus, 7);
+
+/**
+ * A provider takes no more requests for a while.
+ *
+ * @generated from message bowline.bus.v1.ProviderPause
+ */
+export type ProviderPause = Message<"bowline.bus.v1.ProviderPause"> & {
+  /**
+   * The name of the provider, and the tenants of the workers that met it.
+   *
+   * @generated from field: string account = 1;
+   */
+  account: string;
+
+  /**
+   * Milliseconds from now.
+   *
+   * @generated from field: uint64 ms = 2;
+   */
+  ms: bigint;
+};
+
+/**
+ * Describes the message bowline.bus.v1.ProviderPause.
+ * Use `create(ProviderPauseSchema)` to create a new message.
+ */
+export const ProviderPauseSchema: GenMessage<ProviderPause> = /*@__PURE__*/
+  messageDesc(file_bowline_bus_v1_bus, 8);
 
 /**
  * The workers connected to one replica.
@@ -499,7 +535,7 @@ export type ReplicaWorkers = Message<"bowline.bus.v1.ReplicaWorkers"> & {
  * Use `create(ReplicaWorkersSchema)` to create a new message.
  */
 export const ReplicaWorkersSchema: GenMessage<ReplicaWorkers> = /*@__PURE__*/
-  messageDesc(file_bowline_bus_v1_bus, 8);
+  messageDesc(file_bowline_bus_v1_bus, 9);
 
 /**
  * A connected worker.
@@ -569,7 +605,7 @@ export type PresentWorker = Message<"bowline.bus.v1.PresentWorker"> & {
  * Use `create(PresentWorkerSchema)` to create a new message.
  */
 export const PresentWorkerSchema: GenMessage<PresentWorker> = /*@__PURE__*/
-  messageDesc(file_bowline_bus_v1_bus, 9);
+  messageDesc(file_bowline_bus_v1_bus, 10);
 
 /**
  * What a worker said of itself when it connected. Its numbers are those of its hello, so that a replica of before is understood.
@@ -611,7 +647,7 @@ export type WorkerProfile = Message<"bowline.bus.v1.WorkerProfile"> & {
  * Use `create(WorkerProfileSchema)` to create a new message.
  */
 export const WorkerProfileSchema: GenMessage<WorkerProfile> = /*@__PURE__*/
-  messageDesc(file_bowline_bus_v1_bus, 10);
+  messageDesc(file_bowline_bus_v1_bus, 11);
 
 /**
  * Free slots of workers of one replica.
@@ -639,7 +675,7 @@ export type FreeSlots = Message<"bowline.bus.v1.FreeSlots"> & {
  * Use `create(FreeSlotsSchema)` to create a new message.
  */
 export const FreeSlotsSchema: GenMessage<FreeSlots> = /*@__PURE__*/
-  messageDesc(file_bowline_bus_v1_bus, 11);
+  messageDesc(file_bowline_bus_v1_bus, 12);
 
 /**
  * Free slots of one worker.
@@ -667,7 +703,7 @@ export type WorkerSlots = Message<"bowline.bus.v1.WorkerSlots"> & {
  * Use `create(WorkerSlotsSchema)` to create a new message.
  */
 export const WorkerSlotsSchema: GenMessage<WorkerSlots> = /*@__PURE__*/
-  messageDesc(file_bowline_bus_v1_bus, 12);
+  messageDesc(file_bowline_bus_v1_bus, 13);
 
 /**
  * Dispatches that a commit ended or superseded.
@@ -688,5 +724,5 @@ export type EndedDispatches = Message<"bowline.bus.v1.EndedDispatches"> & {
  * Use `create(EndedDispatchesSchema)` to create a new message.
  */
 export const EndedDispatchesSchema: GenMessage<EndedDispatches> = /*@__PURE__*/
-  messageDesc(file_bowline_bus_v1_bus, 13);
+  messageDesc(file_bowline_bus_v1_bus, 14);
 

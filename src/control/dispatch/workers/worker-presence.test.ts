@@ -43,6 +43,7 @@ function replica(name: string, hub: MemoryBusHub, clock: ManualClock) {
     workersChanged: () => heard.push('changed'),
     replicaLeft: (left) => heard.push(`left ${left}`),
     jobsWait: (capability) => heard.push(`backlog ${capability}`),
+    paused: (account, ms) => heard.push(`paused ${account} ${ms}`),
     dispatchesEnded: (ids) => heard.push(`ended ${ids.join()}`),
   });
   const seen = () => presence.remotes().map((worker) => `${worker.replica} ${worker.id} ${worker.view().freeSlots}`);
@@ -136,6 +137,7 @@ test('words about jobs reach the others, and nobody when there is nobody', async
   a.presence.tellBacklog('cap');
   a.presence.tellEnded(['x']);
   a.presence.tellEnded(['y']);
+  a.presence.tellPause('openai *', 1_500);
   await pass(clock, 50);
-  expect(b.heard.filter((word) => word !== 'changed')).toEqual(['backlog cap', 'ended x,y']);
+  expect(b.heard.filter((word) => word !== 'changed')).toEqual(['paused openai * 1500', 'backlog cap', 'ended x,y']);
 });

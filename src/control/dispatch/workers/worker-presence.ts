@@ -40,6 +40,8 @@ export interface PresenceHandler {
   replicaLeft(replica: string): void;
   /** Jobs of this capability wait in the store. */
   jobsWait(capability: string): void;
+  /** A provider wants to be left alone. */
+  paused(account: string, ms: number): void;
   /** These dispatches may have ended. */
   dispatchesEnded(dispatchIds: readonly string[]): void;
 }
@@ -149,6 +151,11 @@ export class WorkerPresence {
     });
   }
 
+  /** A provider wants to be left alone for so many milliseconds. */
+  tellPause(account: string, ms: number): void {
+    if (!this.alone) this.#publish({ case: 'pause', value: { account, ms: BigInt(Math.ceil(ms)) } });
+  }
+
   /** These dispatches, which nobody here runs, are over. */
   tellEnded(dispatchIds: readonly string[]): void {
     if (this.alone) return;
@@ -218,6 +225,9 @@ export class WorkerPresence {
         break;
       case 'backlog':
         this.#handler?.jobsWait(hint.value);
+        break;
+      case 'pause':
+        this.#handler?.paused(hint.value.account, Number(hint.value.ms));
         break;
       case 'ended':
         this.#handler?.dispatchesEnded(hint.value.dispatchIds);

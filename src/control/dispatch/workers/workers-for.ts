@@ -3,6 +3,7 @@ import { place } from '../../routing/place.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import type { LocalWorkers } from './local-workers.ts';
+import type { ProviderPauses } from './provider-pauses.ts';
 import { needOf, type RelayRow } from './relay.ts';
 
 export interface WorkersForParts {
@@ -10,6 +11,7 @@ export interface WorkersForParts {
   readonly local: LocalWorkers;
   /** The workers of all replicas. */
   readonly workers: () => readonly WorkerView[];
+  readonly pauses: Pick<ProviderPauses, 'see'>;
 }
 
 export class WorkersFor {
@@ -21,7 +23,7 @@ export class WorkersFor {
 
   /** The workers here. */
   here(): WorkerView[] {
-    return this.#parts.local.all().map((session) => session.view());
+    return this.#parts.local.all().map((session) => this.#parts.pauses.see(session.view()));
   }
 
   elsewhere(): WorkerView[] {
@@ -43,7 +45,7 @@ export class WorkersFor {
     const sessions = this.#parts.local.all();
     const placement = place(
       needOf(row),
-      sessions.map((session) => session.view()),
+      sessions.map((session) => this.#parts.pauses.see(session.view())),
     );
     return placement.ok ? sessions.find(({ id }) => id === placement.worker.id) : undefined;
   }
