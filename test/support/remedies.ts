@@ -15,6 +15,8 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
   // limits and settings
   LIMIT_EXCEEDED:
     'src/edge/grants/share-resolver.test.ts: a limit that some files meet leaves out those, and shares the others',
+  RATE_EXCEEDED:
+    'src/control/gateway/rate-gate.test.ts: a key that asks too often is told when to come again, in words and for programs; others are unharmed',
   ASK_COST_MET:
     'test/integration/budgets.test.ts: an ask that says what it may cost begins nothing that might go beyond it',
   BUDGET_LOW:

@@ -3,10 +3,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
 import { hashKey, newKey } from '../../../src/control/identity/keys.ts';
-import { chooseFair, Turns } from '../../../src/control/routing/fair.ts';
+import { chooseFair, FairTurns } from '../../../src/control/routing/fair.ts';
 import { type Database, openDatabase } from '../../../src/control/store/database.ts';
 import { migrate } from '../../../src/control/store/migrate.ts';
-import { createOutbox, placeOf } from '../../../src/control/store/outbox.ts';
+import { createOutbox, placeInLine } from '../../../src/control/store/outbox.ts';
 import { workerKey } from '../harness/lab.ts';
 import { type Bench, interleave, type Measure, ofRounds, type Row, setUp } from '../harness/measure.ts';
 import { percentile } from '../harness/stats.ts';
@@ -105,14 +105,14 @@ async function dispatches(bench: Bench): Promise<Row[]> {
 /** Of each job, in microseconds: they are read, chosen and claimed by eight. Those that are taken are put there and removed beside it. */
 async function dispatch(database: Database, rounds: number): Promise<number> {
   const outbox = createOutbox(database.db);
-  const turns = new Turns(new Map());
+  const turns = new FairTurns(new Map());
   let spent = 0;
   for (let round = 0; round < rounds; round++) {
     await fill(database, 'few', SLOTS);
     const start = performance.now();
     const rows = await outbox.lines(LLM, '', 64, SLOTS);
     const groups = [...Map.groupBy(rows, ({ tenant }) => tenant).values()];
-    const waiting = groups.map((line) => line.map((row) => ({ ...row, placeAt: placeOf(row) })));
+    const waiting = groups.map((line) => line.map((row) => ({ ...row, placeAt: placeInLine(row) })));
     const chosen = chooseFair(waiting, turns, Date.now(), SLOTS);
     const taken = await outbox.claim(
       'bench',

@@ -1,7 +1,7 @@
 // Whose job is next, in tables; and what must hold whatever waits.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { chooseFair, Turns } from './fair.ts';
+import { chooseFair, FairTurns } from './fair.ts';
 
 const NOW = 1_000_000;
 const job = (tenant: string, n: number, more: { slots?: number; placeAt?: number } = {}) => ({
@@ -13,7 +13,7 @@ const job = (tenant: string, n: number, more: { slots?: number; placeAt?: number
 const line = (tenant: string, count: number, more = {}) =>
   Array.from({ length: count }, (_, n) => job(tenant, n, more));
 const order = (lines: Parameters<typeof chooseFair>[0], most: number, weights: Record<string, number> = {}) =>
-  chooseFair(lines, new Turns(new Map(Object.entries(weights))), NOW, most)
+  chooseFair(lines, new FairTurns(new Map(Object.entries(weights))), NOW, most)
     .map(({ tenant }) => tenant)
     .join('');
 
@@ -31,14 +31,14 @@ test.each([
 });
 
 test('a job that comes late goes before the next one of whoever was served all the time', () => {
-  const turns = new Turns(new Map());
+  const turns = new FairTurns(new Map());
   for (let n = 0; n < 100; n++) turns.serve(job('a', n));
   const chosen = chooseFair([line('a', 9), line('b', 1)], turns, NOW, 9);
   expect(chosen[0]?.tenant).toBe('b');
 });
 
 test('nobody saves up turns by waiting for nothing, and what was only chosen costs none', () => {
-  const turns = new Turns(new Map());
+  const turns = new FairTurns(new Map());
   turns.serve(job('b', 0));
   for (let n = 0; n < 100; n++) turns.serve(job('a', n));
   for (let n = 0; n < 9; n++) {
@@ -55,7 +55,7 @@ test('as long as two tenants have something waiting, none is more than one job o
     fc.property(lengths, fc.integer({ min: 1, max: 60 }), (tenants, most) => {
       const lines = tenants.map(({ count }, n) => line(`t${n}`, count));
       const weights = new Map(tenants.map(({ weight }, n) => [`t${n}`, weight]));
-      const chosen = chooseFair(lines, new Turns(weights), NOW, most);
+      const chosen = chooseFair(lines, new FairTurns(weights), NOW, most);
       expect(chosen).toHaveLength(Math.min(most, lines.flat().length));
       const given = tenants.map(() => 0);
       for (const { tenant } of chosen) {

@@ -2,7 +2,7 @@
 // nobody waits for goes after those that somebody does, until it has waited long enough.
 
 /** One job that waits. */
-export interface Candidate {
+export interface InLine {
   readonly tenant: string;
   readonly slots: number;
   /** Its place in the line of its tenant, in milliseconds since 1970. Before that time it goes only where nothing else waits. */
@@ -10,7 +10,7 @@ export interface Candidate {
 }
 
 /** What was given to whom, in virtual time: a tenant of weight 1 moves by 1 with each slot. */
-export class Turns {
+export class FairTurns {
   readonly #weights: ReadonlyMap<string, number>;
   /** By tenant: where its last job ends. Who is not beyond `now` is not in it. */
   readonly #ends: Map<string, number>;
@@ -29,16 +29,16 @@ export class Turns {
   }
 
   /** The job was given out. */
-  serve({ tenant, slots }: Pick<Candidate, 'tenant' | 'slots'>): void {
+  serve({ tenant, slots }: Pick<InLine, 'tenant' | 'slots'>): void {
     const start = this.startOf(tenant);
     this.#now = start;
     this.#ends.set(tenant, start + slots / (this.#weights.get(tenant) ?? 1));
     if (this.#ends.size > MAX_ENDS) this.#forgetPast();
   }
 
-  copy(): Turns {
+  copy(): FairTurns {
     this.#forgetPast();
-    return new Turns(this.#weights, this.#ends, this.#now);
+    return new FairTurns(this.#weights, this.#ends, this.#now);
   }
 
   #forgetPast(): void {
@@ -54,9 +54,9 @@ const MAX_ENDS = 1_000;
  * @param lines of each tenant its first jobs, in their order
  * @param now milliseconds since 1970
  */
-export function chooseFair<Job extends Candidate>(
+export function chooseFair<Job extends InLine>(
   lines: readonly (readonly Job[])[],
-  turns: Turns,
+  turns: FairTurns,
   now: number,
   most: number,
 ): readonly Job[] {
@@ -80,7 +80,7 @@ export function chooseFair<Job extends Candidate>(
 }
 
 interface Head {
-  readonly job: Candidate;
+  readonly job: InLine;
   readonly start: number;
 }
 

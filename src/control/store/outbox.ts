@@ -24,7 +24,7 @@ export type FreeCursor = Pick<StoredOutboxRow, 'priority' | 'createdAt' | 'dispa
  * Its place in the line of its tenant, in milliseconds since 1970: a priority counts as so many seconds of waiting, so that nothing waits
  * for ever behind what is more urgent. As in the index `outbox_lines`.
  */
-export const placeOf = ({ createdAt, priority }: Pick<FreeCursor, 'createdAt' | 'priority'>): number =>
+export const placeInLine = ({ createdAt, priority }: Pick<FreeCursor, 'createdAt' | 'priority'>): number =>
   createdAt - priority * 1_000;
 
 export interface Outbox {
@@ -126,24 +126,14 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
       // A page begins where the one before ended.
       const rest = after
         ? sql`and (${PLACE_OF}, dispatch_id) >
-            (${new Date(placeOf(after))}::timestamptz at time zone 'UTC', ${after.dispatchId}::text)`
+            (${new Date(placeInLine(after))}::timestamptz at time zone 'UTC', ${after.dispatchId}::text)`
         : sql``;
       return read(sql`/* outbox_free */ select ${COLUMNS} from outbox
         where ${FREE} and capability = ${capability} and tenant = ${tenant} and ${MAY_GO} ${rest}
         order by ${PLACE_OF}, dispatch_id limit ${limit}`);
     },
     async lines(capability, after, tenants, each) {
-      // From tenant to tenant by the index: what it costs depends on how many tenants wait, and not on what waits.
-      return read(sql`/* outbox_lines */ with recursive line (name) as (
-          (select tenant from outbox where ${FREE} and capability = ${capability} and tenant > ${after} order by tenant limit 1)
-          union all
-          select (select tenant from outbox where ${FREE} and capability = ${capability} and tenant > line.name
-            order by tenant limit 1) from line where line.name is not null)
-        select found.* from (select name from line
-          where name is not null and (select t.stopped_at from tenant t where t.id = name) is null limit ${tenants}) line
-        cross join lateral (select ${COLUMNS} from outbox
-          where ${FREE} and capability = ${capability} and tenant = line.name and ${MAY_GO}
-          order by ${PLACE_OF}, dispatch_id limit ${each}) found`);
+      return read(linesSql(capability, after, tenants, each));
     },
     async survey(restMs, limit) {
       return read(sql`/* outbox_survey */ update outbox set queued_at = now() where ctid = any(array(
@@ -182,6 +172,19 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
     },
   });
 }
+
+/** From tenant to tenant by the index: what it costs depends on how many tenants wait, and not on what waits. */
+const linesSql = (capability: string, after: string, tenants: number, each: number): RawBuilder<Row> =>
+  sql`/* outbox_lines */ with recursive line (name) as (
+          (select tenant from outbox where ${FREE} and capability = ${capability} and tenant > ${after} order by tenant limit 1)
+          union all
+          select (select tenant from outbox where ${FREE} and capability = ${capability} and tenant > line.name
+            order by tenant limit 1) from line where line.name is not null)
+        select found.* from (select name from line
+          where name is not null and (select t.stopped_at from tenant t where t.id = name) is null limit ${tenants}) line
+        cross join lateral (select ${COLUMNS} from outbox
+          where ${FREE} and capability = ${capability} and tenant = line.name and ${MAY_GO}
+          order by ${PLACE_OF}, dispatch_id limit ${each}) found`;
 
 interface DeviceKey {
   readonly tenant: string;

@@ -1,7 +1,7 @@
 // Which of the free jobs of the store are taken, and in which order, over lines that are longer than what is read of them.
 import { expect, test } from 'vitest';
 import type { WorkerView } from '../../routing/worker-view.ts';
-import { type FreeCursor, placeOf, type StoredOutboxRow } from '../../store/outbox.ts';
+import { type FreeCursor, placeInLine, type StoredOutboxRow } from '../../store/outbox.ts';
 import { FreeSearch } from './free-search.ts';
 
 const LLM = 'bowline.capability.llm.v1';
@@ -30,7 +30,7 @@ const many = (tenant: string, count: number, more: Partial<StoredOutboxRow> = {}
 function start(rows: StoredOutboxRow[], weights: Record<string, number> = {}) {
   const store = { rows };
   const goesBefore = (a: FreeCursor, b: FreeCursor) =>
-    placeOf(a) - placeOf(b) || (a.dispatchId < b.dispatchId ? -1 : 1);
+    placeInLine(a) - placeInLine(b) || (a.dispatchId < b.dispatchId ? -1 : 1);
   const of = (tenant: string) => store.rows.filter((each) => each.tenant === tenant).sort(goesBefore);
   const search = new FreeSearch({
     outbox: {

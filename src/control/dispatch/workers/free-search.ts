@@ -1,8 +1,8 @@
 // Looks through the free jobs of the store for those that workers of this replica can serve, and says whose turn it is.
-import { chooseFair, Turns } from '../../routing/fair.ts';
+import { chooseFair, FairTurns } from '../../routing/fair.ts';
 import { misfit } from '../../routing/fit.ts';
 import { serves, type WorkerView } from '../../routing/worker-view.ts';
-import { type FreeCursor, type Outbox, placeOf, type StoredOutboxRow } from '../../store/outbox.ts';
+import { type FreeCursor, type Outbox, placeInLine, type StoredOutboxRow } from '../../store/outbox.ts';
 import { needOf, type RelayRow } from './relay.ts';
 
 /** Tenants whose lines are looked at in one go; the next go begins with the one after them. */
@@ -15,7 +15,7 @@ const PAGES = 8;
 
 /** What is remembered of a capability. */
 interface Lines {
-  readonly turns: Turns;
+  readonly turns: FairTurns;
   /** The tenant after which the next search begins. */
   after: string;
   /** How many tenants the last search found. */
@@ -80,7 +80,7 @@ export class FreeSearch {
       else known.cursors.set(tenant, after);
       candidates.push(found);
     }
-    const waiting = candidates.map((line) => line.map((row) => ({ ...row, placeAt: placeOf(row) })));
+    const waiting = candidates.map((line) => line.map((row) => ({ ...row, placeAt: placeInLine(row) })));
     const chosen = chooseFair(waiting, known.turns, this.#parts.now(), most);
     known.isCut = isCut && chosen.length < most;
     return chosen.map(({ dispatchId }) => dispatchId);
@@ -94,7 +94,7 @@ export class FreeSearch {
   #linesOf(capability: string): Lines {
     let lines = this.#lines.get(capability);
     if (!lines) {
-      lines = { turns: new Turns(this.#parts.weights), after: '', tenants: 1, isCut: false, cursors: new Map() };
+      lines = { turns: new FairTurns(this.#parts.weights), after: '', tenants: 1, isCut: false, cursors: new Map() };
       this.#lines.set(capability, lines);
     }
     return lines;

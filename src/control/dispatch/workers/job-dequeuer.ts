@@ -56,7 +56,6 @@ export class JobDequeuer implements HandOff {
   readonly #releasing = new Set<string>();
   /** Ids asked of a queue that have not come yet. */
   readonly #asked = new Map<string, number>();
-  readonly #search: FreeSearch;
   readonly #workers: WorkersFor;
   #working: Promise<void> | undefined;
   #again = false;
@@ -66,7 +65,6 @@ export class JobDequeuer implements HandOff {
   constructor(parts: JobDequeuerParts) {
     this.#parts = parts;
     this.replica = parts.replica;
-    this.#search = parts.search;
     this.#workers = parts.workersFor;
   }
 
@@ -246,9 +244,8 @@ export class JobDequeuer implements HandOff {
     if (unread.length === 0) return;
     const { attempts, outbox, relay } = this.#parts;
     const ids = unread.map(([id]) => id);
-    const claimed = await outbox.claim(this.replica, ids);
-    const rows = new Map(claimed.map((row) => [row.dispatchId, row]));
-    this.#search.serve(claimed);
+    const rows = new Map((await outbox.claim(this.replica, ids)).map((row) => [row.dispatchId, row]));
+    this.#parts.search.serve([...rows.values()]);
     relay.forget(ids);
     for (const [id, hand] of unread) {
       const row = rows.get(id);
@@ -267,8 +264,7 @@ export class JobDequeuer implements HandOff {
     const states = await Promise.all(waiting.map((hand) => this.#stateOf(hand, hand.row!)));
     const useless: (StoredOutboxRow & RelayRow)[] = [];
     for (const [n, hand] of waiting.entries()) {
-      const state = states[n];
-      const row = hand.row!;
+      const [state, row] = [states[n], hand.row!];
       if (state === 'unknown' || hand.starting || this.#hands.get(row.dispatchId) !== hand) continue;
       if (!this.#handOut(hand, row, state)) useless.push({ ...row, method: state?.jobs.get(row.job)?.method ?? '' });
     }
@@ -276,13 +272,11 @@ export class JobDequeuer implements HandOff {
   }
 
   /** Never throws. */
-  async #stateOf(hand: Hand, row: StoredOutboxRow): Promise<FoldedRun | undefined | 'unknown'> {
-    try {
-      return await this.#parts.runs.state(row.tenant, row.run, row);
-    } catch (error) {
+  #stateOf(hand: Hand, row: StoredOutboxRow): Promise<FoldedRun | undefined | 'unknown'> {
+    return this.#parts.runs.state(row.tenant, row.run, row).catch((error: unknown) => {
       this.#failed(row.dispatchId, hand, error);
-      return 'unknown';
-    }
+      return 'unknown' as const;
+    });
   }
 
   /** Starts it if a worker here has room for it; false when none here could ever serve it. */
@@ -339,20 +333,23 @@ export class JobDequeuer implements HandOff {
 
   /** Takes from what lies in the store, in its order: as much as there are free slots, and a few for the next ones. */
   async #pull(): Promise<void> {
-    const { backlog } = this.#parts;
+    const { backlog, search } = this.#parts;
     for (const capability of this.#workers.packages()) {
       const heard = backlog.heard(capability);
       const free = this.#roomFor(servesPackage(capability));
       if (heard === undefined || free <= 0) continue;
       const mine = this.#workers.here().filter(servesPackage(capability));
-      const room = Math.min(free + Math.ceil(sum(mine, (view) => view.totalSlots) / 2), MAX_HANDS - this.#hands.size);
+      const room = Math.min(
+        free + Math.ceil(mine.reduce((slots, view) => slots + view.totalSlots, 0) / 2),
+        MAX_HANDS - this.#hands.size,
+      );
       const skip = (id: string) => this.knows(id) || this.#parts.relay.isHopeless(id);
-      const wanted = await this.#search.find(capability, mine, room, skip);
+      const wanted = await search.find(capability, mine, room, skip);
       for (const id of wanted) this.#hands.set(id, { starting: false });
       // Claimed with what was taken from queues, in the next turn of the loop.
       if (wanted.length > 0) this.#again = true;
       // Less than there was room for: the rest is for others.
-      if (wanted.length < room && !this.#search.goesOn(capability)) backlog.clear(capability, heard);
+      if (wanted.length < room && !search.goesOn(capability)) backlog.clear(capability, heard);
     }
   }
 
@@ -401,6 +398,3 @@ export class JobDequeuer implements HandOff {
       );
   }
 }
-
-const sum = (views: readonly WorkerView[], of: (view: WorkerView) => number): number =>
-  views.reduce((total, view) => total + of(view), 0);
