@@ -1,6 +1,5 @@
 // The settings of who gets how much: the turns of tenants, and the rates of keys.
 import type { Setting } from '../base/settings/setting.ts';
-import type { Rate } from './queue/rate-limiter.ts';
 
 export const SHARE_SETTINGS = {
   weights: {
@@ -37,7 +36,9 @@ export function weightsOf(texts: readonly string[]): ReadonlyMap<string, number>
 }
 
 /** By name. A count or a time of 0 counts as 1. */
-export function ratesOf(texts: readonly string[]): ReadonlyMap<string, Rate> {
+export function ratesOf(
+  texts: readonly string[],
+): ReadonlyMap<string, { readonly count: number; readonly seconds: number }> {
   return new Map(
     texts.map((text) => {
       const [name = '', count, seconds] = text.split(/[=/]/);
