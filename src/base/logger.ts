@@ -1,6 +1,7 @@
 // The logger port. Programs log JSON lines; nothing of a file's content and no secret is ever passed in.
 import pino from 'pino';
 import { withSourceLines } from './source-lines.ts';
+import { traceOf } from './telemetry/span-data.ts';
 
 export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
@@ -39,11 +40,17 @@ function err(error: Error): object {
 
 function wrap(log: pino.Logger): Logger {
   return {
-    debug: (message, fields) => log.debug(fields ?? {}, message),
-    info: (message, fields) => log.info(fields ?? {}, message),
-    warn: (message, fields) => log.warn(fields ?? {}, message),
+    debug: (message, fields) => log.debug(withTrace(fields ?? {}), message),
+    info: (message, fields) => log.info(withTrace(fields ?? {}), message),
+    warn: (message, fields) => log.warn(withTrace(fields ?? {}), message),
     error: (message, error, fields) =>
-      log.error(error === undefined ? { ...fields } : { ...fields, err: error }, message),
-    child: (fields) => wrap(log.child(fields)),
+      log.error({ ...withTrace(fields ?? {}), ...(error !== undefined && { err: error }) }, message),
+    child: (fields) => wrap(log.child(withTrace(fields))),
   };
+}
+
+/** What is about a run or one of its jobs says which trace it is in, and what is about a job which run. */
+function withTrace(fields: Fields): Fields {
+  const { job, run = typeof job === 'string' ? job.split('/', 1)[0] : undefined } = fields;
+  return typeof run === 'string' && run !== '' ? { ...fields, run, trace: traceOf(run) } : fields;
 }

@@ -22,6 +22,7 @@ import type { ControlOptions, Ground } from './control-plane/options.ts';
 import { openPorts } from './control-plane/ports.ts';
 import { edgeSessionService, workerSessionService } from './control-plane/session-services.ts';
 import { openStore } from './control-plane/store.ts';
+import { openToldByEdges } from './control-plane/told-by-edges.ts';
 import { openControlTraces } from './control-plane/traces.ts';
 import { startWork } from './control-plane/work.ts';
 
@@ -76,9 +77,10 @@ async function compose(ground: Ground): Promise<RunningControl> {
   const turns = watchLoop(sparing(log, clock));
   life.onStop('turn watch', () => turns.stop());
   const underWay = new CallsUnderWay();
+  const told = openToldByEdges(ground);
   const services = {
     ...apiServices(ground, store, identities, connected, work, { health, faults, turns, conditions }),
-    edge: edgeSessionService(ground, store, identities, connected, work, { watch, conditions }),
+    edge: edgeSessionService(ground, store, identities, connected, work, { watch, conditions, onTelemetry: told.take }),
     worker: workerSessionService(ground, identities, connected, work),
     plugins: identities.plugins,
     health,
@@ -93,8 +95,9 @@ async function compose(ground: Ground): Promise<RunningControl> {
   life.onStop('sessions', () => drain({ sessions, dispatch, underWay, clock }, budgetMs / 2));
   // Before the sessions: whoever is asked to leave must not come back to this replica.
   life.onStop('new connections', () => server.refuse());
-  await openControlMetrics(ground, store, connected, work, { health, turns, tls, limiter: ports.limiter });
-  await openControlTraces(ground, store, work);
+  const { limiter } = ports;
+  await openControlMetrics(ground, store, connected, work, { health, turns, tls, limiter, told });
+  await openControlTraces(ground, store, work, told);
   await beReady(ground, health, store, ports);
   life.onStop('upkeep', startUpkeep(store.database, { clock, log, inboxDays: config.inboxDays }));
 

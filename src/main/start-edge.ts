@@ -7,10 +7,13 @@ import { Lifecycle } from '../base/lifecycle.ts';
 import { loadEdgeConfig } from '../edge/config/edge-config.ts';
 import { wideRoots } from '../edge/config/wide-roots.ts';
 import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
+import type { EdgeJournal } from '../edge/journal/edge-journal.ts';
 import { ownerKey } from '../edge/local/home-owner-key.ts';
 import { openSensitive } from '../edge/sensitive/open-sensitive.ts';
 import type { EdgeSession, SessionStatus } from '../edge/session/edge-session.ts';
-import type { StartEdge } from './edge-parts/options.ts';
+import { TelemetryBook } from '../edge/session/edge-telemetry.ts';
+import { sessionJournal } from '../edge/session/session-journal.ts';
+import type { EdgeGround, StartEdge } from './edge-parts/options.ts';
 import { openOwnerSocket } from './edge-parts/owner-socket.ts';
 import { startAsks } from './edge-parts/start-asks.ts';
 import { identityOf } from './edge-parts/start-identity.ts';
@@ -56,10 +59,11 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
   });
   for (const warning of wideRoots(config.roots, home)) options.say?.(warning);
   const identity = await identityOf(options, config);
-  const ground = { ...options, life, config, identity, bootId: newId() };
+  const first = { ...options, life, config, identity, bootId: newId() };
   const key = ownerKey(paths.ownerKey);
 
-  const journaled = await startJournal(ground);
+  const journaled = await startJournal(first);
+  const ground = telling(first, journaled.journal);
   const conversations = new ConversationSummaries({ path: paths.summaries, log });
   const tools = await openTools(ground, journaled);
   let dialled: EdgeSession | undefined;
@@ -95,4 +99,12 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
     },
     stop: (deadlineMs) => life.stop(deadlineMs),
   };
+}
+
+/** The same ground, where the owner lets the control plane be told of the work of this edge: then its log is listened to. */
+function telling(ground: EdgeGround, journal: EdgeJournal): EdgeGround {
+  if (ground.config.telemetry === 'none') return ground;
+  const { leaves, now } = sessionJournal(journal);
+  const telemetry = new TelemetryBook({ clock: ground.clock, leaves, now });
+  return { ...ground, telemetry, log: telemetry.listeningTo(ground.log) };
 }

@@ -4,11 +4,13 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { EmbedService } from '../../gen/bowline/capability/embed/v1/embed_pb.ts';
-import { ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { FsService, ListResponseSchema, ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
+import { EdgeLogLevel, EdgeMeasureKind, EdgeSpanKind } from '../../gen/bowline/telemetry/v1/telemetry_pb.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { METRICS } from '../../src/base/telemetry/names.ts';
 import { type Collected, startCollector } from '../support/collector.ts';
@@ -191,6 +193,56 @@ test('a declared pool that is empty is started by the scaler of compose when a c
     for (const worker of workers) worker.child.kill('SIGKILL');
   }
 }, 60_000);
+
+test('a call is linked to the span of its caller, who is told its trace; an edge tells of its own runs alone', async () => {
+  const edge = control.closing(await (await control.device('caller')).connect());
+  expect((await edge.frame('welcome')).telemetry).toBe(true);
+  const [trace, span] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+  const headers = { 'bowline-device': 'caller', traceparent: `00-${trace}-${span}-01` };
+  let [told, run] = ['', ''];
+  const onHeader = (answer: Headers) => {
+    told = answer.get('traceresponse') ?? '';
+    run = answer.get('bowline-run') ?? '';
+  };
+  const listed = control.client(FsService).list({ path: 'docs' }, { headers, onHeader });
+  const call = await edge.call();
+  edge.done(call, ListResponseSchema, {});
+  await listed;
+  const own = run.replaceAll('-', '');
+  expect(told).toMatch(new RegExp(`^00-${own}-[0-9a-f]{16}-01$`));
+  const root = await vi.waitFor(
+    () => collector.spans(own).find(({ parent }) => parent === '') ?? Promise.reject(),
+    PATIENCE,
+  );
+  expect(root).toMatchObject({ name: `call ${call.method}`, links: [`${trace} ${span}`] });
+
+  const other = control.closing(await (await control.device('other')).connect());
+  const theirs = other.ask(CANARIES[0]!).run;
+  const times = { startTime: timestampFromMs(1), endTime: timestampFromMs(2) };
+  const said = { kind: EdgeSpanKind.TOOL_CALL, job: call.job, epoch: call.epoch, reason: CANARIES[2]!, ...times };
+  const spans = [
+    { ...said, run: theirs, job: `${theirs}/0/0` },
+    { ...said, run, job: `${theirs}/0/0` },
+    { ...said, run },
+  ];
+  const logs = [{ level: EdgeLogLevel.WARN, reason: CANARIES[2]!, count: 3, lastTime: times.endTime }];
+  const measures = [{ kind: EdgeMeasureKind.CALLS, value: 2n ** 50n }];
+  edge.send({ case: 'telemetry', value: { spans, logs, measures } });
+  const ofEdge = () => collector.spans(own).filter(({ service }) => service === 'bowline-edge');
+  await vi.waitFor(() => expect(ofEdge()).toHaveLength(1), PATIENCE);
+  const attempt = collector.spans(own).find(({ name }) => name === 'attempt 1');
+  expect(ofEdge()).toMatchObject([{ name: 'edge tool_call', parent: attempt?.id, failed: 'UNKNOWN' }]);
+  expect(collector.spans(theirs.replaceAll('-', '')).filter(({ service }) => service === 'bowline-edge')).toEqual([]);
+  const text = await (await get('/metrics')).text();
+  expect(sample(text, 'bowline_edge_log_lines_total{level="warn",reason="UNKNOWN"}')).toBe(3);
+  expect(sample(text, 'bowline_edge_calls_total{state="done"}')).toBe(100_000);
+  const logged = control.lines.find(({ msg }) => msg === 'an edge told of its log');
+  expect(logged).toMatchObject({ edge: 'warn', reason: 'UNKNOWN', count: 3 });
+  expect(collector.problems).toEqual([]);
+  for (const canary of CANARIES)
+    for (const exported of [collector.raw(), text, JSON.stringify(control.lines)])
+      expect(exported).not.toContain(canary);
+});
 
 test('without its key nobody is told anything; the key is readable to its owner only', async () => {
   for (const wrong of ['', 'Bearer', `Bearer ${key()}x`, `Basic ${key()}`, key()])

@@ -6,22 +6,27 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { Cluster } from '../chaos/cluster.ts';
+import { type Collected, startCollector } from '../support/collector.ts';
 import { eventually } from '../support/control-plane.ts';
 import { LocalWatch, localClient } from '../support/local-watch.ts';
 
 const QUESTION = 'What holds the knot? 绳结靠什么？';
 
 let cluster: Cluster;
+let collector: Awaited<ReturnType<typeof startCollector>>;
 let database: pg.Pool;
 
 beforeAll(async () => {
-  cluster = await Cluster.start({ controls: 2, workers: 1, edges: 1, redis: true });
+  collector = await startCollector();
+  const env = { BOWLINE_OTLP_URL: collector.url, BOWLINE_EDGE_TELEMETRY: 'control' };
+  cluster = await Cluster.start({ controls: 2, workers: 1, edges: 1, redis: true }, { env });
   database = new pg.Pool({ connectionString: cluster.databaseUrl, max: 1 });
 }, 120_000);
 
 afterAll(async () => {
   await database?.end();
   await cluster?.close();
+  await collector?.close();
 }, 60_000);
 
 const one = async (sql: string, values: unknown[] = []): Promise<string | undefined> => {
@@ -101,7 +106,35 @@ test.each([
     expect(watch.outcome).toMatchObject({ state: RunState.ANSWERED, answer: cluster.model.answerTo(QUESTION) });
     expect(watch.wrong).toEqual([]);
     for (const { text } of watch.writings) expect(cluster.model.answerTo(QUESTION).startsWith(text)).toBe(true);
+    await mustBeOneTree(watch.run);
     await cluster.heal(60_000);
   },
   120_000,
 );
+
+/** The trace of an answered run, with what each of the four processes did, whichever replica ended it. */
+async function mustBeOneTree(run: string): Promise<void> {
+  const trace = run.replaceAll('-', '');
+  const wanted = ['bowline-control', 'bowline-edge', 'bowline-worker'];
+  const services = () => [...new Set(collector.spans(trace).map(({ service }) => service))].sort();
+  await eventually(() => services().length === wanted.length, 15_000).catch(() => undefined);
+  expect(services()).toEqual(wanted);
+  const spans = collector.spans(trace);
+  const below = (span: Collected | undefined) => spans.filter(({ parent }) => parent === (span?.id ?? ''));
+  const [root, ...more] = below(undefined);
+  expect([root?.name, more]).toEqual(['invoke_agent bowline', []]);
+  const reached = new Set([root]);
+  for (const span of reached) for (const each of below(span)) reached.add(each);
+  expect(spans.filter((span) => !reached.has(span))).toEqual([]);
+  expect(below(root).map(({ name }) => name)).toEqual(['edge ask', 'chat']);
+  const last = below(below(root)[1]).at(-1);
+  expect(last).toMatchObject({ name: expect.stringMatching(/^attempt \d$/), failed: '' });
+  const [work] = below(last);
+  expect(work).toMatchObject({ name: expect.stringMatching(/^work .*\/Chat$/), service: 'bowline-worker', failed: '' });
+  expect(below(work)).toMatchObject([
+    { name: 'chat m', attributes: { 'gen_ai.request.model': 'm', 'gen_ai.usage.input_tokens': 10 }, failed: '' },
+  ]);
+  expect(collector.problems).toEqual([]);
+  for (const told of [QUESTION, '绳结', cluster.model.answerTo(QUESTION).slice(0, 6)])
+    expect(collector.raw()).not.toContain(told);
+}

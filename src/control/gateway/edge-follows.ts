@@ -82,7 +82,11 @@ export class EdgeFollows {
     const opening = this.#opening.has(run);
     if (!opening && this.#follows.size + this.#opening.size >= MAX_FOLLOWS) this.#dropEnded();
     if (!opening && this.#follows.size + this.#opening.size >= MAX_FOLLOWS) {
-      this.#parts.log.warn('an edge follows too many runs at once', { run, limit: MAX_FOLLOWS });
+      this.#parts.log.warn('an edge follows too many runs at once', {
+        tenant: this.#parts.tenant,
+        run,
+        limit: MAX_FOLLOWS,
+      });
       return;
     }
     if (!opening || from) this.#opening.set(run, position);
@@ -138,7 +142,7 @@ export class EdgeFollows {
         // Its event, if it is still open at the edge, is presented again and makes it.
         if (error instanceof AppError && error.reason === 'NOT_FOUND')
           this.#tell({ case: 'runUnknown', value: { run } });
-        else this.#parts.log.error('a run could not be followed', error, { run });
+        else this.#parts.log.error('a run could not be followed', error, { tenant: this.#parts.tenant, run });
         return;
       }
       this.#again(run, attempt);

@@ -9,6 +9,7 @@ import {
   type ToolResult,
   ToolResultSchema,
 } from '../../../gen/bowline/record/v1/record_pb.ts';
+import type { EdgeTelemetry } from '../../../gen/bowline/telemetry/v1/telemetry_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
@@ -28,6 +29,9 @@ import type { LiveEdge } from './live-edge.ts';
 import { OrderedTasks } from './ordered-tasks.ts';
 import type { PeerQueue } from './peer-queue.ts';
 
+/** Which edge tells of its own work. */
+export type EdgeTelling = Pick<LiveEdge, 'tenant' | 'device'>;
+
 export interface EdgeReaderParts {
   readonly runs: Orchestrator;
   readonly calls: DeviceCalls;
@@ -39,6 +43,7 @@ export interface EdgeReaderParts {
   readonly out: PeerQueue<EdgeBody>;
   readonly counter: FrameCounter;
   readonly heartbeat: Heartbeat;
+  readonly onTelemetry?: ((edge: EdgeTelling, told: EdgeTelemetry) => void) | undefined;
   /** Bytes of frames that wait for the database; past them nothing is read. */
   readonly maxInboundBytes: number;
 }
@@ -117,6 +122,9 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
         break;
       case 'ownerNoteTaken':
         parts.notes.taken(frame.value);
+        break;
+      case 'telemetry':
+        parts.onTelemetry?.(edge, frame.value);
         break;
       case 'goodbye':
         edge.saidGoodbye = true;
@@ -258,7 +266,7 @@ async function cancel({ runs, edge, log }: EdgeReaderParts, run: string, sequenc
     if (mayPassLater(error)) throw error;
     // Its history cannot be read, so that its owner ends it without.
     if (isUnreadable(error)) return endAside(edge, runs, run);
-    log.error('a run could not be cancelled', error, { run });
+    log.error('a run could not be cancelled', error, { tenant: edge.tenant, run });
   }
 }
 

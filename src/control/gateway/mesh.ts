@@ -24,6 +24,7 @@ import type { CallsUnderWay } from './calls-under-way.ts';
 import { HEADERS } from './interceptors.ts';
 import { keyedCall } from './keyed-call.ts';
 import { idempotencyKeyOf, mustBeServable, mustServe, selectorOf, theDevice } from './mesh-target.ts';
+import { tellTrace, traceParentOf } from './trace-context.ts';
 
 export interface MeshParts {
   readonly runs: Orchestrator;
@@ -163,7 +164,9 @@ async function start(
     parts.runs
       .command(owner.tenant, run, command, { source: principal, commandId: `gone:${run}` })
       // The run's own deadline ends it then.
-      .catch((error: unknown) => parts.log.warn('a call could not be cancelled', { run, why: String(error) }));
+      .catch((error: unknown) =>
+        parts.log.warn('a call could not be cancelled', { tenant: owner.tenant, run, why: String(error) }),
+      );
   };
   let run = '';
   let open: OpenFeed;
@@ -180,9 +183,11 @@ async function start(
       idempotencyKey: key,
       // How long this caller waits says nothing of how long the next one does.
       timeoutMs: Math.max(wantedMs, key === '' ? 1 : parts.defaultTimeoutMs),
+      traceParent: traceParentOf(context),
       ...(keyed?.id ?? { source: principal, commandId: `call:${id}` }),
     }));
     context.responseHeader.set(HEADERS.run, run);
+    tellTrace(context, run);
     open = await parts.feeds.open(owner.tenant, run);
   } catch (error) {
     if (run !== '' && key === '') cancel(run);

@@ -37,7 +37,7 @@ import type { Admission } from './admission.ts';
 import { AnchorKeeper } from './anchor-keeper.ts';
 import { type EdgeBody, EdgeFollows } from './edge-follows.ts';
 import { EdgeNotes } from './edge-notes.ts';
-import { readEdge, receiveFrame } from './edge-reader.ts';
+import { type EdgeReaderParts, readEdge, receiveFrame } from './edge-reader.ts';
 import { fitEdgeFrame } from './fit-edge-frame.ts';
 import { anchorOf, type JournalVerdict, judgeJournal } from './journal-anchor.ts';
 import { LiveEdge } from './live-edge.ts';
@@ -65,6 +65,8 @@ export interface EdgeSessionParts {
   /** What stands in the way of answers to the tenant. */
   readonly conditions: (tenant: string) => Condition[];
   readonly durability: 'power' | 'process';
+  /** Takes what edges tell of their own work; undefined: they are not asked. */
+  readonly onTelemetry?: EdgeReaderParts['onTelemetry'];
   readonly clock: Clock;
   readonly log: Logger;
   readonly heartbeatMs: number;
@@ -167,8 +169,22 @@ async function startEdge(
   out.pullFrom(() => follows.next());
   notes.look();
   parts.calls.connected(edge).catch((error: unknown) => out.end(error));
-  const { runs, calls, maxInboundBytes } = parts;
-  readEdge({ runs, calls, clock, log, edge, follows, notes, out, counter, heartbeat, maxInboundBytes }, frames).then(
+  const { runs, calls, onTelemetry, maxInboundBytes } = parts;
+  const reading = {
+    runs,
+    calls,
+    clock,
+    log,
+    edge,
+    follows,
+    notes,
+    out,
+    counter,
+    heartbeat,
+    onTelemetry,
+    maxInboundBytes,
+  };
+  readEdge(reading, frames).then(
     () => out.end(),
     (error: unknown) => out.end(isGone(error) ? undefined : error),
   );
@@ -297,5 +313,6 @@ function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, ancho
     signedTime: edge.signedTime(),
     anchor: { journalId: anchor.id, sequence: BigInt(anchor.sequence), headSha256: anchor.head },
     model: edge.modelForWelcome(),
+    telemetry: parts.onTelemetry !== undefined,
   };
 }

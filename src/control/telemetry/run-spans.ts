@@ -11,6 +11,7 @@ import {
   type SpanMark,
   traceOf,
 } from '../../base/telemetry/span-data.ts';
+import { parseTraceParent } from '../../base/telemetry/trace-parent.ts';
 import { usageRows } from '../orchestrator/decide/usage-rows.ts';
 import { CHAT_METHOD } from '../orchestrator/run/method-names.ts';
 import type { FoldedRun } from '../orchestrator/run/state.ts';
@@ -159,6 +160,7 @@ class SpansOfRun {
   #endRun(end: number, failed: string | undefined): void {
     if (!this.#accepted) return;
     const { id, kind, tenant, phase, call, usage } = this.#run;
+    const caller = parseTraceParent(this.#accepted.value.traceParent);
     this.#add({
       name: call ? `${SPANS.call} ${call.method}` : SPANS.ask,
       kind: 'server',
@@ -176,6 +178,7 @@ class SpansOfRun {
         [ATTRS.cost]: usage.costMicros,
       },
       links: [],
+      ...(caller && { caller }),
       marks: [],
       ...(failed === undefined ? {} : { failed }),
     });

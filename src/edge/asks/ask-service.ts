@@ -58,6 +58,8 @@ export interface AskServiceDeps {
   /** Collections that an ask may look into. Throws INVALID_ARGUMENT. Default: none. */
   readonly collections?: (wanted: readonly string[], reader: ModelInfo | undefined) => CollectionUse[];
   readonly limits?: Partial<AskLimits>;
+  /** Told how a run ended, and when it was asked, in milliseconds since 1970. */
+  readonly onEnded?: (run: string, at: number, outcome: Outcome) => void;
 }
 
 /** Where an ask lives. */
@@ -295,6 +297,7 @@ export class AskService {
     const ask = this.#deps.open.get(run);
     if (known || !ask) return known ?? Promise.resolve();
     ask.ending = true;
+    this.#deps.onEnded?.(run, ask.at, outcome);
     const result = this.#end(run, outcome, record).finally(() => this.#ending.delete(run));
     this.#ending.set(run, result);
     return result;

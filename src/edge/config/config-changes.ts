@@ -137,6 +137,7 @@ const PARTS: { readonly [K in keyof EdgeConfig]: (value: EdgeConfig[K]) => Told 
   commandUid: (uid) => value('command_uid', uid, true),
   documentIsolation: (isolation) => value('document_isolation', isolation, true),
   ledgerFull: (full) => value('ledger_full', full, true),
+  telemetry: (told) => value('telemetry', told, true),
 };
 
 /** Entries of the same words are told apart by their place. */

@@ -73,6 +73,8 @@ export interface EdgeConfig {
   readonly limits: EdgeLimits;
   /** What happens when the archive of the ledger is full. */
   readonly ledgerFull: 'refuse' | 'drop_oldest';
+  /** Who is told of the work of this edge. */
+  readonly telemetry: 'none' | 'control';
 }
 
 interface LoadOptions {
@@ -118,7 +120,10 @@ function settledBy(config: ConfigFile<ConfigTexts>, stronger: readonly SettingTe
 export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeConfig {
   const config = readOwn(file);
   const { name, control, labels, allow, secrets } = config.value;
-  const { commandUid, documentIsolation, ledgerFull, ...limits } = settledBy(config, options.settings).config;
+  const { commandUid, documentIsolation, ledgerFull, telemetry, ...limits } = settledBy(
+    config,
+    options.settings,
+  ).config;
   const readable = [
     ...(allow.read ?? []).map((path, i) => configPlace(config, path, ['allow', 'read', i])),
     ...(options.allow ?? []).map((path) => flagPlace(path, options.cwd ?? process.cwd())),
@@ -176,5 +181,6 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     documentIsolation,
     limits: Object.freeze(limits),
     ledgerFull,
+    telemetry,
   });
 }

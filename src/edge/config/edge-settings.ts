@@ -165,6 +165,15 @@ const OTHERS = {
     what: 'what happens when the archive of the ledger is full: new work is refused, or the oldest lines are dropped',
     fallback: 'refuse',
   },
+  telemetry: {
+    env: 'BOWLINE_EDGE_TELEMETRY',
+    key: 'telemetry',
+    group: 'others',
+    kind: 'choice',
+    of: ['none', 'control'],
+    what: 'who is told of the work of this edge: nobody, or its control plane, with times, counts, ids and reason codes',
+    fallback: 'none',
+  },
 } as const satisfies Record<string, Setting>;
 
 export const EDGE_TABLE = {

@@ -36,8 +36,7 @@ function judge(desc: DescMessage, plan: FieldPlan, message: Message, value: unkn
       return gateFrame(inner, value as Message, released);
     }
     case 'text':
-      if (desc.typeName === FAILURE && plan.field.name === 'reason')
-        return isReason(String(value)) ? value : 'INTERNAL';
+      if (REASONS.has(`${desc.typeName}.${plan.field.name}`)) return isReason(String(value)) ? value : 'INTERNAL';
       return fits(value, plan.maxLen) ? value : undefined;
     case 'pass':
     case 'name':
@@ -49,7 +48,12 @@ function judge(desc: DescMessage, plan: FieldPlan, message: Message, value: unkn
   }
 }
 
-const FAILURE = 'bowline.common.v1.Failure';
+/** Codes of the table of errors. */
+const REASONS: ReadonlySet<string> = new Set([
+  'bowline.common.v1.Failure.reason',
+  'bowline.telemetry.v1.EdgeSpan.reason',
+  'bowline.telemetry.v1.EdgeLogLine.reason',
+]);
 
 function content(
   desc: DescMessage,

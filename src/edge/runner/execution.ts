@@ -28,6 +28,8 @@ export class Execution {
   readonly #waiters = new Map<string, Waiter>();
   #bytes = 0;
   #told = false;
+  /** Told how it ended, for each who waited. */
+  onTold: ((result: ToolResult) => void) | undefined;
   /** Takes it out of what is in hand. */
   over = (): void => {};
   /** When it expires, as records tell it; undefined where the call does not say. */
@@ -156,6 +158,12 @@ export class Execution {
   async tell(result: (to: CallAddress) => ToolResult): Promise<void> {
     this.over();
     this.#told = true;
-    await Promise.all(this.waiters.map((waiter) => waiter.sink.result(result(waiter)).catch(() => {})));
+    await Promise.all(
+      this.waiters.map((waiter) => {
+        const told = result(waiter);
+        this.onTold?.(told);
+        return waiter.sink.result(told).catch(() => {});
+      }),
+    );
   }
 }

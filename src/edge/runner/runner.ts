@@ -10,6 +10,7 @@ import {
   type SignedToolCall,
   type ToolCall,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -73,6 +74,8 @@ export interface RunnerParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly restore: () => Promise<RestoreOrigins>;
+  /** Told of each call that begins; what it gives is told of its answers. */
+  readonly onCall?: (call: ToolCall) => (result: ToolResult) => void;
 }
 
 export class ToolRunner {
@@ -210,6 +213,7 @@ export class ToolRunner {
       if (now && !isRead(now)) return sink.result(await this.#repeats.answer(now, addressOf(call), call));
     }
     const execution = new Execution(call, digest, sink);
+    execution.onTold = this.#parts.onCall?.(call);
     const done = this.#run(execution).finally(() => this.#active.delete(key));
     this.#active.set(key, { execution, done });
     // Whoever brought it has nothing to wait for while the owner is asked.

@@ -18,6 +18,7 @@ import {
   type Welcome,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { OutcomeSchema, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { EdgeTelemetry } from '../../../gen/bowline/telemetry/v1/telemetry_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
@@ -36,7 +37,7 @@ import { transportTo } from './edge-transport.ts';
 import { ENDS_NO_SESSION } from './ends-no-session.ts';
 import { FrameWork } from './frame-work.ts';
 import { type FrameBody, OutgoingFrames } from './outgoing-frames.ts';
-import type { CallRunner, FrameGate, OwnerChannel } from './ports.ts';
+import type { CallRunner, FrameGate, OwnerChannel, TelemetryChannel } from './ports.ts';
 import { checkWelcome } from './welcome.ts';
 
 export interface ConnectionDeps {
@@ -46,6 +47,8 @@ export interface ConnectionDeps {
   readonly asks: AskService;
   readonly feed: AskFeed;
   readonly owners: OwnerChannel;
+  /** Undefined: the owner lets nothing be told. */
+  readonly telemetry?: TelemetryChannel | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly options: ConnectionOptions;
@@ -271,6 +274,9 @@ export class EdgeConnection {
     this.#pump();
     this.#track(runner.resend(this.#sink));
     this.#stops.push(this.#deps.owners.begin((note) => this.#out.push(note)));
+    if (!welcome.telemetry || !this.#deps.telemetry) return;
+    const tell = async (value: EdgeTelemetry) => void (await this.#out.push({ case: 'telemetry', value }));
+    this.#stops.push(this.#deps.telemetry.begin(tell));
   }
 
   /** Sends what is due of the asks until nothing is; one at a time, in order. */

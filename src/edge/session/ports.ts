@@ -2,6 +2,7 @@
 import type { ConnectRequest, OpenToolCall, OwnerNote, SignedToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { JournalPosition } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { EdgeTelemetry } from '../../../gen/bowline/telemetry/v1/telemetry_pb.ts';
 import type { LastSession } from '../journal/journal-types.ts';
 import type { SendNote } from '../owners/outgoing-notes.ts';
 import type { SessionFacts, ToolSink } from '../runner/tool-sink.ts';
@@ -34,6 +35,12 @@ export interface OwnerChannel {
   begin(send: SendNote): () => void;
   /** A note that claims to come from the owner; resolves when it was taken, or refused. */
   take(note: OwnerNote): Promise<void>;
+}
+
+/** What this edge tells of its own work; `TelemetryBook` is the one. */
+export interface TelemetryChannel {
+  /** A session that passes it on began. Returns how to end. */
+  begin(send: (told: EdgeTelemetry) => Promise<void>): () => void;
 }
 
 /** Where the journal stands, and what the control plane anchored. */

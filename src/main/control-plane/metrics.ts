@@ -10,11 +10,13 @@ import { listenForScrapers } from '../../control/gateway/metrics-listener.ts';
 import type { ServerTls } from '../../control/gateway/server.ts';
 import type { RateLimiter } from '../../control/queue/rate-limiter.ts';
 import { wantedWorkers } from '../../control/routing/pools.ts';
+import { edgeMeasures } from '../../control/telemetry/edge-told.ts';
 import { runMeasures } from '../../control/telemetry/run-measures.ts';
 import { stateMeasures } from '../../control/telemetry/state-measures.ts';
 import type { Connected } from './connected.ts';
 import type { Ground } from './options.ts';
 import type { Store } from './store.ts';
+import type { ToldByEdges } from './told-by-edges.ts';
 import type { Work } from './work.ts';
 
 interface Told {
@@ -22,6 +24,7 @@ interface Told {
   readonly turns: { readonly figures: LoopFigures };
   readonly tls: ServerTls | undefined;
   readonly limiter: Pick<RateLimiter, 'refused'>;
+  readonly told: ToldByEdges;
 }
 
 /** Throws LISTEN_FAILED, INSECURE_LISTEN, SECRET_FILE_UNSAFE. */
@@ -30,7 +33,7 @@ export async function openControlMetrics(
   { database }: Store,
   { sessions, pools }: Connected,
   { runs }: Work,
-  { health, turns, tls, limiter }: Told,
+  { health, turns, tls, limiter, told }: Told,
 ): Promise<void> {
   if (config.metricsPort === 0) return;
   const { openMetrics } = await import('../../base/telemetry/metrics-sdk.ts');
@@ -52,6 +55,9 @@ export async function openControlMetrics(
     // What another replica committed, that one counts.
     if (!isOwn) return;
     for (const measure of runMeasures(run, events)) metrics.record(measure);
+  });
+  told.onTold((_edge, telling) => {
+    for (const measure of edgeMeasures(telling)) metrics.record(measure);
   });
   const listener = await listenForScrapers({
     host: config.metricsHost,

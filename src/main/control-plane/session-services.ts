@@ -6,7 +6,7 @@ import type { WorkerService } from '../../../gen/bowline/worker/v1/worker_pb.ts'
 import { Admission } from '../../control/gateway/admission.ts';
 import { deviceOf, workerOf } from '../../control/gateway/call-principal.ts';
 import { endsOf } from '../../control/gateway/opening.ts';
-import { serveEdge } from '../../control/gateway/serve-edge.ts';
+import { type EdgeSessionParts, serveEdge } from '../../control/gateway/serve-edge.ts';
 import { serveWorker } from '../../control/gateway/serve-worker.ts';
 import { SessionCounts } from '../../control/gateway/session-counts.ts';
 import type { SessionWatch } from '../../control/gateway/session-watch.ts';
@@ -26,7 +26,14 @@ export function edgeSessionService(
   { restored, devices, signer }: Identities,
   { sessions }: Connected,
   { runs, dispatch }: Work,
-  { watch, conditions }: { readonly watch: SessionWatch; readonly conditions: (tenant: string) => Condition[] },
+  {
+    watch,
+    conditions,
+    onTelemetry,
+  }: { readonly watch: SessionWatch; readonly conditions: (tenant: string) => Condition[] } & Pick<
+    EdgeSessionParts,
+    'onTelemetry'
+  >,
 ): ServiceImpl<typeof EdgeService> {
   const parts = {
     ...config,
@@ -47,6 +54,7 @@ export function edgeSessionService(
     model: (tenant: string) => sessions.modelFor(tenant),
     conditions,
     durability: database.durability,
+    onTelemetry,
   };
   const doors = new SessionCounts(config.maxDeviceSessions, 'sessions of this device', 'BOWLINE_MAX_DEVICE_SESSIONS');
   return {

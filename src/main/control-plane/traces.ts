@@ -3,9 +3,12 @@
 import { sparing } from '../../base/sparing-logger.ts';
 import { SERVICES } from '../../base/telemetry/names.ts';
 import { readRunEvent } from '../../control/orchestrator/service/event-codec.ts';
+import { ifReadable } from '../../control/orchestrator/service/unreadable.ts';
+import { edgeSpans, runsTold } from '../../control/telemetry/edge-told.ts';
 import { runSpans } from '../../control/telemetry/run-spans.ts';
 import type { Ground } from './options.ts';
 import type { Store } from './store.ts';
+import type { ToldByEdges } from './told-by-edges.ts';
 import type { Work } from './work.ts';
 
 /** Runs whose events are read at once; beyond them traces are left out rather than the database slowed down. */
@@ -15,6 +18,7 @@ export async function openControlTraces(
   { config, clock, life, log, replica }: Ground,
   { events: store }: Store,
   { runs }: Work,
+  told: ToldByEdges,
 ): Promise<void> {
   if (config.otlpUrl === undefined) return;
   const { openTraces } = await import('../../base/telemetry/trace-sdk.ts');
@@ -31,9 +35,36 @@ export async function openControlTraces(
       .catch((error: unknown) => spared.warn('the trace of a run could not be made', { run, problem: String(error) }))
       .finally(() => underWay--);
   });
+  told.onTold(({ tenant, device }, telling) => {
+    const wanted = runsTold(telling);
+    if (wanted.length === 0) return;
+    if (underWay >= MOST_AT_ONCE) return spared.warn('traces are left out: edges tell too much at once');
+    underWay++;
+    ownRuns(runs, tenant, device, wanted)
+      .then((own) => traces.send(edgeSpans(device, telling, (run) => own.has(run))))
+      .catch((error: unknown) =>
+        spared.warn('what an edge told could not be judged', { device, problem: String(error) }),
+      )
+      .finally(() => underWay--);
+  });
   life.onStop('traces', async () => {
     unlisten();
     await traces.close();
   });
   log.info('traces are sent', { url: config.otlpUrl });
+}
+
+/** Those of the runs that are this device's: of others it tells nothing. */
+async function ownRuns(
+  runs: Pick<Work['runs'], 'state'>,
+  tenant: string,
+  device: string,
+  wanted: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const own = new Set<string>();
+  for (const run of wanted) {
+    const state = await ifReadable(runs.state(tenant, run));
+    if (state?.device === device) own.add(run);
+  }
+  return own;
 }

@@ -9,6 +9,7 @@ import type { JoinLine } from '../../edge/identity/join.ts';
 import type { EdgeOptions } from '../../edge/program/commands.ts';
 import type { SecretBook } from '../../edge/secrets/secret-book.ts';
 import type { EdgeSessionDeps } from '../../edge/session/edge-session.ts';
+import type { TelemetryBook } from '../../edge/session/edge-telemetry.ts';
 
 export interface StartEdge
   extends Pick<EdgeOptions, 'home' | 'control' | 'allow' | 'name'>,
@@ -41,4 +42,6 @@ export interface EdgeGround extends StartEdge {
   readonly identity: Identity;
   /** Of this start of the process. */
   readonly bootId: string;
+  /** What the control plane is told of the work of this edge; undefined: nothing is. */
+  readonly telemetry?: TelemetryBook | undefined;
 }

@@ -14,7 +14,7 @@ const MAX_ASKS = 256;
 
 /** @param model the model that would answer now */
 export function startAsks(
-  { config, clock, life, log }: EdgeGround,
+  { config, clock, life, log, telemetry }: EdgeGround,
   { journal, open, index, facts }: Journaled,
   { grants, piped, permissions }: Tools,
   model: () => ModelInfo | undefined,
@@ -56,6 +56,7 @@ export function startAsks(
     model,
     collections: (wanted, reader) => collectionsOf(journal.standing.list(), wanted, reader),
     limits: { openAsks: Math.min(config.limits.asks, MAX_ASKS) },
+    ...(telemetry && { onEnded: (run, at, outcome) => telemetry.asked(run, at, outcome) }),
   });
   asks.start();
   asks.views.showApprovals(journal.approvals);

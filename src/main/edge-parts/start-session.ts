@@ -14,7 +14,7 @@ import type { Tools } from './tools.ts';
 
 /** It does not dial yet. */
 export function openSession(
-  { identity, config, bootId, clock, life, log, waits, onRefused }: EdgeGround,
+  { identity, config, bootId, clock, life, log, waits, onRefused, telemetry }: EdgeGround,
   { journal, open }: Journaled,
   { grants, gate, permissions, runner, owners }: Tools,
   asks: AskService,
@@ -27,6 +27,7 @@ export function openSession(
     gate,
     runner,
     owners,
+    telemetry,
     asks,
     feed: new AskFeed(journal, open, asks.views, gate, grants),
     clock,

@@ -87,7 +87,12 @@ export async function openTools(ground: EdgeGround, journaled: Journaled) {
     log,
     restore: async () => restoreOrigins(await configNow(permissions)),
   };
-  const runner = new ToolRunner({ ...runnerParts, gate, tools: permissions.tools });
+  const runner = new ToolRunner({
+    ...runnerParts,
+    gate,
+    tools: permissions.tools,
+    ...(ground.telemetry && { onCall: ground.telemetry.called }),
+  });
   await recoverCalls(runner, log);
   desk.start();
   const owners = openOwnerDesk(ground, journal, gate, desk);

@@ -103,7 +103,11 @@ export class DeviceOutcomes {
       if (name !== undefined) await this.#removedBefore(tenant, name, attempt);
     } catch (error) {
       const why = causeText(error);
-      this.#parts.log.warn('whether the device of a call was removed could not be seen', { job: attempt.job, why });
+      this.#parts.log.warn('whether the device of a call was removed could not be seen', {
+        tenant,
+        job: attempt.job,
+        why,
+      });
     }
   }
 
@@ -152,7 +156,7 @@ export class DeviceOutcomes {
         { source: 'dispatch', commandId },
       )
       .catch((problem: unknown) =>
-        this.#parts.log.warn('a call that never began could not be ended yet', { job, why: String(problem) }),
+        this.#parts.log.warn('a call that never began could not be ended yet', { tenant: session.tenant, job, why: String(problem) }),
       );
   }
 
@@ -163,7 +167,7 @@ export class DeviceOutcomes {
     this.#parts.runs
       .command(tenant, run, command, { source: 'dispatch', commandId: `ends-edges:${dispatchId(job, epoch)}` })
       .catch((problem: unknown) =>
-        this.#parts.log.warn('a call that ends edges could not be ended yet', { job, why: String(problem) }),
+        this.#parts.log.warn('a call that ends edges could not be ended yet', { tenant, job, why: String(problem) }),
       );
   }
 
@@ -242,7 +246,7 @@ export class DeviceOutcomes {
         }
         // Nobody asks for the answers of a run that its owner ended unread; of one that is set aside they are kept by the device.
         if (isUnreadable(error)) return this.#endedUnread(tenant, run);
-        this.#parts.log.error('the answer of a device could not be committed', error, { job: frame.job });
+        this.#parts.log.error('the answer of a device could not be committed', error, { tenant, job: frame.job });
         // Asking the device again would end here again, so the job ends with the error, alone.
         if (given) return false;
         given = true;

@@ -157,7 +157,7 @@ export class RunFeeds {
           (newer) => newer && feed.committed(newer),
           (error: unknown) => {
             if (!(error instanceof AppError && isUnreadable(error)))
-              return log.warn('a run could not be read again', { run, why: String(error) });
+              return log.warn('a run could not be read again', { tenant, run, why: String(error) });
             const key = `${tenant}/${run}`;
             if (this.#entries.get(key) === entry) this.#entries.delete(key);
             feed.fail(error);

@@ -122,7 +122,7 @@ export class LeaseLoop {
       const still = some.filter(({ dispatchId, holder }) => holders.get(dispatchId) === holder);
       await Promise.all(
         still.map((row) => {
-          log.info('taking over a job', { job: row.job, epoch: row.epoch, why });
+          log.info('taking over a job', { tenant: row.tenant, job: row.job, epoch: row.epoch, why });
           return workers.recordLoss(row, why);
         }),
       );

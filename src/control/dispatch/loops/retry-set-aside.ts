@@ -30,9 +30,9 @@ async function round({ setAside, runs, log }: RetrySetAsideParts, before: number
   for (const { tenant, run } of await setAside.open(before, MOST)) {
     try {
       await runs.retry(tenant, run);
-      log.info('a run that was set aside can be read again and goes on', { run });
+      log.info('a run that was set aside can be read again and goes on', { tenant, run });
     } catch (error) {
-      log.debug('a run stays set aside', { run, why: String(error) });
+      log.debug('a run stays set aside', { tenant, run, why: String(error) });
     }
   }
 }

@@ -29,7 +29,7 @@ export async function endHopeless({ runs, relay, log, afterMs }: EndHopelessPart
         await runs.command(tenant, run, result, { source: 'dispatch', commandId: `no-worker:${dispatchId}` });
         relay.forget([dispatchId]);
       } catch (error) {
-        log.warn('a job that nobody can serve could not be ended yet', { job, why: String(error) });
+        log.warn('a job that nobody can serve could not be ended yet', { tenant, job, why: String(error) });
       }
     }),
   );

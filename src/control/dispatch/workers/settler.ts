@@ -94,7 +94,7 @@ export class Settler {
         { source: 'dispatch', commandId: `lost:${job}-${epoch}` },
       );
     } catch (error) {
-      this.#parts.log.warn('a lost attempt could not be recorded yet', { job, epoch, why: String(error) });
+      this.#parts.log.warn('a lost attempt could not be recorded yet', { tenant, job, epoch, why: String(error) });
     }
   }
 

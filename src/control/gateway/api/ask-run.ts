@@ -33,7 +33,12 @@ export interface AskRunParts {
  * The run of this ask: a new one, or that of the first time. Resolves when it is committed. Throws NOT_FOUND, DEVICE_OFFLINE,
  * DEVICE_SUSPENDED, INVALID_ARGUMENT, LIMIT_EXCEEDED, REQUEST_ID_REUSED.
  */
-export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, request: ControlAskRequest): Promise<string> {
+export async function runOfAsk(
+  parts: AskRunParts,
+  owner: OwnerPrincipal,
+  request: ControlAskRequest,
+  traceParent: string,
+): Promise<string> {
   const { tenant } = owner;
   const principal = principalName(owner);
   const id = { source: principal, commandId: `ask:${request.requestId || newId()}` };
@@ -51,6 +56,7 @@ export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, reques
     text: request.text,
     shares: [],
     requestDigest: digestOf(request),
+    traceParent,
     ...(request.timeout ? { timeoutMs: durationMs(request.timeout) } : {}),
   };
   const open = () => parts.stored.countOpen(tenant, principal);

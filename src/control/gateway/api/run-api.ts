@@ -17,6 +17,7 @@ import type { SetAside } from '../../store/set-aside.ts';
 import { ownerOf } from '../call-principal.ts';
 import { explainRun, explainUnreadable } from '../explain/explain-run.ts';
 import { worldOf } from '../explain/world-of.ts';
+import { tellTrace, traceParentOf } from '../trace-context.ts';
 import { type AskRunParts, runOfAsk } from './ask-run.ts';
 import { once } from './once.ts';
 import { runView, withRecorded } from './run-view.ts';
@@ -53,7 +54,8 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
     },
     async *ask(request, context) {
       const owner = ownerOf(context);
-      const id = await runOfAsk(parts, owner, request);
+      const id = await runOfAsk(parts, owner, request, traceParentOf(context));
+      tellTrace(context, id);
       const watched = { feeds: parts.feeds, read: () => read(owner.tenant, id), now: parts.now };
       yield* watchRun(watched, owner.tenant, id, context.signal);
     },

@@ -27,6 +27,8 @@ export interface AskCommand extends CommandId {
   readonly maxCostMicros?: bigint | undefined;
   /** SHA-256 of an owner's request, to know a repeat of it by; default none. */
   readonly requestDigest?: Uint8Array | undefined;
+  /** The span of whoever asks, as `traceparent` says it; default none. */
+  readonly traceParent?: string | undefined;
 }
 
 export interface CallCommand extends CommandId {
@@ -43,6 +45,8 @@ export interface CallCommand extends CommandId {
   /** Empty means the run id. */
   readonly idempotencyKey: string;
   readonly timeoutMs?: number | undefined;
+  /** The span of whoever calls, as `traceparent` says it; default none. */
+  readonly traceParent?: string | undefined;
 }
 
 export type AskReceipt = { readonly accepted: true } | { readonly refused: Failure };
@@ -64,6 +68,7 @@ export function acceptedAsk(tenant: string, ask: AskCommand, limits: Orchestrato
     limits: limitsToProto(limits),
     requestSha256: ask.requestDigest ?? new Uint8Array(),
     maxCostMicros: ask.maxCostMicros ?? 0n,
+    traceParent: ask.traceParent ?? '',
   });
 }
 
@@ -86,6 +91,7 @@ export function acceptedCall(tenant: string, call: CallCommand, limits: Orchestr
       idempotencyKey: idempotencyKey || call.run,
     },
     limits: limitsToProto(limits),
+    traceParent: call.traceParent ?? '',
   });
 }
 

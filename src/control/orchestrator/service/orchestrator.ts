@@ -201,11 +201,11 @@ export class Orchestrator {
     const done = (async () => {
       const added = await setAside.add(tenant, run, problem);
       if (!added) return;
-      log.error('the history of a run cannot be read; it was set aside', undefined, { run, problem });
+      log.error('the history of a run cannot be read; it was set aside', undefined, { tenant, run, problem });
       const { conversation } = added;
       if (conversation) await this.#leaveBehind(tenant, conversation, run);
     })()
-      .catch((error: unknown) => log.warn('a run could not be set aside yet', { run, why: String(error) }))
+      .catch((error: unknown) => log.warn('a run could not be set aside yet', { tenant, run, why: String(error) }))
       .finally(() => this.#settingAside.delete(key));
     this.#settingAside.set(key, done);
   }

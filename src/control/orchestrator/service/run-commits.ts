@@ -165,7 +165,7 @@ export class RunCommits {
       try {
         listener(committed);
       } catch (error) {
-        this.#parts.log.error('a listener of commits failed', error, { run: after.id });
+        this.#parts.log.error('a listener of commits failed', error, { tenant: after.tenant, run: after.id });
       }
     }
   }
