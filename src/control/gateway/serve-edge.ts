@@ -169,22 +169,7 @@ async function startEdge(
   out.pullFrom(() => follows.next());
   notes.look();
   parts.calls.connected(edge).catch((error: unknown) => out.end(error));
-  const { runs, calls, onTelemetry, maxInboundBytes } = parts;
-  const reading = {
-    runs,
-    calls,
-    clock,
-    log,
-    edge,
-    follows,
-    notes,
-    out,
-    counter,
-    heartbeat,
-    onTelemetry,
-    maxInboundBytes,
-  };
-  readEdge(reading, frames).then(
+  readEdge({ ...parts, log, edge, follows, notes, out, counter, heartbeat }, frames).then(
     () => out.end(),
     (error: unknown) => out.end(isGone(error) ? undefined : error),
   );

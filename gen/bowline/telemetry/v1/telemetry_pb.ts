@@ -125,7 +125,7 @@ export const EdgeSpanSchema: GenMessage<EdgeSpan> = /*@__PURE__*/
   messageDesc(file_bowline_telemetry_v1_telemetry, 1);
 
 /**
- * One number.
+ * A count or a size of this edge.
  *
  * @generated from message bowline.telemetry.v1.EdgeMeasure
  */
@@ -138,7 +138,7 @@ export type EdgeMeasure = Message<"bowline.telemetry.v1.EdgeMeasure"> & {
   kind: EdgeMeasureKind;
 
   /**
-   * How much.
+   * A count, or bytes; never more than a double holds exactly.
    *
    * @generated from field: uint64 value = 2;
    */
@@ -311,7 +311,7 @@ export const EdgeLogLevel = {
   WARN: 1,
 
   /**
-   * Something failed.
+   * What was under way ended by it.
    *
    * @generated from enum value: EDGE_LOG_LEVEL_ERROR = 2;
    */
