@@ -3,7 +3,8 @@
 # other services, each in a volume that only its service mounts. What is there stays: running it again changes nothing.
 #
 # Volumes, by name below /v: tls-ca, tls-control, tls-postgres, tls-vectors, tls-redis, secrets-control, secrets-postgres,
-# secrets-vectors, secrets-retrieval, secrets-redis, home-a, home-b, home-edge, models, local-models, and keys-NAME of each pool.
+# secrets-vectors, secrets-retrieval, secrets-redis, home-a, home-b, home-edge, models, local-models, and keys-NAME of each pool;
+# with observability/compose.yaml secrets-metrics and secrets-grafana too.
 set -eu
 umask 077
 
@@ -93,6 +94,13 @@ appendonly yes
 appendfsync everysec
 dir /data
 CONF
+fi
+
+# For observability/compose.yaml alone: the key to the metrics of all replicas, and the password of Grafana.
+if [ -d /v/secrets-metrics ]; then
+  password | secret secrets-metrics "${PROMETHEUS_UID:-65534}" metrics-key
+  secret secrets-control $bowline metrics-key </v/secrets-metrics/metrics-key
+  password | secret secrets-grafana "${GRAFANA_UID:-472}" password
 fi
 
 for home in home-a home-b home-edge; do

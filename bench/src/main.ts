@@ -25,6 +25,7 @@ import { retrieval } from './measure/retrieval.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
 import { sandboxStart } from './measure/sandbox.ts';
 import { storeGrowth } from './measure/store.ts';
+import { telemetry } from './measure/telemetry.ts';
 import { up } from './measure/up.ts';
 import { webFetch } from './measure/web.ts';
 
@@ -40,6 +41,7 @@ const MEASURES: readonly Measure[] = [
   relay,
   replicas,
   fairness,
+  telemetry,
   cancel,
   recovery,
   storeGrowth,

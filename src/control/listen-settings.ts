@@ -64,6 +64,14 @@ export const LISTEN_SETTINGS = {
     ...ADDRESS,
     fallback: '127.0.0.1',
   },
+  metricsKey: {
+    env: 'BOWLINE_METRICS_KEY',
+    group: 'listen',
+    kind: 'secret',
+    what: 'key to them, the same for all replicas; by default each makes one of its own',
+    shape: /^[\x21-\x7e]{32,256}$/,
+    like: '32 to 256 printed characters of ASCII without a space, such as `openssl rand -hex 32` gives',
+  },
   otlpUrl: { ...OTLP_SETTING, group: 'listen' },
   logTo: {
     env: 'BOWLINE_LOG_TO',

@@ -7,12 +7,12 @@ import type { Manifest } from './kustomize.ts';
 /** The default time of a worker's drain, in seconds. */
 export const WORKER_DRAIN_SECONDS = WORKER_SETTINGS.drainMs.fallback / 1000;
 
-/** The compose file, its merges resolved. */
-export function composeFile(): {
+/** A compose file, its merges resolved. */
+export function composeFile(file = 'docker/compose.yaml'): {
   readonly services: Record<string, Manifest>;
   readonly networks: Record<string, Manifest>;
 } {
-  return parse(readFileSync('docker/compose.yaml', 'utf8'), { merge: true, maxAliasCount: -1 });
+  return parse(readFileSync(file, 'utf8'), { merge: true, maxAliasCount: -1 });
 }
 
 /** The command of the health check of each stage of the Dockerfile that states one. */

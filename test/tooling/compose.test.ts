@@ -1,7 +1,7 @@
 // docker/compose.yaml holds what it promises: every program of ours is hardened, the networks say who reaches whom, secrets are
 // files, every service tells its health and has more time to end than its drain takes.
 import { spawnSync } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { CONTROL_SETTINGS } from '../../src/control/settings.ts';
 import { composeFile, healthchecks, WORKER_DRAIN_SECONDS } from '../support/compose.ts';
@@ -153,3 +153,30 @@ function stages(): { readonly target: string; readonly user: string | undefined 
       user: [...stage.matchAll(/^USER (\S+)$/gm)].at(-1)?.[1],
     }));
 }
+
+test('what is put beside it for traces and metrics is hardened alike, mounts only files that there are, and each program has the key as its file', () => {
+  const overlay = composeFile('docker/observability/compose.yaml');
+  const watchers = Object.entries(overlay.services).filter(([name]) => !(name in services));
+  expect(watchers.map(([name]) => name)).toEqual(['collector', 'prometheus', 'grafana']);
+  for (const [name, service] of watchers) {
+    expect(service.read_only, name).toBe(true);
+    expect(service.cap_drop, name).toEqual(['ALL']);
+    expect(service.mem_limit, name).toBeDefined();
+    for (const port of service.ports ?? []) expect(port, name).toMatch(/^127\.0\.0\.1:/);
+    for (const volume of service.volumes) {
+      const [from] = volume.split(':');
+      if (from.startsWith('./')) expect(existsSync(`docker/${from}`), volume).toBe(true);
+    }
+  }
+  const told = [...workers, ...replicas].map(([name]) => name).filter((name) => !/local|gpu/.test(name));
+  for (const name of told) {
+    const { environment, networks: more } = overlay.services[name] ?? {};
+    expect(environment, name).toMatchObject({ BOWLINE_OTLP_URL: 'http://collector:4318' });
+    expect(more, name).toEqual(['watch']);
+  }
+  expect(overlay.networks.watch?.internal).toBe(true);
+  const known = new Set(
+    Object.values(CONTROL_SETTINGS).flatMap(({ env, kind }) => (kind === 'secret' ? [env, `${env}_FILE`] : [env])),
+  );
+  for (const name of Object.keys(overlay.services['control-a']?.environment)) expect(known.has(name), name).toBe(true);
+});

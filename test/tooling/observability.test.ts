@@ -49,5 +49,6 @@ test.skipIf(tool === undefined)('promtool takes the rules and the example', () =
   const run = (...words: string[]) => execFileSync(tool ?? '', words, { cwd: FOLDER, encoding: 'utf8', stdio: 'pipe' });
   expect(run('check', 'rules', 'rules.yml')).toContain('SUCCESS');
   // Without the key, which every installation has for itself.
-  expect(run('check', 'config', '--syntax-only', 'prometheus.yml')).toContain('SUCCESS');
+  for (const file of ['prometheus.yml', 'scrape.yml'])
+    expect(run('check', 'config', '--syntax-only', file)).toContain('SUCCESS');
 });

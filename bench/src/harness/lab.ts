@@ -43,6 +43,8 @@ export interface Peer {
 export interface BowlineOptions {
   /** Makes the control plane open to a debugger from its start. Default false. */
   readonly inspected?: boolean;
+  /** Added to the environment of its control plane. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Name of its database; a number is added. */
   readonly name?: string;
 }
@@ -97,7 +99,7 @@ export class Lab {
   }
 
   /** The control plane alone. */
-  async control(stores: Stores, { inspected = false, name = 'bowline' }: BowlineOptions = {}) {
+  async control(stores: Stores, { inspected = false, name = 'bowline', env = {} }: BowlineOptions = {}) {
     const stack = await this.stack();
     const database = stores === 'servers' ? await this.database(name) : undefined;
     if (database) {
@@ -108,6 +110,7 @@ export class Lab {
     }
     const port = inspected ? await freePort() : 0;
     if (inspected) stack.env.NODE_OPTIONS = `--inspect=127.0.0.1:${port}`;
+    Object.assign(stack.env, env);
     const control = await startControl(stack);
     delete stack.env.NODE_OPTIONS;
     const inspect = () => Inspector.attach(port);

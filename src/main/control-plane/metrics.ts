@@ -63,7 +63,7 @@ export async function openControlMetrics(
     host: config.metricsHost,
     port: config.metricsPort,
     tls,
-    key: readOrCreatePrivate(homePaths(home).metricsKey, () => `${randomBytes(32).toString('base64url')}\n`).trim(),
+    key: config.metricsKey?.reveal() ?? ownKey(home),
     text: () => metrics.text(),
     health: () => Object.fromEntries(partsOf(health)),
     log,
@@ -74,6 +74,9 @@ export async function openControlMetrics(
   });
   log.info('metrics are told', { url: listener.url });
 }
+
+const ownKey = (home: string): string =>
+  readOrCreatePrivate(homePaths(home).metricsKey, () => `${randomBytes(32).toString('base64url')}\n`).trim();
 
 const partsOf = (health: HealthBoard): [string, boolean][] =>
   health.services().map((service) => [service === '' ? 'all' : service, health.get(service) === true]);
