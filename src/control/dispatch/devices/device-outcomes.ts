@@ -156,7 +156,11 @@ export class DeviceOutcomes {
         { source: 'dispatch', commandId },
       )
       .catch((problem: unknown) =>
-        this.#parts.log.warn('a call that never began could not be ended yet', { tenant: session.tenant, job, why: String(problem) }),
+        this.#parts.log.warn('a call that never began could not be ended yet', {
+          tenant: session.tenant,
+          job,
+          why: String(problem),
+        }),
       );
   }
 
