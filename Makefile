@@ -14,7 +14,7 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo tour up test chaos chaos-money fuzz memory memory-flat bench docker-test test-llama check verify clean
+.PHONY: help gen build demo tour up test chaos chaos-money fuzz memory memory-flat soak bench docker-test test-llama check verify clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ memory: build ## Measure the memory of the edge and of `up` after 2,000 and 1,00
 
 memory-flat: build ## Does the edge's memory stay within 3 MB of its first hour? [HOURS=24] [CALLS=20000] [INDEX=1]
 	@node scripts/edge-flat.ts "$${HOURS:-24}" "$${CALLS:-20000}" $(if $(INDEX),index)
+
+soak: build ## Do tables, memory and latencies level off with retention set to minutes? [MINUTES=30] [RATE=24]
+	@node scripts/soak.ts "$${MINUTES:-30}" "$${RATE:-24}"
 
 # A local model is optional: its library is installed by this alone, small and apart from Bowline's own packages.
 LLAMA := .build/llama

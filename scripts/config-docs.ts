@@ -48,9 +48,11 @@ export function withLimits(text: string): string {
 }
 
 const limitsOf = ({ rows }: SettingTable, without: readonly string[] = []): string[] =>
-  Object.values(rows).flatMap((setting) =>
-    setting.kind === 'number' && !without.includes(setting.env) ? [limitRow(setting)] : [],
-  );
+  Object.values(rows).flatMap((setting) => {
+    if (without.includes(setting.env)) return [];
+    if (setting.kind === 'time') return [`| ${setting.what} | ${setting.fallback} | forever | \`${setting.env}\` |`];
+    return setting.kind === 'number' ? [limitRow(setting)] : [];
+  });
 
 /** The lines of a section with these rows of settings, where the old ones stood or else at the top of its table. */
 function renewed(lines: readonly string[], rows: readonly string[]): string[] {

@@ -16,6 +16,7 @@ import { documents } from './measure/documents.ts';
 import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
 import { embed } from './measure/embed.ts';
 import { fairness } from './measure/fairness.ts';
+import { heldTransaction } from './measure/held.ts';
 import { helloHerd } from './measure/hello-herd.ts';
 import { idleEdges } from './measure/idle-edges.ts';
 import { cancel, recovery } from './measure/interruptions.ts';
@@ -45,6 +46,7 @@ const MEASURES: readonly Measure[] = [
   cancel,
   recovery,
   storeGrowth,
+  heldTransaction,
   idleEdges,
   helloHerd,
   embed,

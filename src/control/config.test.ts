@@ -46,12 +46,18 @@ test('flags win over the environment, the environment over the file, the file ov
     'BOWLINE_PORT: 1000\nBOWLINE_SCAN_MS: 1001\nBOWLINE_LEASE_MS: 9001\nBOWLINE_REDIS_INSECURE: true\n',
   );
   const env = { BOWLINE_PORT: '2000', BOWLINE_SCAN_MS: '2001', BOWLINE_DRAIN_MS: '' };
-  const { config, rows } = settled(env, { port: '3000', set: ['BOWLINE_INBOX_DAYS=7'] });
-  expect(config).toMatchObject({ port: 3000, scanMs: 2001, leaseMs: 9001, inboxDays: 7, drainMs: 10_000 });
+  const { config, rows } = settled(env, { port: '3000', set: ['BOWLINE_KEEP_COMMANDS=7d'] });
+  expect(config).toMatchObject({
+    port: 3000,
+    scanMs: 2001,
+    leaseMs: 9001,
+    keepCommandsMs: 7 * 86_400_000,
+    drainMs: 10_000,
+  });
   expect(config.redisInsecure).toBe(true);
   const from = (name: string) => rows.find((row) => row.name === name)?.from;
   expect(
-    ['BOWLINE_PORT', 'BOWLINE_SCAN_MS', 'BOWLINE_LEASE_MS', 'BOWLINE_INBOX_DAYS', 'BOWLINE_DRAIN_MS'].map(from),
+    ['BOWLINE_PORT', 'BOWLINE_SCAN_MS', 'BOWLINE_LEASE_MS', 'BOWLINE_KEEP_COMMANDS', 'BOWLINE_DRAIN_MS'].map(from),
   ).toEqual(['flag', 'environment', 'file', 'flag', 'default']);
 });
 

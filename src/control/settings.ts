@@ -2,6 +2,7 @@
 // commands.ts, scripts/config-docs.ts); it does nothing itself.
 import type { Setting, SettingTable } from '../base/settings/setting.ts';
 import { namesOf } from '../base/settings/setting-text.ts';
+import { KEEP_SETTINGS } from './keep-settings.ts';
 import { LISTEN_SETTINGS } from './listen-settings.ts';
 import { SESSION_SETTINGS } from './session-settings.ts';
 import { SHARE_SETTINGS } from './share-settings.ts';
@@ -15,6 +16,7 @@ export const GROUPS = {
   work: 'Jobs and leases',
   runs: 'Runs',
   shares: 'Fairness and limits',
+  keep: 'Retention',
 } as const;
 
 export const CONTROL_SETTINGS = {
@@ -24,6 +26,7 @@ export const CONTROL_SETTINGS = {
   ...JOB_SETTINGS,
   ...RUN_SETTINGS,
   ...SHARE_SETTINGS,
+  ...KEEP_SETTINGS,
 } as const satisfies Record<string, Setting & { readonly group: keyof typeof GROUPS }>;
 
 export const CONTROL_TABLE = {

@@ -106,14 +106,4 @@ export const STORE_SETTINGS = {
     min: 4 << 20,
     max: 1 << 30,
   },
-  inboxDays: {
-    env: 'BOWLINE_INBOX_DAYS',
-    group: 'stores',
-    kind: 'number',
-    unit: 'days',
-    what: 'how long a repeated command is recognised',
-    fallback: 30,
-    min: 1,
-    max: 3_650,
-  },
 } as const satisfies Record<string, Setting & { readonly group: 'stores' }>;

@@ -102,6 +102,16 @@ export const JOB_SETTINGS = {
 } as const satisfies Record<string, Setting & { readonly group: 'work' }>;
 
 export const RUN_SETTINGS = {
+  cachedRuns: {
+    env: 'BOWLINE_CACHED_RUNS',
+    group: 'runs',
+    kind: 'number',
+    unit: 'count',
+    what: 'runs, and as many conversations, that a replica keeps folded in memory, in at most 128 MiB each',
+    fallback: 10_000,
+    min: 100,
+    max: 1_000_000,
+  },
   maxCostMicros: {
     env: 'BOWLINE_MAX_RUN_COST_MICROS',
     group: 'runs',

@@ -16,6 +16,7 @@ import { apiServices, meshParts } from './control-plane/api.ts';
 import { openSessions, watchSessions } from './control-plane/connected.ts';
 import { beReady, openConditions, openHealth } from './control-plane/health.ts';
 import { openIdentities } from './control-plane/identities.ts';
+import { keepOf } from './control-plane/keep.ts';
 import { drain, listenerTls, openListener } from './control-plane/listener.ts';
 import { openControlMetrics } from './control-plane/metrics.ts';
 import type { ControlOptions, Ground } from './control-plane/options.ts';
@@ -99,7 +100,7 @@ async function compose(ground: Ground): Promise<RunningControl> {
   await openControlMetrics(ground, store, connected, work, { health, turns, tls, limiter, told });
   await openControlTraces(ground, store, work, told);
   await beReady(ground, health, store, ports);
-  life.onStop('upkeep', startUpkeep(store.database, { clock, log, inboxDays: config.inboxDays }));
+  life.onStop('upkeep', startUpkeep(store.database, { clock, log, keep: keepOf(config) }));
 
   const url = serverUrl(tls !== undefined, server.host, server.port);
   log.info('the control plane listens', { url, database: store.database.kind, replica });

@@ -12,6 +12,7 @@ import { createTimers } from '../../src/control/store/timers.ts';
 import type { CommitUnit } from '../../src/control/store/unit.ts';
 import { upkeep } from '../../src/control/store/upkeep.ts';
 import { dispatch, jobRow, part, runRow, unit } from '../support/units.ts';
+import { KEEP_ALL, retentionTests } from './retention.ts';
 
 export function storeReadersSuite(
   name: string,
@@ -344,9 +345,9 @@ export function storeReadersSuite(
       const tenant = newId();
       const sent = unit(tenant, [part('s', 0, ['x'])]);
       await store.commit(sent);
-      expect(await upkeep(database)).toBe(0);
+      expect((await upkeep(database, { ...KEEP_ALL, commandsMs: 3_600_000 })).commands).toBe(0);
       expect(await store.outcome(tenant, 'test', sent.commandId)).toBeDefined();
-      expect(await upkeep(database, { inboxDays: -1 })).toBeGreaterThan(0);
+      expect((await upkeep(database, { ...KEEP_ALL, commandsMs: -1 })).commands).toBeGreaterThan(0);
       expect(await store.outcome(tenant, 'test', sent.commandId)).toBeUndefined();
       expect((await store.load(tenant, 's')).version).toBe(1);
     });
@@ -356,9 +357,13 @@ export function storeReadersSuite(
       for (let n = 0; n < 20; n++) await write(tenant, {});
       const left = async () => (await database.pool.query<{ n: number }>('select count(*) as n from inbox')).rows[0]?.n;
       const before = await left();
-      const forgotten = await Promise.all([4, 3, 5].map((batch) => upkeep(database, { inboxDays: -1, batch })));
-      expect(forgotten.reduce((sum, n) => sum + n)).toBe(before);
+      const forgotten = await Promise.all(
+        [4, 3, 5].map((batch) => upkeep(database, { ...KEEP_ALL, commandsMs: -1 }, { batch })),
+      );
+      expect(forgotten.reduce((sum, { commands }) => sum + commands, 0)).toBe(before);
       expect(await left()).toBe(0);
     });
+
+    retentionTests(() => ({ database, store }));
   });
 }

@@ -30,6 +30,14 @@ interface Place {
   readonly name: string;
 }
 
+interface SteadyArgs {
+  readonly asks: readonly string[];
+  readonly perSecond: number;
+  readonly ms: number;
+  /** Ids of conversations. */
+  readonly lines: readonly string[];
+}
+
 type Body = ConnectRequest['frame'];
 
 const FILE = toBinary(ReadResponseSchema, create(ReadResponseSchema, { text: 'one line\n' }));
@@ -54,12 +62,12 @@ class Session {
     void this.#read();
   }
 
-  /** Asks and resolves with the run's end. Throws unless it was answered. */
-  async ask(text: string): Promise<Outcome> {
+  /** Asks, in a new conversation or in this one, and resolves with the run's end. Throws unless it was answered. */
+  async ask(text: string, conversation = newId()): Promise<Outcome> {
     const run = newId();
     const outcome = new Promise<Outcome>((resolve) => this.#runs.set(run, resolve));
     const sequence = BigInt(++this.#edge.sequence);
-    const value = { sequence, journalId: this.#edge.journalId, run, conversation: newId(), text };
+    const value = { sequence, journalId: this.#edge.journalId, run, conversation, text };
     this.#send({ case: 'ask', value: create(AskSchema, value) });
     const ended = await outcome;
     if (ended.state !== RunState.ANSWERED) throw new Error(`a run ended with ${ended.failure?.message ?? ended.state}`);
@@ -146,6 +154,26 @@ serveAgent({
         return performance.now() - start;
       }),
     ),
+  /** Begins an ask at each beat, every tenth in one of some long conversations; milliseconds that each took. */
+  steady: async ({ asks, perSecond, ms, lines }: SteadyArgs) => {
+    const times: number[] = [];
+    const under = new Set<Promise<void>>();
+    const start = performance.now();
+    for (let n = 0; ; n++) {
+      const due = start + (n * 1000) / perSecond;
+      if (due - start >= ms) break;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(due - performance.now(), 0)));
+      const began = performance.now();
+      const line = n % 10 === 0 ? lines[(n / 10) % lines.length] : undefined;
+      const one = next()
+        .ask(asks[n % asks.length]!, line)
+        .then(() => void times.push(performance.now() - began));
+      under.add(one);
+      void one.finally(() => under.delete(one));
+    }
+    await Promise.all(under);
+    return times;
+  },
   /** Moments of runs, one at a time for so long; the worker knows the others. */
   trace: async ({ ask, ms }: LatencyArgs & { ask: string }) => {
     const session = next();

@@ -5,6 +5,8 @@ import { newId } from '../../../src/base/ids.ts';
 import { openDatabase } from '../../../src/control/store/database.ts';
 import { PgEventStore } from '../../../src/control/store/event-store.ts';
 import { migrate } from '../../../src/control/store/migrate.ts';
+import { createOutbox, type Outbox } from '../../../src/control/store/outbox.ts';
+import { createTimers, type Timers } from '../../../src/control/store/timers.ts';
 import type { CommitUnit, StreamPart } from '../../../src/control/store/unit.ts';
 import { dispatch, jobRow, runRow, unit } from '../../../test/support/units.ts';
 import { serveAgent } from '../harness/agent.ts';
@@ -39,13 +41,15 @@ const COPY = `do $$ declare columns text; chosen text; begin
 end $$`;
 
 let store: PgEventStore;
+let timers: Timers;
+let outbox: Outbox;
 
 async function commit(parts: StreamPart[], more: Partial<CommitUnit>): Promise<void> {
   const result = await store.commit(unit(TENANT, parts, more));
   if (result.status !== 'committed') throw new Error(`a commit was ${result.status}`);
 }
 
-async function run(): Promise<void> {
+async function run(dueInMs = 600_000): Promise<void> {
   const [id, conversation] = [newId(), newId()];
   const job = `${id}/0/0`;
   const parts = (expected: number, ofRun: number): StreamPart[] => [
@@ -55,7 +59,7 @@ async function run(): Promise<void> {
   const title = { tenant: TENANT, id: conversation, title: 'what?', waiting: [], device: 'd1' };
   await commit(parts(0, 3), {
     outbox: [dispatch(`${job}-1`, id, { job })],
-    timers: [{ id: `${id}/deadline`, stream: id, kind: 'deadline', dueInMs: 600_000 }],
+    timers: [{ id: `${id}/deadline`, stream: id, kind: 'deadline', dueInMs }],
     conversations: [{ ...title, activeRun: id, turns: 1 }],
     runs: [runRow(TENANT, id, { conversation })],
     jobs: [jobRow(TENANT, id, job)],
@@ -74,6 +78,8 @@ serveAgent({
     const database = await openDatabase(url);
     await migrate(database.db);
     store = new PgEventStore(database);
+    timers = createTimers(database.db);
+    outbox = createOutbox(database.db);
   },
   /** Runs until about a twentieth of so many events are there, and copies of them by the database for the rest. */
   fill: async ({ url, events: wanted }: { url: string; events: number }) => {
@@ -90,5 +96,22 @@ serveAgent({
       await client.end();
     }
   },
-  latency: (args: LatencyArgs) => latencies(run, args),
+  /** So many runs, each with a timer that is due when it has been removed. */
+  pass: async ({ runs }: { runs: number }) => {
+    let left = runs;
+    const one = async () => {
+      while (left-- > 0) await run(1);
+    };
+    await Promise.all(Array.from({ length: 200 }, one));
+  },
+  timersLook: async (args: LatencyArgs) => {
+    // The first look reads all.
+    await timers.due(200);
+    return latencies(async () => {
+      await timers.nextDue();
+      await timers.due(200);
+    }, args);
+  },
+  backlogLook: (args: LatencyArgs) => latencies(() => outbox.survey(1_000, 256), args),
+  latency: (args: LatencyArgs) => latencies(() => run(), args),
 });

@@ -126,6 +126,7 @@ export const CONTROL_ERRORS = {
       exit: EXIT.failed,
     },
   ),
+  RUN_REMOVED: row('not_found', 'the run {run} was removed at {when}: {why}'),
   RUN_EXISTS: row('already_exists', 'another run with the id {run} exists already; ask again with a new id'),
   RUN_BUSY: row(
     'resource_exhausted',

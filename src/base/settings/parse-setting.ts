@@ -26,6 +26,8 @@ export function fallbackValue(setting: Setting): SettingValue {
       return [];
     case 'secret':
       return undefined;
+    case 'time':
+      return readTime(setting.fallback);
     default:
       return setting.fallback;
   }
@@ -36,6 +38,12 @@ function readValue(setting: Setting, text: string): SettingValue {
     case 'number': {
       const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
       return value >= setting.min && value <= setting.max ? value : undefined;
+    }
+    case 'time': {
+      const value = readTime(text);
+      return value !== undefined && value >= setting.min && (value <= setting.max || value === Number.POSITIVE_INFINITY)
+        ? value
+        : undefined;
     }
     case 'switch':
       return text === '1' ? true : text === '0' ? false : undefined;
@@ -53,6 +61,15 @@ function readValue(setting: Setting, text: string): SettingValue {
       return setting.shape.test(text) ? text : undefined;
   }
 }
+
+/** Milliseconds of `15m`, `36h`, `90d` or `forever`. */
+function readTime(text: string): number | undefined {
+  if (text === 'forever') return Number.POSITIVE_INFINITY;
+  const match = /^(\d{1,6})([smhd])$/.exec(text);
+  return match ? Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS] : undefined;
+}
+
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 function listOf({ item, most }: ListSetting, text: string): readonly string[] | undefined {
   const words = text.split(',').map((each) => each.trim());

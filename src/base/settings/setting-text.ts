@@ -21,6 +21,7 @@ export function fallbackText(setting: Setting): string | undefined {
     case 'choice':
       return String(setting.fallback);
     case 'text':
+    case 'time':
     case 'path':
       return setting.fallback;
     case 'list':
@@ -37,6 +38,8 @@ export function shapeText(setting: Setting): string {
   switch (setting.kind) {
     case 'number':
       return `a whole number${setting.unit === 'count' ? '' : ` of ${setting.unit === 'ms' ? 'milliseconds' : setting.unit}`} from ${setting.min} to ${setting.max}`;
+    case 'time':
+      return `a time like 15m, 36h or 90d from ${spanText(setting.min)} to ${spanText(setting.max)}, or forever`;
     case 'choice':
       return `one of ${setting.of.join(', ')}`;
     case 'switch':
@@ -51,3 +54,16 @@ export function shapeText(setting: Setting): string {
       return setting.like;
   }
 }
+
+/** `90d`: in the largest unit that leaves a whole number. */
+export function spanText(ms: number): string {
+  if (ms === Number.POSITIVE_INFINITY) return 'forever';
+  const [size, unit] = TIME_UNITS.find(([size]) => ms >= size && ms % size === 0) ?? [1_000, 's'];
+  return `${ms / size}${unit}`;
+}
+
+const TIME_UNITS: readonly (readonly [number, string])[] = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'm'],
+];

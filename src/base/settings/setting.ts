@@ -21,6 +21,16 @@ export interface NumberSetting extends Common {
   readonly max: number;
 }
 
+/** A time as a number with its unit, `90d`, or `forever`, which is an infinite number of milliseconds. */
+export interface TimeSetting extends Common {
+  readonly kind: 'time';
+  /** As it would be written. */
+  readonly fallback: string;
+  /** Milliseconds. */
+  readonly min: number;
+  readonly max: number;
+}
+
 /** A text with a shape; without a fallback it may be absent. */
 export interface TextSetting extends Common {
   readonly kind: 'text';
@@ -70,6 +80,7 @@ export interface SecretSetting extends Common {
 
 export type Setting =
   | NumberSetting
+  | TimeSetting
   | TextSetting
   | ChoiceSetting
   | SwitchSetting
@@ -84,7 +95,7 @@ export interface HostPort {
 }
 
 /** What a row of the table becomes. */
-export type SettingValue<S extends Setting = Setting> = S extends { kind: 'number' }
+export type SettingValue<S extends Setting = Setting> = S extends { kind: 'number' | 'time' }
   ? number
   : S extends { kind: 'switch' }
     ? boolean

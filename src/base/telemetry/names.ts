@@ -75,6 +75,20 @@ export const METRICS = {
     what: 'Calls that a rate limit has refused on this replica since it started.',
     labels: ['rate'],
   },
+  tableBytes: {
+    name: 'bowline.table.size',
+    kind: 'gauge',
+    unit: 'By',
+    what: 'What a table of the database takes with its indexes.',
+    labels: ['table'],
+  },
+  tableRows: {
+    name: 'bowline.table.rows',
+    kind: 'gauge',
+    unit: '{row}',
+    what: 'About how many rows a table of the database has.',
+    labels: ['table'],
+  },
   held: {
     name: 'bowline.approvals.waiting',
     kind: 'gauge',

@@ -155,6 +155,8 @@ function printControl(out: Printer, control: AnswerOfSide<MessageShape<typeof Co
   out.line(`         ${countText(s.openRuns, 'open run')}, ${countText(s.waitingJobs, 'job')} waiting`);
   if (s.model) out.line(`         model: ${modelText(s.model)}`);
   out.line(`         ${bytesText(s.residentBytes)} of memory`);
+  const stored = storedText(s.sizes);
+  if (stored) out.line(`         ${stored}`);
   printFigures(out, s);
   for (const child of s.children) printChild(out, child);
   const ahead = s.clockAhead ? durationMs(s.clockAhead) : 0;
@@ -164,6 +166,18 @@ function printControl(out: Printer, control: AnswerOfSide<MessageShape<typeof Co
   }
   for (const { createTime, text } of s.notices) out.line(`         ${timeText(createTime)}: ${text}`, 'yellow');
   if (s.stopped) out.line(`         stopped: ${s.stopped}`, 'red');
+}
+
+/** Tables that are named; `--json` has them all. */
+const MOST_TABLES = 3;
+
+function storedText(sizes: ControlStatus['sizes']): string | undefined {
+  const all = sizes.reduce((sum, { bytes }) => sum + bytes, 0n);
+  if (all === 0n) return undefined;
+  const largest = sizes
+    .slice(0, MOST_TABLES)
+    .map(({ table, rows, bytes }) => `${table} ${bytesText(bytes)} (${countText(Number(rows), 'row')})`);
+  return `about ${bytesText(all)} stored: ${largest.join(', ')}`;
 }
 
 /** A program that the control plane started, and starts again when it ends. */

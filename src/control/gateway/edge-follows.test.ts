@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { RunSignalSchema } from '../../../gen/bowline/bus/v1/bus_pb.ts';
 import { FollowRunSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { OutcomeSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { type Outcome, OutcomeSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
@@ -14,7 +14,7 @@ const job = { id: 'r/0/0', index: 0, phase: 'running', epoch: 1, method: 'm', qu
 const running = (id: string): FoldedRun =>
   ({ version: 1, id, device: 'd1', kind: 'ask', phase: 'running', jobs: new Map([[job.id, job]]) }) as never;
 
-function start(open: (run: string) => Promise<RunFeed>) {
+function start(open: (run: string) => Promise<RunFeed>, removed?: (run: string) => Promise<Outcome | undefined>) {
   const clock = new ManualClock();
   const closed: string[] = [];
   const follows = new EdgeFollows({
@@ -24,6 +24,7 @@ function start(open: (run: string) => Promise<RunFeed>) {
     clock,
     log: silentLogger,
     wake: () => {},
+    ...(removed ? { removed } : {}),
   });
   const drain = () => {
     const bodies = [];
@@ -103,4 +104,25 @@ test('a position that the edge names is gone on from', async () => {
   say(feed, 0, '北京');
   const text = drain().flatMap((body) => (body.case === 'runText' ? [body.value.chunk] : []));
   expect(text).toEqual([{ job: job.id, epoch: 1n, offset: 3n, text: '京' }]);
+});
+
+test('a run that was removed is told as ended, and one that nobody knows as unknown', async () => {
+  const missing = () => Promise.reject(new AppError('NOT_FOUND', { kind: 'run' }));
+  const outcome = create(OutcomeSchema, { answer: 'gone' });
+  let looks = 0;
+  const { clock, follows, drain } = start(missing, async (run) => {
+    if (++looks === 1) throw new AppError('STORE_UNAVAILABLE', { problem: 'test' });
+    return run === 'r1' ? outcome : undefined;
+  });
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+  follows.follow('r1');
+  await settle();
+  clock.advance(10_000);
+  await settle();
+  follows.follow('r2');
+  await settle();
+  expect(drain()).toEqual([
+    { case: 'runEnded', value: { run: 'r1', outcome } },
+    { case: 'runUnknown', value: { run: 'r2' } },
+  ]);
 });

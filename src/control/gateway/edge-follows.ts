@@ -25,6 +25,8 @@ export interface EdgeFollowsParts {
   readonly log: Logger;
   /** A run that cannot be read: why, and how it ended if its owner ended it. */
   readonly setAside?: (run: string) => Promise<{ readonly why: string; readonly ended?: Outcome } | undefined>;
+  /** How a run of this device is told that was removed; undefined when it was not. */
+  readonly removed?: (run: string) => Promise<Outcome | undefined>;
   /** Called when there may be a frame. */
   readonly wake: () => void;
 }
@@ -138,11 +140,12 @@ export class EdgeFollows {
         return;
       }
       if (!(error instanceof AppError && error.retryable)) {
+        if (error instanceof AppError && error.reason === 'NOT_FOUND') {
+          void this.#lookRemoved(run, attempt);
+          return;
+        }
         this.#opening.delete(run);
-        // Its event, if it is still open at the edge, is presented again and makes it.
-        if (error instanceof AppError && error.reason === 'NOT_FOUND')
-          this.#tell({ case: 'runUnknown', value: { run } });
-        else this.#parts.log.error('a run could not be followed', error, { tenant: this.#parts.tenant, run });
+        this.#parts.log.error('a run could not be followed', error, { tenant: this.#parts.tenant, run });
         return;
       }
       this.#again(run, attempt);
@@ -172,6 +175,19 @@ export class EdgeFollows {
       this.#parts.log.debug('whether a run is set aside could not be read', { run, why: String(error) });
     }
     if (!this.#closed) this.#again(run, attempt + 1);
+  }
+
+  /** One that was removed has ended. Any other, if it is still open at the edge, is presented again and made. */
+  async #lookRemoved(run: string, attempt: number): Promise<void> {
+    try {
+      const outcome = await this.#parts.removed?.(run);
+      if (this.#closed) return;
+      this.#opening.delete(run);
+      this.#tell(outcome ? { case: 'runEnded', value: { run, outcome } } : { case: 'runUnknown', value: { run } });
+    } catch (error) {
+      this.#parts.log.debug('whether a run was removed could not be read', { run, why: String(error) });
+      if (!this.#closed) this.#again(run, attempt);
+    }
   }
 
   /** What is too much for an edge that does not read is left out; its next session asks again. */

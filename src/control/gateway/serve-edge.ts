@@ -32,6 +32,8 @@ import type { RestoreGuard } from '../identity/restore-guard.ts';
 import { isProven, proveSession } from '../identity/session-proof.ts';
 import type { OwnerNotes } from '../notes/owner-notes.ts';
 import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
+import { wasRemoved } from '../store/removed-runs.ts';
+import type { Runs } from '../store/runs.ts';
 import type { SetAside } from '../store/set-aside.ts';
 import type { Admission } from './admission.ts';
 import { AnchorKeeper } from './anchor-keeper.ts';
@@ -57,6 +59,7 @@ export interface EdgeSessionParts {
   readonly restored: RestoreGuard;
   readonly admission: Admission;
   readonly setAside: Pick<SetAside, 'find'>;
+  readonly stored: Pick<Runs, 'removed'>;
   readonly notes: OwnerNotes;
   /** Hears that a device has notes of its owner to fetch. */
   readonly onNotes: (tenant: string, device: string, look: () => void) => () => void;
@@ -210,6 +213,7 @@ function followsOf(parts: EdgeSessionParts, edge: LiveEdge, out: PeerQueue<EdgeB
     clock: parts.clock,
     log,
     setAside: (run) => asideOf(parts.setAside, ref, run),
+    removed: (run) => removedOf(parts.stored, ref, run),
     wake: () => out.wake(),
   });
 }
@@ -224,6 +228,14 @@ async function asideOf(setAside: Pick<SetAside, 'find'>, { tenant, id }: { tenan
   const failure = toFailure(found.ended === 'cancelled' ? new AppError('CANCELED') : why);
   const state = found.ended === 'cancelled' ? RunState.CANCELLED : RunState.FAILED;
   return { why: why.message, ended: create(OutcomeSchema, { state, failure }) };
+}
+
+/** How a run that was removed is told to its edge. */
+async function removedOf(stored: Pick<Runs, 'removed'>, { tenant, id }: { tenant: string; id: string }, run: string) {
+  const found = await stored.removed(tenant, run);
+  // A run of another device is told to nobody here.
+  if (found?.device !== id) return undefined;
+  return create(OutcomeSchema, { state: RunState.FAILED, failure: toFailure(wasRemoved(found)) });
 }
 
 interface Start {

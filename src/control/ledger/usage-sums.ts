@@ -51,7 +51,7 @@ export async function usageSince(
     Record<'key' | 'title' | 'provider' | 'model' | 'jobs' | 'input' | 'output' | 'cost', string | null>
   >`
     select u.*, ${title} as title from (
-      select tenant, ${KEYS[by]} as key, ${names}, count(distinct job) as jobs, sum(input_tokens) as input,
+      select tenant, ${KEYS[by]} as key, ${names}, count(distinct job) filter (where jobs = 0) + coalesce(sum(jobs), 0) as jobs, sum(input_tokens) as input,
         sum(output_tokens) as output, sum(cost_micros) as cost
       from ledger_usage where tenant = ${tenant} and at >= ${new Date(since)}
       group by 1, 2, 3, 4) u

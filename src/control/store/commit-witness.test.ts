@@ -8,7 +8,7 @@ import type { CommitUnit, EventStore } from './unit.ts';
 onBothDatabases('the witness of commits', (under) => {
   test('the newest commit of each moment must be there when it is looked at; what is gone is told once', async () => {
     const clock = new ManualClock();
-    const witness = new CommitWitness(under.db, clock);
+    const witness = new CommitWitness(under.db, clock, 60_000);
     const tenant = newId();
     await under.db.insertInto('tenant').values({ id: tenant, name: tenant }).execute();
     const store: EventStore = {
@@ -45,6 +45,11 @@ onBothDatabases('the witness of commits', (under) => {
     await commit('f');
     await lose('f');
     expect(await witness.findLost()).toEqual({ known: 6, given: 5 });
+    expect(await witness.findLost()).toBeUndefined();
+    // Its command may have been forgotten when nobody could look for so long.
+    await commit('g');
+    await lose('g');
+    clock.advance(30_000);
     expect(await witness.findLost()).toBeUndefined();
   });
 });

@@ -17,6 +17,8 @@ interface Commit {
   /** The how manieth of this replica it was. */
   readonly number: number;
   readonly slot: number;
+  /** Monotonic milliseconds. */
+  readonly at: number;
 }
 
 /** The number of a commit that is gone, and that of the last one that is there. */
@@ -28,10 +30,13 @@ export interface LostCommit {
 export class CommitWitness {
   readonly #db: Kysely<Schema>;
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #keptMs: number;
   #commits: Commit[] = [];
   #count = 0;
 
-  constructor(db: Kysely<Schema>, clock: Pick<Clock, 'monotonic'>) {
+  /** @param keptMs how long the database has a commit's command: of an older one nothing can be told */
+  constructor(db: Kysely<Schema>, clock: Pick<Clock, 'monotonic'>, keptMs = Number.POSITIVE_INFINITY) {
+    this.#keptMs = keptMs;
     this.#db = db;
     this.#clock = clock;
   }
@@ -51,6 +56,9 @@ export class CommitWitness {
 
   /** What is gone of it, told once; what is there is forgotten. Throws what the store throws. */
   async findLost(): Promise<LostCommit | undefined> {
+    // By half of the time: the clocks of database and replica differ, and so do the ends of a commit.
+    const since = this.#clock.monotonic() - this.#keptMs / 2;
+    this.#commits = this.#commits.filter(({ at }) => at > since);
     const asked = [...this.#commits];
     if (asked.length === 0) return undefined;
     const rows = JSON.stringify(
@@ -70,9 +78,10 @@ export class CommitWitness {
   }
 
   #note({ tenant, source, commandId: command }: CommitUnit): void {
-    const slot = Math.floor(this.#clock.monotonic() / EACH_MS);
+    const at = this.#clock.monotonic();
+    const slot = Math.floor(at / EACH_MS);
     if (this.#commits.at(-1)?.slot === slot) this.#commits.pop();
-    this.#commits.push({ tenant, source, command, number: ++this.#count, slot });
+    this.#commits.push({ tenant, source, command, number: ++this.#count, slot, at });
     if (this.#commits.length > MOST) this.#commits.shift();
   }
 }

@@ -65,6 +65,9 @@ async function deleteIn(trx: Transaction<Schema>, tenant: string, id: string): P
     order by s.id for update`.execute(trx);
   const streams = [id, ...rows.map((row) => row.id)];
   const mine = sql<string>`any(${streams}::text[])`;
+  await sql`insert into removed_run (tenant, id, conversation, device, created_at, ended_at, why)
+    select tenant, id, conversation, device, created_at, ended_at, 'conversation' from run
+    where tenant = ${tenant} and id = ${mine} on conflict do nothing`.execute(trx);
   const gone = await trx.deleteFrom('conversation').where('tenant', '=', tenant).where('id', '=', id).execute();
   await trx.deleteFrom('outbox').where('tenant', '=', tenant).where('run', '=', mine).execute();
   await trx.deleteFrom('timers').where('tenant', '=', tenant).where('stream', '=', mine).execute();
@@ -72,6 +75,7 @@ async function deleteIn(trx: Transaction<Schema>, tenant: string, id: string): P
   await trx.deleteFrom('set_aside').where('tenant', '=', tenant).where('run', '=', mine).execute();
   await trx.deleteFrom('run').where('tenant', '=', tenant).where('id', '=', mine).execute();
   await trx.deleteFrom('events').where('tenant', '=', tenant).where('stream', '=', mine).execute();
+  await trx.deleteFrom('snapshot').where('tenant', '=', tenant).where('stream', '=', mine).execute();
   await trx.deleteFrom('streams').where('tenant', '=', tenant).where('id', '=', mine).execute();
   return gone.some((result) => result.numDeletedRows > 0n);
 }

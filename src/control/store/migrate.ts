@@ -28,6 +28,8 @@ import { usageColumns } from './migrations/0015-usage-columns.ts';
 import { budgets } from './migrations/0016-budgets.ts';
 import { blobs } from './migrations/0017-blobs.ts';
 import { fairLines } from './migrations/0018-fair-lines.ts';
+import { retention } from './migrations/0019-retention.ts';
+import { snapshots } from './migrations/0020-snapshots.ts';
 import type { Schema } from './schema.ts';
 
 /** They come before the expansions: one that takes away what an expansion made says `if exists`. */
@@ -54,6 +56,8 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0016-budgets': budgets,
   '0017-blobs': blobs,
   '0018-fair-lines': fairLines,
+  '0019-retention': retention,
+  '0020-snapshots': snapshots,
 };
 
 /** What `migrate` brings a database to, in order. */

@@ -3,6 +3,7 @@ import { type Kysely, type Selectable, sql } from 'kysely';
 import { type ListPage, pageOfRows } from '../../contract/paging.ts';
 import { guarded } from './guarded.ts';
 import { type PageQuery, placeOfRow, readPageQuery } from './page.ts';
+import { type RemovedRun, removedRun } from './removed-runs.ts';
 import type { Schema } from './schema.ts';
 import type { JobRow, RunRow } from './unit.ts';
 
@@ -25,6 +26,8 @@ export interface Runs {
   list(tenant: string, filter?: RunFilter): Promise<ListPage<StoredRun>>;
   /** How many runs of a tenant have not ended. */
   countOpen(tenant: string, principal?: string): Promise<number>;
+  /** A run that is here no more; undefined when there was none, or it is forgotten. */
+  removed(tenant: string, id: string): Promise<RemovedRun | undefined>;
   /** Jobs of a run in the order of their creation. */
   jobs(tenant: string, run: string): Promise<JobRow[]>;
 }
@@ -61,6 +64,7 @@ export function createRuns(db: Kysely<Schema>): Runs {
       if (principal !== undefined) query = query.where('principal', '=', principal);
       return (await query.where('ended_at', 'is', null).executeTakeFirstOrThrow()).open;
     },
+    removed: (tenant, id) => removedRun(db, tenant, id),
     async jobs(tenant, run) {
       const query = db.selectFrom('job').selectAll().where('tenant', '=', tenant).where('run', '=', run);
       return (await query.orderBy('created_at').orderBy('id').execute()).map(toJob);

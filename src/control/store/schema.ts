@@ -206,6 +206,8 @@ export interface Schema {
     cached_tokens: Generated<number>;
     /** The tokens are an estimate. */
     estimated: Generated<boolean>;
+    /** Of a row that is the sum of a day: how many uses it stands for. Else 0. */
+    jobs: Generated<number>;
   };
   budget: {
     tenant: string;
@@ -269,5 +271,18 @@ export interface Schema {
   blob_owner: { tenant: string; sha256: string; owner: string; held: boolean; at: TimeOrNow };
   /** The bytes of blobs, where the blob store is the database. */
   blob_data: { tenant: string; sha256: string; data: Bytes };
+  /** What the events of a stream up to a version come to; it only saves reading them. */
+  snapshot: { tenant: string; stream: string; version: number; format: number; event_hash: Bytes; state: Json<object> };
+  /** Runs that are here no more, and why: they were kept long enough, or their conversation was deleted. */
+  removed_run: {
+    tenant: string;
+    id: string;
+    conversation: string | null;
+    device: string | null;
+    created_at: Time;
+    ended_at: Time | null;
+    removed_at: TimeOrNow;
+    why: 'age' | 'conversation';
+  };
   audit: { tenant: string; at: TimeOrNow; principal: string; action: string; subject: string; detail: Json<object> };
 }

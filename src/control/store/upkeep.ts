@@ -1,14 +1,18 @@
-// Keeps the tables from growing without a bound: forgets old inbox rows, dead leases and notes whose time is over, and vacuums PGlite, where nobody
-// else does. It never touches events or projections.
+// Keeps the tables from growing without a bound: removes what is over and was kept long enough, and vacuums PGlite, where nobody else does.
+// What bounds each table stands in docs/operations.md.
 import { type Clock, sleep, systemClock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { inStore } from '../../base/sql-failure.ts';
 import type { Database } from './database.ts';
 import { TIDY_LEASES_SQL } from './leases.ts';
+import { removing } from './retention/batches.ts';
+import { type KeepRuns, removeEndedRuns, removeIdleConversations } from './retention/ended-runs.ts';
+import { type KeepRows, removeOldRows, tenantsOf } from './retention/old-rows.ts';
 
 /** Tables whose rows are updated or removed all the time. */
 const BUSY_TABLES = [
   'streams',
+  'events',
   'outbox',
   'timers',
   'inbox',
@@ -21,71 +25,75 @@ const BUSY_TABLES = [
 ];
 
 const FIRST_MS = 60_000;
-const EVERY_MS = 3_600_000;
-/** Between two batches, so that commits get their turn. */
-const PAUSE_MS = 50;
+const MOST_EVERY_MS = 3_600_000;
+const LEAST_EVERY_MS = 5_000;
+
+/** How long what is over is kept, in milliseconds; infinity is for ever. */
+export type Keep = KeepRuns & KeepRows;
 
 export interface UpkeepOptions {
-  /** How long a repeated command is recognised; default 30 days. An edge's queue must never be older than that. */
-  readonly inboxDays?: number;
-  /** Inbox rows forgotten by one statement; default 5,000, on PGlite 1,000, where nothing else runs meanwhile. */
+  /** Rows that go with one statement; default 5,000, on PGlite 1,000. */
   readonly batch?: number;
   /** Ends it after the statement under way. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
 
-/**
- * One round of upkeep. Any number of replicas may run it at once: rows that another one is about to forget are skipped.
- * Returns how many inbox rows were forgotten.
- */
-export async function upkeep(database: Database, options: UpkeepOptions = {}): Promise<number> {
-  const { inboxDays = 30, batch = database.kind === 'pglite' ? 1_000 : 5_000, signal, clock = systemClock } = options;
+/** What one round removed. */
+export interface Removed {
+  readonly commands: number;
+  readonly runs: number;
+  readonly conversations: number;
+  /** There is more to be removed; the next round should not wait. */
+  readonly cut: boolean;
+}
+
+/** One round of upkeep. Any number of replicas may try at once: one of them does it, and the others removed nothing. */
+export async function upkeep(database: Database, keep: Keep, options: UpkeepOptions = {}): Promise<Removed> {
+  const { batch: most, signal, clock = systemClock } = options;
   return inStore(async () => {
-    let forgotten = 0;
-    for (;;) {
-      // By ctid: any other way to name the rows makes the planner read the whole table for each batch.
-      const { rowCount } = await database.pool.query(
-        `delete from inbox where ctid = any(array(
-           select ctid from inbox where at < now() - $1::float8 * interval '1 day'
-           order by at limit $2 for update skip locked))`,
-        [inboxDays, batch],
-      );
-      forgotten += rowCount ?? 0;
-      if ((rowCount ?? 0) < batch || signal?.aborted) break;
-      await sleep(clock, PAUSE_MS, signal);
-    }
+    const removed = await removing(database, { clock, signal, most }, async (batches) => {
+      const commands = await removeOldRows(batches, keep);
+      const runs = await removeEndedRuns(batches, keep, await tenantsOf(batches, 'run'));
+      const conversations = await removeIdleConversations(batches, keep.conversationsMs);
+      return { runs, conversations, commands, cut: batches.cut };
+    });
     await database.pool.query(TIDY_LEASES_SQL);
-    await database.pool.query('delete from owner_note where expires_at < now()');
     if (database.kind === 'pglite' && !signal?.aborted) {
       for (const table of BUSY_TABLES) await database.pool.query(`vacuum (analyze) ${table}`);
     }
-    return forgotten;
+    return removed ?? { runs: 0, conversations: 0, commands: 0, cut: false };
   });
 }
 
-/** Runs upkeep a minute after the start and then hourly. Returns how to end it, also in the middle of a round. */
+/** Between two rounds: often enough that little is kept for much longer than it should be. */
+const everyMs = (keep: Keep): number =>
+  Math.max(Math.min(...Object.values(keep).map((ms) => ms / 20), MOST_EVERY_MS), LEAST_EVERY_MS);
+
+/** Runs upkeep a minute after the start and then again and again. Returns how to end it, also in the middle of a round. */
 export function startUpkeep(
   database: Database,
-  { clock, log, inboxDays }: { clock: Clock; log: Logger; inboxDays: number },
+  { clock, log, keep }: { clock: Clock; log: Logger; keep: Keep },
 ): () => Promise<void> {
   const stopping = new AbortController();
-  let round: Promise<void> = Promise.resolve();
-  let cancel = () => {};
-  const next = (ms: number) => {
-    cancel = clock.after(ms, () => {
-      round = upkeep(database, { inboxDays, clock, signal: stopping.signal })
-        .then((forgotten) => log.debug('upkeep', { forgotten }))
-        .catch((error: unknown) => log.warn('upkeep failed', { why: String(error) }))
-        .then(() => {
-          if (!stopping.signal.aborted) next(EVERY_MS);
-        });
-    });
+  const every = everyMs(keep);
+  const turns = async () => {
+    await sleep(clock, Math.min(FIRST_MS, every), stopping.signal);
+    while (!stopping.signal.aborted) {
+      let rest = every;
+      try {
+        const removed = await upkeep(database, keep, { clock, signal: stopping.signal });
+        log.debug('upkeep', { ...removed });
+        if (removed.cut) rest = 0;
+      } catch (error) {
+        log.warn('upkeep failed', { why: String(error) });
+      }
+      await sleep(clock, rest, stopping.signal);
+    }
   };
-  next(FIRST_MS);
+  const round = turns();
   return async () => {
     stopping.abort();
-    cancel();
     await round;
   };
 }

@@ -3,6 +3,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { MetricValue } from '../../base/telemetry/names.ts';
 import type { Schema } from '../store/schema.ts';
+import { tableSizes } from '../store/sizes.ts';
 
 /** How many workers each declared pool is to have for outstanding jobs, kind by kind. */
 type PoolsWanted = (
@@ -36,7 +37,12 @@ async function readMeasures(db: Kysely<Schema>): Promise<readonly MetricValue[]>
     from outbox where state = 'ready' and target = 'worker' and holder is null group by capability`.execute(db);
   const { rows: held } = await sql<{ n: number }>`/* held_measures */
     select count(*)::int as n from job where state = 'approval'`.execute(db);
+  const tables = await tableSizes(db);
   return [
+    ...tables.flatMap(({ table, rows, bytes }): MetricValue[] => [
+      { metric: 'tableBytes', value: bytes, labels: { table } },
+      { metric: 'tableRows', value: rows, labels: { table } },
+    ]),
     ...jobs.flatMap(({ capability, n, age }): MetricValue[] => [
       { metric: 'waiting', value: n, labels: { capability } },
       { metric: 'oldest', value: Math.max(age, 0), labels: { capability } },

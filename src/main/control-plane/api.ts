@@ -29,6 +29,7 @@ import { usageSince } from '../../control/ledger/usage-sums.ts';
 import { OwnerNotes } from '../../control/notes/owner-notes.ts';
 import { createConversations } from '../../control/store/conversations.ts';
 import { Requests } from '../../control/store/requests.ts';
+import { sizesOf } from '../../control/store/sizes.ts';
 import { DATABASE } from '../readiness.ts';
 import type { Connected } from './connected.ts';
 import type { Identities } from './identities.ts';
@@ -150,6 +151,7 @@ function statusService(
     conditions,
     database: database.kind,
     startedAt,
+    sizes: (tenant) => sizesOf(database.db, tenant),
     turns: () => turns.figures,
     clock: () => clock.figures,
     faults: () => faults.count,

@@ -22,7 +22,7 @@ const PATIENCE_MS = 4_000;
 
 export function edgeSessionService(
   { config, clock, log, replica }: Ground,
-  { database, setAside }: Store,
+  { database, runs: stored, setAside }: Store,
   { restored, devices, signer }: Identities,
   { sessions }: Connected,
   { runs, dispatch }: Work,
@@ -43,6 +43,7 @@ export function edgeSessionService(
     watch,
     restored,
     setAside,
+    stored,
     admission: new Admission({ atOnce: config.maxStarts, patienceMs: PATIENCE_MS, clock }),
     runs,
     calls: dispatch.devices,

@@ -37,7 +37,7 @@ export async function openStore(ground: Ground): Promise<Store> {
   ground.onDatabase?.(database);
   const pg = new PgEventStore(database, { clock, lapseMs: ground.config.budgetLapseMs });
   life.onStop('event store', () => pg.close());
-  const witness = new CommitWitness(database.db, clock);
+  const witness = new CommitWitness(database.db, clock, ground.config.keepCommandsMs);
   return {
     database,
     events: witness.of(ground.wrapStore?.(pg) ?? pg),

@@ -8,6 +8,7 @@ import { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts
 import { weightsOf } from '../../control/share-settings.ts';
 import type { Leases } from '../../control/store/leases.ts';
 import type { Outbox } from '../../control/store/outbox.ts';
+import { createSnapshots } from '../../control/store/snapshots.ts';
 import { VersionsKnown } from '../../control/store/versions-known.ts';
 import { watchAlone } from '../watch-alone.ts';
 import type { Connected } from './connected.ts';
@@ -102,6 +103,8 @@ function orchestrator(
   return new Orchestrator({
     store: store.events,
     setAside: store.setAside,
+    snapshots: createSnapshots(store.database.db),
+    cacheRuns: config.cachedRuns,
     allKnow: (version) => store.leases.allKnow(version),
     clock,
     log,

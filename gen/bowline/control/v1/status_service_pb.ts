@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/control/v1/status_service.proto.
  */
 export const file_bowline_control_v1_status_service: GenFile = /*@__PURE__*/
-  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvc3RhdHVzX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSISChBHZXRTdGF0dXNSZXF1ZXN0IqYFChFHZXRTdGF0dXNSZXNwb25zZRINCgVidWlsZBgBIAEoCRIyCghkYXRhYmFzZRgTIAEoDjIgLmJvd2xpbmUuY29udHJvbC52MS5EYXRhYmFzZUtpbmQSEwoLZGF0YWJhc2Vfb2sYAyABKAgSDwoHcmVwbGljYRgEIAEoCRIPCgdkZXZpY2VzGAUgASgNEg8KB3dvcmtlcnMYBiABKA0SEQoJb3Blbl9ydW5zGAcgASgNEhQKDHdhaXRpbmdfam9icxgIIAEoDRIuCgpzdGFydF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgVtb2RlbBgKIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIPCgdzdG9wcGVkGAsgASgJEicKBXR1cm5zGAwgASgLMhguYm93bGluZS5jb21tb24udjEuVHVybnMSFgoOcmVxdWVzdF9mYXVsdHMYDSABKAQSLgoLY2xvY2tfYWhlYWQYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoMY2xvY2tfd2l0aGluGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjUKB25vdGljZXMYECADKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuTm90aWNlQgi6SAWSAQIQFBIWCg5yZXNpZGVudF9ieXRlcxgRIAEoBBI8CghjaGlsZHJlbhgSIAMoCzIgLmJvd2xpbmUuY29udHJvbC52MS5DaGlsZFByb2dyYW1CCLpIBZIBAhAIEjoKCmNvbmRpdGlvbnMYFCADKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Db25kaXRpb25CCLpIBZIBAhAQSgQIAhADIs0BCgxDaGlsZFByb2dyYW0SFQoEbmFtZRgBIAEoCUIHukgEcgIYPxIPCgdydW5uaW5nGAIgASgIEgwKBGVuZHMYAyABKA0SMQoNbGFzdF9lbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoIbGFzdF9lbmQYBSABKAlCCLpIBXIDGOgHEhYKDnJlc2lkZW50X2J5dGVzGAYgASgEEiAKB21pc3NpbmcYByADKAlCD7pIDJIBCRAQIgVyAxjoByJqCgZOb3RpY2USLwoLY3JlYXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKBmFjdGlvbhgCIAEoCUIHukgEcgIYPxIWCgR0ZXh0GAMgASgJQgi6SAVyAxjoBypjCgxEYXRhYmFzZUtpbmQSHQoZREFUQUJBU0VfS0lORF9VTlNQRUNJRklFRBAAEhoKFkRBVEFCQVNFX0tJTkRfUE9TVEdSRVMQARIYChREQVRBQkFTRV9LSU5EX1BHTElURRACMm4KDVN0YXR1c1NlcnZpY2USXQoJR2V0U3RhdHVzEiQuYm93bGluZS5jb250cm9sLnYxLkdldFN0YXR1c1JlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuR2V0U3RhdHVzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_bowline_common_v1_common, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvc3RhdHVzX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSISChBHZXRTdGF0dXNSZXF1ZXN0It8FChFHZXRTdGF0dXNSZXNwb25zZRINCgVidWlsZBgBIAEoCRIyCghkYXRhYmFzZRgTIAEoDjIgLmJvd2xpbmUuY29udHJvbC52MS5EYXRhYmFzZUtpbmQSEwoLZGF0YWJhc2Vfb2sYAyABKAgSDwoHcmVwbGljYRgEIAEoCRIPCgdkZXZpY2VzGAUgASgNEg8KB3dvcmtlcnMYBiABKA0SEQoJb3Blbl9ydW5zGAcgASgNEhQKDHdhaXRpbmdfam9icxgIIAEoDRIuCgpzdGFydF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgVtb2RlbBgKIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIPCgdzdG9wcGVkGAsgASgJEicKBXR1cm5zGAwgASgLMhguYm93bGluZS5jb21tb24udjEuVHVybnMSFgoOcmVxdWVzdF9mYXVsdHMYDSABKAQSLgoLY2xvY2tfYWhlYWQYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoMY2xvY2tfd2l0aGluGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjUKB25vdGljZXMYECADKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuTm90aWNlQgi6SAWSAQIQFBIWCg5yZXNpZGVudF9ieXRlcxgRIAEoBBI8CghjaGlsZHJlbhgSIAMoCzIgLmJvd2xpbmUuY29udHJvbC52MS5DaGlsZFByb2dyYW1CCLpIBZIBAhAIEjoKCmNvbmRpdGlvbnMYFCADKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Db25kaXRpb25CCLpIBZIBAhAQEjcKBXNpemVzGCEgAygLMh4uYm93bGluZS5jb250cm9sLnYxLlN0b3JlZFNpemVCCLpIBZIBAhBASgQIAhADIjgKClN0b3JlZFNpemUSDQoFdGFibGUYASABKAkSDAoEcm93cxgCIAEoBBINCgVieXRlcxgDIAEoBCLNAQoMQ2hpbGRQcm9ncmFtEhUKBG5hbWUYASABKAlCB7pIBHICGD8SDwoHcnVubmluZxgCIAEoCBIMCgRlbmRzGAMgASgNEjEKDWxhc3RfZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhoKCGxhc3RfZW5kGAUgASgJQgi6SAVyAxjoBxIWCg5yZXNpZGVudF9ieXRlcxgGIAEoBBIgCgdtaXNzaW5nGAcgAygJQg+6SAySAQkQECIFcgMY6AciagoGTm90aWNlEi8KC2NyZWF0ZV90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCgZhY3Rpb24YAiABKAlCB7pIBHICGD8SFgoEdGV4dBgDIAEoCUIIukgFcgMY6AcqYwoMRGF0YWJhc2VLaW5kEh0KGURBVEFCQVNFX0tJTkRfVU5TUEVDSUZJRUQQABIaChZEQVRBQkFTRV9LSU5EX1BPU1RHUkVTEAESGAoUREFUQUJBU0VfS0lORF9QR0xJVEUQAjJuCg1TdGF0dXNTZXJ2aWNlEl0KCUdldFN0YXR1cxIkLmJvd2xpbmUuY29udHJvbC52MS5HZXRTdGF0dXNSZXF1ZXN0GiUuYm93bGluZS5jb250cm9sLnYxLkdldFN0YXR1c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_bowline_common_v1_common, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request of GetStatus.
@@ -170,6 +170,13 @@ export type GetStatusResponse = Message<"bowline.control.v1.GetStatusResponse"> 
    * @generated from field: repeated bowline.common.v1.Condition conditions = 20;
    */
   conditions: Condition[];
+
+  /**
+   * About how much of the database is this tenant's, by table, the largest first. Empty while the database has no statistics yet.
+   *
+   * @generated from field: repeated bowline.control.v1.StoredSize sizes = 33;
+   */
+  sizes: StoredSize[];
 };
 
 /**
@@ -178,6 +185,41 @@ export type GetStatusResponse = Message<"bowline.control.v1.GetStatusResponse"> 
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_status_service, 1);
+
+/**
+ * What one table has of a tenant.
+ *
+ * @generated from message bowline.control.v1.StoredSize
+ */
+export type StoredSize = Message<"bowline.control.v1.StoredSize"> & {
+  /**
+   * Name of the table.
+   *
+   * @generated from field: string table = 1;
+   */
+  table: string;
+
+  /**
+   * How many rows, about.
+   *
+   * @generated from field: uint64 rows = 2;
+   */
+  rows: bigint;
+
+  /**
+   * Their part of what the table and its indexes take on the disk.
+   *
+   * @generated from field: uint64 bytes = 3;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message bowline.control.v1.StoredSize.
+ * Use `create(StoredSizeSchema)` to create a new message.
+ */
+export const StoredSizeSchema: GenMessage<StoredSize> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_status_service, 2);
 
 /**
  * A program that the process of a control plane started.
@@ -240,7 +282,7 @@ export type ChildProgram = Message<"bowline.control.v1.ChildProgram"> & {
  * Use `create(ChildProgramSchema)` to create a new message.
  */
 export const ChildProgramSchema: GenMessage<ChildProgram> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_status_service, 2);
+  messageDesc(file_bowline_control_v1_status_service, 3);
 
 /**
  * Something that happened to a tenant and that its owner should know.
@@ -275,7 +317,7 @@ export type Notice = Message<"bowline.control.v1.Notice"> & {
  * Use `create(NoticeSchema)` to create a new message.
  */
 export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_status_service, 3);
+  messageDesc(file_bowline_control_v1_status_service, 4);
 
 /**
  * A database that a control plane can use.

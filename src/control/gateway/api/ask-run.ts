@@ -16,13 +16,14 @@ import type { RestoreGuard } from '../../identity/restore-guard.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { Conversations } from '../../store/conversations.ts';
+import { missingRun } from '../../store/removed-runs.ts';
 import type { Runs } from '../../store/runs.ts';
 import { notHere } from '../mesh-target.ts';
 import type { OwnerAsks } from './owner-asks.ts';
 
 export interface AskRunParts {
   readonly runs: Pick<Orchestrator, 'ask' | 'runOf' | 'state'>;
-  readonly stored: Pick<Runs, 'get' | 'countOpen'>;
+  readonly stored: Pick<Runs, 'get' | 'countOpen' | 'removed'>;
   readonly ownerAsks: OwnerAsks;
   readonly conversations: Pick<Conversations, 'get'>;
   readonly devices: Pick<Devices, 'find'>;
@@ -89,8 +90,7 @@ async function sameRun(
   request: ControlAskRequest,
 ): Promise<string> {
   const row = await stored.get(tenant, run);
-  // Its conversation was deleted since.
-  if (!row) throw new AppError('NOT_FOUND', { kind: 'run' });
+  if (!row) throw await missingRun(stored, tenant, run);
   const digest = await firstDigest(runs, tenant, run);
   const same = digest?.length ? Buffer.compare(digest, digestOf(request)) === 0 : row.text === request.text;
   if (!same) throw new AppError('REQUEST_ID_REUSED', { id: request.requestId });

@@ -11,6 +11,7 @@ import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { ifReadable, isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
+import { missingRun } from '../../store/removed-runs.ts';
 import type { Requests } from '../../store/requests.ts';
 import type { Runs } from '../../store/runs.ts';
 import type { SetAside } from '../../store/set-aside.ts';
@@ -39,7 +40,7 @@ export interface RunApiParts extends AskRunParts {
 export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
   const read = async (tenant: string, id: string) => {
     const row = await parts.stored.get(tenant, id);
-    if (!row) throw new AppError('NOT_FOUND', { kind: 'run' });
+    if (!row) throw await missingRun(parts.stored, tenant, id);
     const view = runView(row, await parts.stored.jobs(tenant, id));
     return view.outcome?.failure ? withRecorded(view, await ifReadable(parts.runs.state(tenant, id))) : view;
   };

@@ -9,6 +9,7 @@ import { BUILD } from '../../../base/version.ts';
 import { turnsOf } from '../../../contract/turns.ts';
 import type { AuditRecord } from '../../ledger/audit.ts';
 import type { ClockFigures } from '../../store/database-clock.ts';
+import type { TableSize } from '../../store/sizes.ts';
 import { ownerOf } from '../call-principal.ts';
 import type { Sessions } from '../sessions.ts';
 import { noticesOf } from './notices.ts';
@@ -37,6 +38,8 @@ export function statusApi(parts: {
   readonly canCommit: () => boolean;
   /** Throws when the database does not answer. */
   readonly counts: (tenant: string) => Promise<{ devices: number; openRuns: number; waitingJobs: number }>;
+  /** What of the database is a tenant's, about. */
+  readonly sizes: (tenant: string) => Promise<readonly TableSize[]>;
   readonly startedAt: number;
   readonly turns: () => LoopFigures;
   /** How the clock of this machine stands to the database's. */
@@ -55,9 +58,10 @@ export function statusApi(parts: {
   return {
     async getStatus(_request, context) {
       const { tenant } = ownerOf(context);
-      const [counts, noticed] = await Promise.all([
+      const [counts, noticed, sizes] = await Promise.all([
         parts.counts(tenant).catch(() => undefined),
         parts.noticed(tenant).catch(() => []),
+        parts.sizes(tenant).catch(() => []),
       ]);
       const model = parts.sessions.modelFor(tenant);
       return {
@@ -75,6 +79,7 @@ export function statusApi(parts: {
         clockAhead: durationFromMs(Math.round(parts.clock().aheadMs)),
         clockWithin: durationFromMs(Math.ceil(parts.clock().within)),
         conditions: parts.conditions(tenant),
+        sizes: sizes.map(({ table, rows, bytes }) => ({ table, rows: BigInt(rows), bytes: BigInt(bytes) })),
         requestFaults: BigInt(parts.faults()),
         notices: noticesOf(noticed),
         residentBytes: BigInt(process.memoryUsage.rss()),

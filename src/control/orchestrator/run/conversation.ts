@@ -112,3 +112,21 @@ export function titleOf(text: string): string {
   const points = [...line.slice(0, 400)];
   return points.length <= 80 && line.length <= 400 ? line : `${points.slice(0, 79).join('')}…`;
 }
+
+/** Raised with each change of ConversationState. */
+export const CONVERSATION_FORMAT = 1;
+
+/** A state as it was written by this format; undefined for anything else. */
+export function conversationOf(
+  tenant: string,
+  id: string,
+  version: number,
+  kept: object,
+): ConversationState | undefined {
+  const { device, title, active, waiting, past, turns, createdAt } = kept as Partial<ConversationState>;
+  const texts = [device, title, active].every((each) => typeof each === 'string');
+  const numbers = [turns, createdAt].every(Number.isSafeInteger);
+  const lists = [waiting, past].every((list) => Array.isArray(list) && list.every((each) => typeof each === 'string'));
+  if (!texts || !numbers || !lists) return undefined;
+  return { version, id, tenant, device, title, active, waiting, past, turns, createdAt } as ConversationState;
+}

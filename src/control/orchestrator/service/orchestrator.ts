@@ -4,6 +4,7 @@ import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { SetAside, SetAsideRun } from '../../store/set-aside.ts';
+import type { Snapshots } from '../../store/snapshots.ts';
 import { badAsk, badCall } from '../decide/ask-bounds.ts';
 import type { AskCommand, AskReceipt, CallCommand } from '../decide/asks.ts';
 import type { CommandId, UntimedCommand } from '../decide/run-commands.ts';
@@ -21,6 +22,8 @@ import { TaskLines } from './task-lines.ts';
 export interface OrchestratorParts extends RunDecisionsParts, RunCommitsParts {
   /** Where runs go whose history cannot be read; default: they are only told apart. */
   readonly setAside?: Pick<SetAside, 'add' | 'find' | 'resume' | 'end'>;
+  /** Keeps the states of long conversations; default: all of their events are read. */
+  readonly snapshots?: Snapshots;
   /** Runs and conversations kept folded; default 10,000 (and 128 MiB). */
   readonly cacheRuns?: number;
 }
@@ -38,8 +41,11 @@ export class Orchestrator {
 
   constructor(parts: OrchestratorParts) {
     this.#parts = parts;
-    this.#streams = foldedStreams(parts.store, parts.cacheRuns ?? 10_000, (tenant, run, problem) =>
-      this.#setAside(tenant, run, problem),
+    this.#streams = foldedStreams(
+      parts.store,
+      parts.cacheRuns ?? 10_000,
+      (tenant, run, problem) => this.#setAside(tenant, run, problem),
+      parts.snapshots,
     );
     this.#decisions = new RunDecisions(parts, this.#streams);
     this.#commits = new RunCommits(parts, this.#streams);
