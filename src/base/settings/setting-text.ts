@@ -56,7 +56,7 @@ export function shapeText(setting: Setting): string {
 }
 
 /** `90d`: in the largest unit that leaves a whole number. */
-export function spanText(ms: number): string {
+function spanText(ms: number): string {
   if (ms === Number.POSITIVE_INFINITY) return 'forever';
   const [size, unit] = TIME_UNITS.find(([size]) => ms >= size && ms % size === 0) ?? [1_000, 's'];
   return `${ms / size}${unit}`;
