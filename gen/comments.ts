@@ -183,6 +183,7 @@ export const comments: Readonly<Record<string, string>> = {
   "bowline.capability.llm.v1.ChatRequest.model": "Model by the worker's name of it; empty means the worker's default.",
   "bowline.capability.llm.v1.ChatRequest.output_schema_json": "JSON Schema that the answer must match; empty means free text. A model that cannot be bound to it is asked for it, and its answer is checked: MODEL_OUTPUT_INVALID.",
   "bowline.capability.llm.v1.ChatRequest.sampling": "How to choose among likely words; unset means the provider's default.",
+  "bowline.capability.llm.v1.ChatRequest.state_confidence": "A model whose provider tells no probabilities is asked to say how sure it is. What it says is taken out of the answer.",
   "bowline.capability.llm.v1.ChatRequest.tools": "Tools that the model may ask for.",
   "bowline.capability.llm.v1.ChatResponse": "One message of the response stream.",
   "bowline.capability.llm.v1.ChatResponse.finish": "Nothing follows it.",

@@ -36,6 +36,8 @@ export function homePaths(home: string) {
     controlPin: join(home, 'control.pin'),
     config: join(home, 'config.yaml'),
     models: join(home, 'models.yaml'),
+    /** Routing rules of the control plane of this home. */
+    routes: join(home, 'routes.yaml'),
     keys: join(home, 'keys'),
     /** What commands get by handles, a file for each. */
     secrets: join(home, 'secrets'),

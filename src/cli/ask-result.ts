@@ -4,6 +4,7 @@ import { type Approval, ApprovalSchema } from '../../gen/bowline/approval/v1/app
 import { FailureSchema, ModelInfoSchema } from '../../gen/bowline/common/v1/common_pb.ts';
 import { type Ended, type Shared, SharedSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import {
+  EscalationSchema,
   type Job,
   JobStateSchema,
   LeftOutCollectionSchema,
@@ -142,6 +143,8 @@ export function outcomeJson(outcome: Outcome | undefined, jobs: readonly Job[]):
     withheld: (outcome?.withheld ?? []).map((item) => plain(WithheldSchema, item)),
     leftOut: (outcome?.leftOut ?? []).map((item) => plain(LeftOutCollectionSchema, item)),
     usage: outcome?.usage ? plain(UsageSchema, outcome.usage) : null,
+    tier: outcome?.tier ?? '',
+    escalations: (outcome?.escalations ?? []).map((each) => plain(EscalationSchema, each)),
     model: outcome?.model ? plain(ModelInfoSchema, outcome.model) : null,
     failure: failureJson(outcome?.failure),
   };

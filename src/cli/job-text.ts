@@ -6,7 +6,7 @@ import { elapsedText } from './units.ts';
 
 /** `fs.Read on device kitchen-pi: done, 12 ms`. */
 export function jobLine(job: Job): string {
-  const on = job.target ? ` on ${job.target}` : '';
+  const on = `${job.target ? ` on ${job.target}` : ''}${job.tier ? `, tier ${job.tier}` : ''}`;
   const took = job.elapsed && isOver(job.state) ? `, ${elapsedText(durationMs(job.elapsed))}` : '';
   const tries = job.attempts > 1 ? `, attempt ${job.attempts}` : '';
   const why = job.failure ? ` (${job.failure.reason})` : '';

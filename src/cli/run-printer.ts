@@ -22,6 +22,7 @@ import type { LiveLine } from './live-line.ts';
 import type { Printer, Style } from './output.ts';
 import { enumText } from './plain.ts';
 import { TextStream } from './text-stream.ts';
+import { tierLines } from './tier-text.ts';
 import { bytesText, countText } from './units.ts';
 
 export interface RunPrinterOptions {
@@ -169,7 +170,9 @@ export class RunPrinter {
     for (const { text, style, quoted } of stayed) this.note(text, style, quoted);
     const shared = this.#shared && this.#shared.paths.length > 0 && !this.#verbose ? sharedText(this.#shared) : '';
     if (shared) this.note(shared, 'dim');
-    if (outcome.model && !modelIsKnown) this.note(`answered by ${modelText(outcome.model)}`, 'dim');
+    for (const line of tierLines(outcome)) this.note(line, 'dim');
+    const tier = outcome.tier ? `, tier ${outcome.tier}` : '';
+    if (outcome.model && !modelIsKnown) this.note(`answered by ${modelText(outcome.model)}${tier}`, 'dim');
   }
 
   /** What was meant to be shared and is not, or may not be read as it was written. */

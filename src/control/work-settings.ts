@@ -111,6 +111,12 @@ export const RUN_SETTINGS = {
     fallback: 10_000,
     min: 100,
     max: 1_000_000,
+  routesFile: {
+    env: 'BOWLINE_ROUTES_FILE',
+    group: 'runs',
+    kind: 'path',
+    what: 'file with the routing rules: tiers of models, and when an answer goes one tier up; by default `routes.yaml` in the home, and none where there is no such file',
+    fallback: undefined,
   },
   maxCostMicros: {
     env: 'BOWLINE_MAX_RUN_COST_MICROS',

@@ -121,6 +121,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/budgets.ts')).budgetsVerb),
   },
   {
+    name: 'routes',
+    summary: 'show the tiers of models, and try where a question would go',
+    load: cli(async () => (await import('../cli/verbs/routes.ts')).routesVerb),
+  },
+  {
     name: 'audit',
     summary: 'list who did what on the control plane',
     load: cli(async () => (await import('../cli/verbs/audit.ts')).auditVerb),

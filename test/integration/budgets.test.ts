@@ -1,8 +1,11 @@
-// Hard budgets through the real control plane: asks of an edge, answers of a worker, and what is left of the money.
+// Hard budgets and routing rules through the real control plane: asks of an edge, answers of workers, and what is left of the money.
+import { rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BudgetPeriod, BudgetScope, BudgetService } from '../../gen/bowline/control/v1/budget_service_pb.ts';
+import { RouteService } from '../../gen/bowline/control/v1/route_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
-import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { EscalationReason, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { homePaths } from '../../src/base/home.ts';
 import { newId } from '../../src/base/ids.ts';
 import { eventually, TestControl } from '../support/control-plane.ts';
 import { WorkerStream } from '../support/fake-worker.ts';
@@ -99,3 +102,72 @@ test('an ask that says what it may cost begins nothing that might go beyond it',
   worker.reply(job, 'paid');
   expect((await edge.end(run)).answer).toBe('paid');
 }, 30_000);
+
+test('an unsure answer goes one tier up if the budget has room, and of the weaker one nobody is told a word', async () => {
+  const file = homePaths(control.home).routes;
+  const routes = () => control.client(RouteService).getRoutes({});
+  const holds = (text: string, is: (found: Awaited<ReturnType<typeof routes>>) => boolean) => {
+    writeFileSync(file, text);
+    return eventually(async () => ((await routes().then(is)) ? true : undefined));
+  };
+  const tier = (name: string, more = '') => `  - { name: ${name}-tier, model: ${name}${more} }\n`;
+  const rules = `tiers:\n${tier('small', ', escalate: { below: 0.6 }')}${tier('large')}`;
+  await holds(rules, ({ tiers }) => tiers.length === 2);
+  // A mistake changes nothing, and is told.
+  await holds(`${rules}x`, ({ problem, version }) => problem.includes('routes.yaml:') && version !== '');
+  await holds(rules, ({ problem }) => problem === '');
+  const small = await control.worker({ name: 'small', provider: { name: 'p', local: true } });
+  const large = await control.worker({ name: 'large', provider: { name: 'q', local: true } });
+  const edge = control.closing(await (await control.device()).connect());
+  const test = await control.client(RouteService).explainRoute({ text: '何时启动？' });
+  expect(test).toMatchObject({ tier: 'small-tier', why: 'it is the cheapest', waitsFor: '' });
+  expect(test.tiers[1]?.candidates.find(({ worker }) => worker === 'small')?.whyNot).toBe(
+    'has no model large (it has small)',
+  );
+
+  const first = edge.ask('何时启动？');
+  small.reply(await small.job(0), '也许周五', 0.3);
+  const better = await large.job(0);
+  expect(WorkerStream.chat(better)).toMatchObject({ model: 'large', stateConfidence: false });
+  expect(JSON.stringify(WorkerStream.chat(better).messages.map(({ parts }) => parts[0]?.part.value))).not.toContain(
+    '也许',
+  );
+  large.reply(better, '周五', 0.4);
+  const end = await edge.end(first.run);
+  expect(end).toMatchObject({ answer: '周五', tier: 'large-tier' });
+  expect(end.escalations).toMatchObject([
+    { fromTier: 'small-tier', reason: EscalationReason.CONFIDENCE, confidence: 0.3 },
+  ]);
+  expect(
+    edge
+      .all('runText')
+      .map(({ chunk }) => chunk?.text)
+      .join(''),
+  ).toBe('周五');
+  // The better turn is reserved on its own; where its model has no room left, what there is stands.
+  await set('dear', 1n, { scope: BudgetScope.MODEL, subject: 'q/scripted' });
+  const poor = edge.ask('and now?');
+  small.reply(await small.job(1), 'perhaps', 0.1);
+  const stood = await edge.end(poor.run);
+  expect(stood).toMatchObject({ state: RunState.ANSWERED, answer: 'perhaps', tier: 'small-tier' });
+  expect(stood.escalations).toMatchObject([{ failure: { reason: 'BUDGET_EXCEEDED' } }]);
+  expect(await used('dear')).toEqual([5n, 0n]);
+  await budgets().deleteBudget({ id: 'dear', requestId: newId() });
+
+  // The owner asks for better: the same question, without the answer that was not good enough.
+  const again = edge.ask('and now?', { conversation: poor.conversation, better: true, betterThan: poor.run });
+  const asked = await large.job(1);
+  expect(JSON.stringify(WorkerStream.chat(asked).messages.map(({ parts }) => parts[0]?.part.value))).not.toContain(
+    'perhaps',
+  );
+  large.reply(asked, 'now');
+  expect(await edge.end(again.run)).toMatchObject({ answer: 'now', escalations: [{ reason: EscalationReason.OWNER }] });
+  edge.ask('x', { tier: 'huge' });
+  const verdict = await edge.until(() => edge.all('askVerdict').find(({ refused }) => refused));
+  expect(verdict.refused?.message).toBe('the routing rules have no tier `huge`; known: small-tier, large-tier');
+  const { run } = await control.client(RunService).getRun({ id: first.run });
+  expect(run?.jobs.map(({ tier: of }) => of)).toEqual(['small-tier', 'large-tier']);
+  rmSync(file);
+  await eventually(async () => ((await routes()).tiers.length === 0 ? true : undefined));
+  await Promise.all([small.cut(), large.cut()]);
+}, 60_000);

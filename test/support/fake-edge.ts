@@ -152,10 +152,13 @@ export class EdgeStream extends ScriptedStream<ConnectResponse, typeof ConnectRe
       sequence?: number;
       timeoutMs?: number;
       maxCostMicros?: bigint;
+      tier?: string;
+      better?: boolean;
+      betterThan?: string;
     } = {},
   ): { run: string; conversation: string; sequence: number } {
     const { run = newId(), conversation = newId(), sequence = ++this.edge.sequence, timeoutMs } = more;
-    const { maxCostMicros = 0n } = more;
+    const { maxCostMicros = 0n, tier, better, betterThan } = more;
     const value = {
       sequence: BigInt(sequence),
       journalId: this.edge.journalId,
@@ -163,6 +166,9 @@ export class EdgeStream extends ScriptedStream<ConnectResponse, typeof ConnectRe
       conversation,
       text,
       maxCostMicros,
+      ...(tier === undefined ? {} : { tier }),
+      ...(better === undefined ? {} : { better }),
+      ...(betterThan === undefined ? {} : { betterThan }),
     };
     const timeout = timeoutMs === undefined ? {} : { timeout: { seconds: 0n, nanos: timeoutMs * 1e6 } };
     this.send({ case: 'ask', value: { ...value, ...timeout } });

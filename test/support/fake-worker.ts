@@ -53,7 +53,7 @@ export function workerHello(options: FakeWorkerOptions = {}) {
       capabilities: packages.map((each) => ({ package: each, methods: methods.map((method) => ({ name: method })) })),
       labels: Object.entries(labels).map(([label, value]) => ({ name: label, value })),
     },
-    models: [{ provider: provider.name, name: 'scripted', local: provider.local, note: 'a script' }],
+    models: [{ provider: provider.name, name: 'scripted', local: provider.local, note: 'a script', alias: name }],
     slots,
     held: [...held],
     bootId: options.bootId ?? newId(),
@@ -120,8 +120,9 @@ export class WorkerStream extends ScriptedStream<WorkResponse, typeof WorkReques
   }
 
   /** Ends a chat with everything that was said. */
-  conclude(job: JobAssignment, reason: FinishReason = FinishReason.STOP): void {
-    this.say(job, { case: 'finish', value: { reason, usage: { inputTokens: 3n, outputTokens: 2n } } });
+  conclude(job: JobAssignment, reason: FinishReason = FinishReason.STOP, sure?: number): void {
+    const confidence = sure === undefined ? {} : { confidence: { value: sure } };
+    this.say(job, { case: 'finish', value: { reason, usage: { inputTokens: 3n, outputTokens: 2n }, ...confidence } });
     this.result(job);
   }
 
@@ -144,10 +145,10 @@ export class WorkerStream extends ScriptedStream<WorkResponse, typeof WorkReques
     this.#ended.add(dispatchId);
   }
 
-  /** Answers with this text. */
-  reply(job: JobAssignment, text: string): void {
+  /** Answers with this text. @param sure how sure it is */
+  reply(job: JobAssignment, text: string, sure?: number): void {
     this.say(job, text);
-    this.conclude(job);
+    this.conclude(job, FinishReason.STOP, sure);
   }
 
   /** Asks for a tool. */

@@ -13,6 +13,7 @@ import {
 import type { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
 import type { CollectionUse, ShareGrant } from '../../gen/bowline/record/v1/record_pb.ts';
 import { decide } from '../../src/control/orchestrator/decide/decide.ts';
+import type { DecisionInputs } from '../../src/control/orchestrator/decide/draft.ts';
 import type { RunCommand } from '../../src/control/orchestrator/decide/run-commands.ts';
 import { DEFAULT_RUN_LIMITS, limitsToProto, type RecordedLimits } from '../../src/control/orchestrator/run/limits.ts';
 import type { FoldedJob, FoldedRun } from '../../src/control/orchestrator/run/state.ts';
@@ -32,6 +33,10 @@ export interface PlayOptions {
   readonly recipients?: string[];
   readonly call?: CallSpec;
   readonly device?: string;
+  readonly maxCostMicros?: bigint;
+  readonly asked?: { readonly tier?: string; readonly better?: boolean };
+  readonly tierBefore?: string;
+  readonly given?: DecisionInputs;
 }
 
 type Command = RunCommand extends infer C ? (C extends RunCommand ? Omit<C, 'at'> : never) : never;
@@ -39,9 +44,11 @@ type Command = RunCommand extends infer C ? (C extends RunCommand ? Omit<C, 'at'
 export class PlayedRun {
   at = Date.UTC(2026, 0, 1);
   readonly events: RunEvent[] = [];
+  readonly #given: DecisionInputs;
   #state: FoldedRun | undefined;
 
   constructor(options: PlayOptions = {}) {
+    this.#given = options.given ?? {};
     const { text = 'What does notes.md say?', shares = [], call, device = 'd1' } = options;
     const accepted = create(RunAcceptedSchema, {
       run: 'r1',
@@ -57,6 +64,8 @@ export class PlayedRun {
       timeout: durationFromMs(600_000),
       limits: limitsToProto({ ...DEFAULT_RUN_LIMITS, ...options.limits }),
       ...(call ? { call } : {}),
+      maxCostMicros: options.maxCostMicros ?? 0n,
+      ...options.asked,
     });
     this.apply({ type: 'accept', accepted });
     const {
@@ -65,7 +74,8 @@ export class PlayedRun {
       tools = call ? [] : deviceTools('fs_read', 'fs_write', 'shell_run'),
     } = options;
     const { summary, summaryGrants, taints = [], hosts } = options;
-    this.apply({ type: 'start', history, summary, summaryGrants, taints, tools, recipients, hosts });
+    const { tierBefore } = options;
+    this.apply({ type: 'start', history, summary, summaryGrants, taints, tools, recipients, hosts, tierBefore });
   }
 
   get run(): FoldedRun {
@@ -74,7 +84,7 @@ export class PlayedRun {
 
   /** Returns the kinds of the events that follow. */
   apply(command: Command): string[] {
-    const { events, state } = decide(this.#state, { ...command, at: this.at } as RunCommand, methods);
+    const { events, state } = decide(this.#state, { ...command, at: this.at } as RunCommand, methods, this.#given);
     this.#state = state;
     this.events.push(...events);
     return events.map(({ event }) => event.case ?? '');

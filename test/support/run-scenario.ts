@@ -38,6 +38,8 @@ export interface Said {
   readonly text?: string;
   readonly calls?: readonly { id?: string; name: string; args: unknown }[];
   readonly reason?: FinishReason;
+  /** How sure the model was. */
+  readonly sure?: number;
 }
 
 type Result = JobFinished['result'];
@@ -45,7 +47,7 @@ type Result = JobFinished['result'];
 const done = (messages: Uint8Array[]): Result => ({ case: 'done', value: create(ResponsesSchema, { messages }) });
 
 /** What a model said. */
-export function said({ text = '', calls = [], reason }: Said): Result {
+export function said({ text = '', calls = [], reason, sure }: Said): Result {
   const bytes = (init: MessageInitShape<typeof ChatResponseSchema>) =>
     toBinary(ChatResponseSchema, create(ChatResponseSchema, init));
   const messages: Uint8Array[] = [];
@@ -56,7 +58,8 @@ export function said({ text = '', calls = [], reason }: Said): Result {
   }
   const finish = reason ?? (calls.length > 0 ? FinishReason.TOOL_CALLS : FinishReason.STOP);
   const model = { provider: 'rules', name: 'rules-1', local: true };
-  messages.push(bytes({ event: { case: 'finish', value: { reason: finish, model } } }));
+  const confidence = sure === undefined ? {} : { confidence: { value: sure } };
+  messages.push(bytes({ event: { case: 'finish', value: { reason: finish, model, ...confidence } } }));
   return done(messages);
 }
 

@@ -123,6 +123,11 @@ export const SHARED_ERRORS = {
     'resource_exhausted',
     'this ask may cost {limit}, of which {spent} is spent or under way, and what comes next may need {needs}; ask again with a larger `--max-cost`',
   ),
+  TIER_UNKNOWN: row('invalid_argument', 'the routing rules have no tier `{tier}`; known: {known}'),
+  ROUTES_MISSING: row(
+    'failed_precondition',
+    'there are no routing rules, so there is no better tier; an operator writes them into routes.yaml of the control plane (see docs/routes.md)',
+  ),
   PRICE_ROSE: row(
     'failed_precondition',
     'the prices of the worker {worker} rose after room was made in the budgets; ask again',

@@ -9,6 +9,7 @@ import { parseMoney } from '../../base/money-text.ts';
 import { askedThere } from '../approvals/asked-approvals.ts';
 import { type AskResult, askJson, exitOfAsk, notAskedBefore, unsharedOf } from '../ask-result.ts';
 import { awaitStart } from '../await-start.ts';
+import { askedBefore } from '../better.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { leftOpen, pathOfSource, statusOf, stayedHome } from '../closing.ts';
 import { inOption, noDocsOption } from '../collection-options.ts';
@@ -43,6 +44,8 @@ interface AskOptions extends GlobalOptions {
   conversation?: string;
   timeout?: number;
   maxCost?: bigint;
+  tier?: string;
+  better?: boolean;
   wait?: number | false;
 }
 
@@ -56,6 +59,7 @@ Examples:
   $ bowline ask --share 'report.md#L10-L40' 'Summarise this part'
   $ bowline ask --in docs 'Who leads the project?'                  from what was added by: bowline docs add
   $ bowline ask -c 0190f3c2-... 'And who is in charge?'             goes on with a conversation
+  $ bowline ask --better                                            asks the last question again, one tier up
   $ bowline ask --no-wait 'Summarise the week'                      prints the run id and leaves
   $ bowline ask --wait 30s 'Summarise the week'                     waits for 30 s; then the ask goes on by itself
   $ bowline ask --timeout 2h --no-wait 'Is it Friday?'              nobody answers it after two hours
@@ -115,6 +119,11 @@ export function askVerb(io: CliIo): Command {
         'most that the run may cost, like 0.05; nothing is begun that might go beyond it',
       ).argParser(parseMoney),
     )
+    .option('--tier <name>', 'begin with this tier of the routing rules, and not with the cheapest')
+    .option(
+      '--better',
+      'begin one tier up; without a text: ask the last question again, one tier above the one that answered it',
+    )
     .option('--ask-to-share', 'the run waits for your yes where it needs what is not shared; the default at a terminal')
     .option('--no-ask-to-share', 'nothing is waited for: what is not shared stays on the box')
     .option('--verbose', 'show each job, and each file and field that was not shared')
@@ -125,14 +134,17 @@ export function askVerb(io: CliIo): Command {
 
 async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
   mustBeFewShares(options.share);
-  const text = await textOfAsk(words, io);
+  const isAgain = options.better === true && words.length === 0;
+  let text = isAgain ? '' : await textOfAsk(words, io);
   mustShareNothing(options);
-  const piped = await pipedBeside(words, io, options.stdin);
+  const piped = isAgain ? new Uint8Array() : await pipedBeside(words, io, options.stdin);
   let shares = options.share.map((value) => parseShare(value, io));
   let conversation = options.conversation ?? '';
   await awaitStart(io, options, options.wait);
   await using(localSide(io, options), async (edge) => {
     if (conversation) conversation = await knownConversation(io, options, edge, conversation);
+    let betterThan = '';
+    if (isAgain) ({ run: betterThan, conversation, text } = await askedBefore(io, options, edge, conversation));
     for (;;) {
       const printer = printerOf(io, options);
       const { wait, timeout } = options;
@@ -140,7 +152,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
       const asksToShare = options.askToShare ?? (asked !== undefined && wait !== false);
       const result = await runAsk({
         edge,
-        request: requestOf({ text, conversation, shares, piped, asksToShare }, options),
+        request: requestOf({ text, conversation, shares, piped, asksToShare, betterThan }, options),
         printer,
         onInterrupt: io.onInterrupt,
         asked,
@@ -157,7 +169,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   });
 }
 
-type Asked = Pick<AskRequest, 'text' | 'conversation' | 'shares' | 'piped' | 'asksToShare'>;
+type Asked = Pick<AskRequest, 'text' | 'conversation' | 'shares' | 'piped' | 'asksToShare' | 'betterThan'>;
 
 const requestOf = (asked: Asked, options: AskOptions): AskRequest =>
   create(AskRequestSchema, {
@@ -170,11 +182,15 @@ const requestOf = (asked: Asked, options: AskOptions): AskRequest =>
     noCollections: !options.docs,
     sensitive: options.sensitive === true,
     maxCostMicros: options.maxCost ?? 0n,
+    tier: options.tier ?? '',
+    better: options.better === true,
     ...(options.timeout === undefined ? {} : { timeout: durationFromMs(options.timeout) }),
   });
 
 /** What a sensitive ask reads is on this box; there is nobody to share it with. Throws USAGE. */
-function mustShareNothing({ sensitive, share, in: collections }: AskOptions): void {
+function mustShareNothing({ sensitive, share, in: collections, tier, better }: AskOptions): void {
+  if (sensitive && (tier !== undefined || better))
+    throw new AppError('USAGE', { what: 'a sensitive ask is answered on this box; there are no tiers here' });
   if (!sensitive || (share.length === 0 && collections.length === 0)) return;
   throw new AppError('USAGE', {
     what: 'with --sensitive nothing is shared and no collection is searched: it reads the files of this box as they are; leave --share and --in away',

@@ -22,6 +22,8 @@ interface AskOptions extends GlobalOptions {
   device?: string;
   conversation?: string;
   timeout?: number;
+  tier?: string;
+  better?: boolean;
   wait?: number | false;
   json?: boolean;
   verbose?: boolean;
@@ -58,6 +60,8 @@ export function askCommand(io: CliIo): Command {
         'most time that the ask lives, at most 24h; after it the ask itself ends',
       ).argParser(parseAskTime),
     )
+    .option('--tier <name>', 'begin with this tier of the routing rules, and not with the cheapest')
+    .option('--better', 'begin one tier up')
     .option('--verbose', 'show each job')
     .option('--json', 'print one JSON object, as `bowline ask` does')
     .addHelpText('after', EXAMPLES)
@@ -72,6 +76,8 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
     conversation: options.conversation ?? '',
     device: options.device ?? '',
     requestId: newId(),
+    tier: options.tier ?? '',
+    better: options.better === true,
     ...(options.timeout === undefined ? {} : { timeout: durationFromMs(options.timeout) }),
   });
   const out = new Printer(io.stdout, io.env);

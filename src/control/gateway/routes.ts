@@ -11,6 +11,7 @@ import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb
 import { KeyService } from '../../../gen/bowline/control/v1/key_service_pb.ts';
 import { PluginService } from '../../../gen/bowline/control/v1/plugin_service_pb.ts';
 import { RegistryService } from '../../../gen/bowline/control/v1/registry_service_pb.ts';
+import { RouteService } from '../../../gen/bowline/control/v1/route_service_pb.ts';
 import { RunService } from '../../../gen/bowline/control/v1/run_service_pb.ts';
 import { StatusService } from '../../../gen/bowline/control/v1/status_service_pb.ts';
 import { UsageService } from '../../../gen/bowline/control/v1/usage_service_pb.ts';
@@ -42,6 +43,7 @@ export interface Services {
   readonly status: ServiceImpl<typeof StatusService>;
   readonly usage: ServiceImpl<typeof UsageService>;
   readonly budgets: ServiceImpl<typeof BudgetService>;
+  readonly routes: ServiceImpl<typeof RouteService>;
   readonly approvals: ServiceImpl<typeof ApprovalService>;
   readonly audit: ServiceImpl<typeof AuditService>;
   readonly pluginApi: ServiceImpl<typeof PluginService>;
@@ -60,6 +62,7 @@ const PUBLIC: readonly DescService[] = [
   StatusService,
   UsageService,
   BudgetService,
+  RouteService,
   AuditService,
   ApprovalService,
   PluginService,
@@ -88,6 +91,7 @@ export function routes(services: Services): (router: ConnectRouter) => void {
       .service(StatusService, services.status)
       .service(UsageService, services.usage)
       .service(BudgetService, services.budgets)
+      .service(RouteService, services.routes)
       .service(AuditService, services.audit)
       .service(ApprovalService, services.approvals)
       .service(Health, healthService(services.health))

@@ -17,6 +17,8 @@ export interface WantedPrices {
   readonly called: boolean;
   /** Providers that may see it; empty is any. */
   readonly recipients: readonly string[];
+  /** The model that its request names, where that is known. */
+  readonly model?: string | undefined;
 }
 
 export interface PriceRules {
@@ -59,13 +61,14 @@ export function isDearer(worker: PricedWorker, wanted: WantedPrices, bound: Cost
 /** As budgets of a model name it. */
 const namesOf = ({ provider, name }: ModelInfo): string[] => [name, `${provider}/${name}`];
 
-function modelsFor({ manifest, models }: PricedWorker['hello'], { method, called, recipients }: WantedPrices) {
+function modelsFor({ manifest, models }: PricedWorker['hello'], { method, called, recipients, model }: WantedPrices) {
   if (!manifest?.capabilities.some((served) => method.startsWith(`${served.package}.`))) return [];
   const may = ({ provider, local }: ModelInfo) =>
     recipients.length === 0 ||
     recipients.includes('any') ||
     recipients.includes(provider) ||
     (local && recipients.includes('local'));
+  if (model) return models.filter(({ alias }) => alias === model).filter(may);
   return (called ? models : models.slice(0, 1)).filter(may);
 }
 

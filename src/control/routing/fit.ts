@@ -1,5 +1,5 @@
 // Whether one worker can serve one job, and why not. Pure; never compares workers with each other.
-import { type JobNeed, labelsOf, NO_PROVIDER, type WorkerView } from './worker-view.ts';
+import { type JobNeed, labelsOf, MODEL_LABEL, NO_PROVIDER, type OfferedModel, type WorkerView } from './worker-view.ts';
 
 /** A reason why a worker does not get a job. */
 export interface Misfit {
@@ -9,6 +9,8 @@ export interface Misfit {
   /** True when waiting cannot help: also the idle worker could not serve the job. */
   readonly permanent: boolean;
 }
+
+type ModelThere = Omit<OfferedModel, 'alias'>;
 
 const MAX_NAMED = 5;
 
@@ -31,17 +33,24 @@ function lasting(job: JobNeed, worker: WorkerView): Misfit | undefined {
     return no('method', `serves ${job.capability}, but not its method ${job.method}`);
   }
   const labels = labelsOf(worker);
+  const model = modelFor(job, worker);
+  if (!model)
+    return no(
+      'label',
+      `has no model ${job.selector[MODEL_LABEL]} (it has ${list(worker.models.map(({ alias }) => alias))})`,
+    );
   for (const [key, wanted] of Object.entries(job.selector)) {
+    if (key === MODEL_LABEL) continue;
     const actual = Object.hasOwn(labels, key) ? labels[key] : undefined;
     if (actual === undefined) return no('label', `has no label ${key} (${key}=${wanted} is required)`);
     if (actual !== wanted) return no('label', `has ${key}=${actual}, and ${key}=${wanted} is required`);
   }
-  if (!mayReceive(job, worker)) {
+  if (!mayReceive(job, model)) {
     return no(
       'recipient',
-      worker.provider === '' || worker.provider === NO_PROVIDER
+      model.provider === '' || model.provider === NO_PROVIDER
         ? `does not say who sees what it is given (a model in its Hello does), and only ${list(job.recipients)} may`
-        : `sends content to ${worker.provider} (${worker.locality}), which is not among the recipients ${list(job.recipients)}`,
+        : `sends content to ${model.provider} (${model.locality}), which is not among the recipients ${list(job.recipients)}`,
     );
   }
   if (worker.totalSlots < job.slots)
@@ -77,11 +86,17 @@ const HANDS_NOTHING_ON: ReadonlySet<string> = new Set([
  * `local` means where it runs, so no remote provider can win it by its name; and it is said, not taken from silence: who declares no
  * model may hand it to anybody.
  */
-function mayReceive(job: JobNeed, worker: WorkerView): boolean {
+function mayReceive(job: JobNeed, { provider, locality }: ModelThere): boolean {
   if (job.recipients.length === 0 || job.recipients.includes('any')) return true;
-  if (worker.provider === '' || worker.provider === NO_PROVIDER) {
-    return worker.provider === NO_PROVIDER && HANDS_NOTHING_ON.has(job.capability);
+  if (provider === '' || provider === NO_PROVIDER) {
+    return provider === NO_PROVIDER && HANDS_NOTHING_ON.has(job.capability);
   }
-  if (worker.locality === 'local' && job.recipients.includes('local')) return true;
-  return worker.provider !== 'local' && worker.provider !== 'any' && job.recipients.includes(worker.provider);
+  if (locality === 'local' && job.recipients.includes('local')) return true;
+  return provider !== 'local' && provider !== 'any' && job.recipients.includes(provider);
+}
+
+/** Who sees what the job gives: the model that it names, else the first one of the worker; undefined where it has no such model. */
+export function modelFor({ selector }: JobNeed, worker: WorkerView): ModelThere | undefined {
+  const wanted = Object.hasOwn(selector, MODEL_LABEL) ? selector[MODEL_LABEL] : undefined;
+  return wanted === undefined ? worker : worker.models.find(({ alias }) => alias === wanted);
 }

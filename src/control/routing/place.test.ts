@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { explain } from './explain.ts';
 import { place } from './place.ts';
-import { type JobNeed, labelsOf, type WorkerView } from './worker-view.ts';
+import { type JobNeed, type Liking, labelsOf, type WorkerView } from './worker-view.ts';
 
 const llm = 'bowline.capability.llm.v1';
 const worker = (id: string, more: Partial<WorkerView> = {}): WorkerView => ({
@@ -18,6 +18,7 @@ const worker = (id: string, more: Partial<WorkerView> = {}): WorkerView => ({
   priceMicrosPerKiloToken: 0,
   provider: 'rules',
   locality: 'local',
+  models: [],
   freeSlots: 4,
   totalSlots: 4,
   ...more,
@@ -43,10 +44,67 @@ test('the cheapest wins, then the one with most free slots, then the lowest id',
   expect(chosen(job(), [dear, worker('c', { freeSlots: 0 })])).toBe('a');
 });
 
-test('the preferred worker wins over a cheaper one, but not when it is busy', () => {
-  const dear = worker('b', { priceMicrosPerKiloToken: 5 });
-  expect(chosen(job({ preferWorker: 'b' }), [worker('a'), dear])).toBe('b');
-  expect(chosen(job({ preferWorker: 'b' }), [worker('a'), { ...dear, freeSlots: 0 }])).toBe('a');
+/** Rows of: what is liked, the workers, and who is chosen. */
+const warmB = (weight: number): Liking => ({ labels: [], warm: { worker: 'b', weight } });
+const eu = (weight: number) => ({ label: 'region', value: 'eu', weight });
+const ssd = { label: 'disk', value: 'ssd', weight: 3 };
+const asia = { region: 'asia' } as const;
+const fast = { labels: { disk: 'ssd' } };
+const dear = { priceMicrosPerKiloToken: 5 };
+test.each<[string, Liking | undefined, WorkerView[], string]>([
+  ['a warm worker wins over a cheaper one', warmB(1), [worker('a'), worker('b', dear)], 'b'],
+  ['but not when it is busy', warmB(1), [worker('a'), worker('b', { ...dear, freeSlots: 0 })], 'a'],
+  ['nor when it is worth nothing', warmB(0), [worker('a'), worker('b', dear)], 'a'],
+  ['a liked region wins over the price', { labels: [eu(1)] }, [worker('a', asia), worker('b', dear)], 'b'],
+  ['a label that nobody has changes nothing', { labels: [ssd] }, [worker('a'), worker('b', dear)], 'a'],
+  ['a weight below 0 is against it', { labels: [eu(-1)] }, [worker('a'), worker('b', { ...dear, ...asia })], 'b'],
+  ['weights add up', { labels: [eu(2), ssd] }, [worker('a', fast), worker('b', { ...asia, ...fast })], 'a'],
+  ['the larger sum wins', { labels: [eu(2), ssd] }, [worker('a'), worker('b', { ...asia, ...fast })], 'b'],
+  [
+    'warmth counts with the labels',
+    { labels: [eu(2)], warm: { worker: 'b', weight: 1 } },
+    [worker('a'), worker('b', asia)],
+    'a',
+  ],
+  [
+    'and may be worth more',
+    { labels: [eu(2)], warm: { worker: 'b', weight: 3 } },
+    [worker('a'), worker('b', asia)],
+    'b',
+  ],
+  [
+    'what is required is never outweighed',
+    { labels: [{ label: 'gpu', value: 'no', weight: 9 }] },
+    [worker('a', { labels: { gpu: 'no' } }), worker('b', { labels: { gpu: 'yes' } })],
+    'b',
+  ],
+  [
+    'of equals the one with the smaller load',
+    undefined,
+    [worker('a', { freeSlots: 4, totalSlots: 9 }), worker('b', { freeSlots: 3 })],
+    'b',
+  ],
+])('%s', (what, liking, workers, id) => {
+  const selector: Record<string, string> = what.startsWith('what is required') ? { gpu: 'yes' } : {};
+  for (const order of [workers, [...workers].reverse()]) expect(chosen(job({ liking, selector }), order)).toBe(id);
+});
+
+test('a job that names a model goes to who has it, by its price, and for the eyes of its provider alone', () => {
+  const small = { alias: 'small', provider: 'rules', locality: 'local', priceMicrosPerKiloToken: 0 } as const;
+  const large = { alias: 'large', provider: 'openai', locality: 'remote', priceMicrosPerKiloToken: 9 } as const;
+  const both = worker('a', { models: [small, large] });
+  const named = (model: string, recipients: string[] = []) => job({ selector: { model }, recipients });
+  expect(chosen(named('large'), [both])).toBe('a');
+  expect(chosen(named('larger'), [both])).toBe('never');
+  // Its first model is local; that is no leave for the other one.
+  expect(chosen(named('large', ['local']), [both])).toBe('never');
+  expect(chosen(named('large', ['openai']), [both])).toBe('a');
+  expect(chosen(named('small', ['openai']), [both])).toBe('never');
+  const cheaper = worker('b', { priceMicrosPerKiloToken: 7, models: [{ ...large, priceMicrosPerKiloToken: 8 }] });
+  expect(chosen(named('large'), [both, cheaper])).toBe('b');
+  // It cannot claim a model by a label.
+  expect(chosen(named('x'), [worker('c', { labels: { model: 'x' } })])).toBe('never');
+  expect(explain(named('x'), [both]).workers).toEqual(['a has no model x (it has small, large).']);
 });
 
 test('a job says whether it may go to a worker that may be taken away; who does not say that it may be stays', () => {

@@ -28,12 +28,22 @@ export interface WorkerView {
   readonly provider: string;
   /** Whether the provider runs on the owner's own machine. */
   readonly locality: 'local' | 'remote';
+  /** Models by what requests call them; a job whose selector has `model` goes to the provider of that one. */
+  readonly models: readonly OfferedModel[];
   readonly freeSlots: number;
   readonly totalSlots: number;
   /** No worker yet: what one of a declared pool that has none would be. It has no free slots. */
   readonly starting?: boolean;
   /** Its provider has asked to be left alone for so long, in milliseconds; it has no free slots then. */
   readonly pausedMs?: number;
+}
+
+/** A model of a worker. */
+export interface OfferedModel {
+  readonly alias: string;
+  readonly provider: string;
+  readonly locality: 'local' | 'remote';
+  readonly priceMicrosPerKiloToken: number;
 }
 
 /** The provider of a worker without models. */
@@ -52,9 +62,20 @@ export interface JobNeed {
   readonly recipients: readonly string[];
   /** Slots it takes, at least 1. */
   readonly slots: number;
-  /** The id of the worker to take if it can serve the job now (stickiness). */
-  readonly preferWorker?: string;
+  /** What makes one worker better than another, beside what it costs; default nothing. */
+  readonly liking?: Liking | undefined;
 }
+
+/** What workers are preferred by. A weight may be below 0. */
+export interface Liking {
+  /** Labels, by the rules of `labelsOf`, and what each is worth. */
+  readonly labels: readonly { readonly label: string; readonly value: string; readonly weight: number }[];
+  /** The worker that has the conversation of the job in its memory, and what that is worth. */
+  readonly warm?: { readonly worker: string; readonly weight: number } | undefined;
+}
+
+/** The label that a selector names a model by: a worker has it for each of its models. */
+export const MODEL_LABEL = 'model';
 
 /** Whether a worker may work for a tenant; to any other tenant it does not exist. */
 export function serves(worker: WorkerView, tenant: string): boolean {

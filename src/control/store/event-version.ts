@@ -26,6 +26,7 @@ const SINCE: Readonly<Record<Kind | typeof CONFIRMED_JOB, number>> = {
   jobReceived: 0,
   jobHeld: 3,
   jobReleased: 3,
+  escalated: 5,
   [CONFIRMED_JOB]: 3,
   enqueued: 0,
   turnTaken: 0,

@@ -10,6 +10,7 @@ import { fixedLimit } from '../../base/fixed-limit.ts';
 import { isSensitiveId } from '../../base/ids.ts';
 import { isAskTooLong, maxAskBytes } from '../../contract/ask-text.ts';
 import { MOST_ASK_MS } from '../../contract/ask-time.ts';
+import { TIER_NAME } from '../../contract/routes/tier-name.ts';
 import { UNKNOWN_RECIPIENT } from '../../contract/unknown-recipient.ts';
 import { askEgress } from '../egress/ledger.ts';
 import { shareGrantOf } from '../grants/grants.ts';
@@ -29,6 +30,10 @@ export function checkAsk(request: AskRequest): void {
       what: 'a conversation id is a UUID; `bowline conversations ls` shows them',
     });
   }
+  if (request.tier !== '' && !TIER_NAME.test(request.tier))
+    throw new AppError('INVALID_ARGUMENT', { what: 'the name of a tier is at most 32 small letters, digits and -' });
+  if (request.betterThan !== '' && !UUID.test(request.betterThan))
+    throw new AppError('INVALID_ARGUMENT', { what: 'a run id is a UUID; `bowline runs ls` shows them' });
   if (request.shares.length > 64) throw new AppError('INVALID_ARGUMENT', { what: 'an ask has at most 64 shares' });
   if (request.requestId.length > 64)
     throw new AppError('INVALID_ARGUMENT', { what: 'a request id has at most 64 characters' });
@@ -97,6 +102,9 @@ export function askRecord(
     createTime: timestampFromMs(now),
     ...(request.timeout && { timeout: request.timeout }),
     maxCostMicros: request.maxCostMicros,
+    tier: request.tier,
+    better: request.better,
+    betterThan: request.betterThan,
   });
   return create(AskRecordSchema, {
     ask,

@@ -15,6 +15,7 @@ import { newKeyOf } from '../../control/gateway/api/new-key.ts';
 import { NOTICED } from '../../control/gateway/api/notices.ts';
 import { OwnerAsks } from '../../control/gateway/api/owner-asks.ts';
 import { pluginApi } from '../../control/gateway/api/plugin-api.ts';
+import { routeApi } from '../../control/gateway/api/route-api.ts';
 import { runApi } from '../../control/gateway/api/run-api.ts';
 import { auditApi, statusApi } from '../../control/gateway/api/status-api.ts';
 import { usageApi } from '../../control/gateway/api/usage-api.ts';
@@ -131,6 +132,14 @@ export function apiServices(
       requests,
       allKnow: (version) => store.leases.allKnow(version),
       changed: () => work.budgets.refresh(),
+    }),
+    routes: routeApi({
+      rules: work.rules,
+      runs,
+      devices,
+      workers: () => presence.views(),
+      bound: (tenant, job) => work.budgets.bound(tenant, job),
+      methods,
     }),
     audit: auditApi({ list: (tenant, page) => listAudit(db, tenant, page) }),
     pluginApi: pluginApi(plugins, requests),

@@ -1,10 +1,16 @@
 // Starts the work: the orchestrator, dispatch, and the retry of what was set aside. What a process before this one left on an
 // embedded database is set free first.
+
+import { every } from '../../base/every.ts';
+import { homePaths } from '../../base/home.ts';
 import { retrySetAside } from '../../control/dispatch/loops/retry-set-aside.ts';
 import { toolsOfNewRun } from '../../control/gateway/offered-tools.ts';
 import { BudgetsKnown } from '../../control/ledger/known-budgets.ts';
 import { DispatchNonces } from '../../control/orchestrator/service/dispatch-nonces.ts';
 import { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
+import type { RoutesKnown } from '../../control/orchestrator/service/run-decisions.ts';
+import { routesKnown } from '../../control/orchestrator/service/turn-routes.ts';
+import { RoutesFile } from '../../control/routing/routes-file.ts';
 import { weightsOf } from '../../control/share-settings.ts';
 import type { Leases } from '../../control/store/leases.ts';
 import type { Outbox } from '../../control/store/outbox.ts';
@@ -23,6 +29,7 @@ export interface Work {
   readonly dispatch: Dispatch;
   readonly outbox: Outbox;
   readonly budgets: BudgetsKnown;
+  readonly rules: RoutesFile;
 }
 
 export async function startWork(
@@ -37,7 +44,12 @@ export async function startWork(
   const { outbox, leases, timers } = ports;
   const versions = new VersionsKnown(leases);
   const budgets = await knownBudgets(ground, store, connected);
-  const runs = orchestrator(ground, store, identities, connected, { versions, budgets });
+  const rules = openRoutes(ground);
+  const routes = routesKnown({
+    rules: () => (versions.all ? rules.rules : undefined),
+    workers: () => connected.presence.views(),
+  });
+  const runs = orchestrator(ground, store, identities, connected, { versions, budgets, routes });
   if (database.kind === 'pglite') {
     // Nobody else can be at work on this folder: what the process before this one held is free.
     await leases.dropAll();
@@ -64,7 +76,20 @@ export async function startWork(
   const stopRetry = retrySetAside({ setAside, runs, clock, log });
   life.onStop('retry of what was set aside', async () => stopRetry());
   if (database.kind === 'postgres' && !config.redisUrl && !ground.hubs) beAlone(ground, leases);
-  return { runs, dispatch, outbox, budgets };
+  return { runs, dispatch, outbox, budgets, rules };
+}
+
+/** The routing rules of this replica; an edit counts from the next round on. */
+function openRoutes({ home, config, clock, life, log }: Ground): RoutesFile {
+  const rules = new RoutesFile(config.routesFile ?? homePaths(home).routes, log);
+  const stop = every(
+    clock,
+    config.scanMs,
+    async () => rules.look(),
+    () => {},
+  );
+  life.onStop('routing rules', async () => stop());
+  return rules;
 }
 
 async function knownBudgets({ config, clock, life, log }: Ground, { database }: Store, { sessions, news }: Connected) {
@@ -87,12 +112,19 @@ async function knownBudgets({ config, clock, life, log }: Ground, { database }: 
   return budgets;
 }
 
+/** What is known without asking. */
+interface Hints {
+  readonly versions: VersionsKnown;
+  readonly budgets: BudgetsKnown;
+  readonly routes: RoutesKnown;
+}
+
 function orchestrator(
   { config, clock, log }: Ground,
   store: Store,
   identities: Identities,
   { sessions, presence }: Connected,
-  { versions, budgets }: { readonly versions: VersionsKnown; readonly budgets: BudgetsKnown },
+  { versions, budgets, routes }: Hints,
 ) {
   const { devices, methods, restored } = identities;
   const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
@@ -122,6 +154,7 @@ function orchestrator(
     },
     epochBase: () => restored.epochBase,
     budgets,
+    routes,
     unknownPrice: config.unknownPrice,
     nonce: () => (versions.all ? nonces.next() : ''),
     standsStill: (tenant) => restored.why(tenant) !== undefined,

@@ -12,7 +12,7 @@ import type { Effect, Taint } from "../../policy/v1/options_pb.ts";
 import { file_bowline_policy_v1_options } from "../../policy/v1/options_pb.ts";
 import type { CollectionUse, ShareGrant } from "../../record/v1/record_pb.ts";
 import { file_bowline_record_v1_record } from "../../record/v1/record_pb.ts";
-import type { Egress, Outcome, Usage, Withheld } from "../../run/v1/run_pb.ts";
+import type { Egress, EscalationReason, Outcome, Usage, Withheld } from "../../run/v1/run_pb.ts";
 import { file_bowline_run_v1_run } from "../../run/v1/run_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/event/v1/event.proto.
  */
 export const file_bowline_event_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2V2ZW50L3YxL2V2ZW50LnByb3RvEhBib3dsaW5lLmV2ZW50LnYxIqoHCghSdW5FdmVudBIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCghhY2NlcHRlZBgCIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuUnVuQWNjZXB0ZWRIABIvCgdzdGFydGVkGAMgASgLMhwuYm93bGluZS5ldmVudC52MS5SdW5TdGFydGVkSAASMQoKam9iX3F1ZXVlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkSAASOwoPYXR0ZW1wdF9zdGFydGVkGAUgASgLMiAuYm93bGluZS5ldmVudC52MS5BdHRlbXB0U3RhcnRlZEgAEjUKDGF0dGVtcHRfbG9zdBgGIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdExvc3RIABI5Cg5hdHRlbXB0X2ZhaWxlZBgHIAEoCzIfLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdEZhaWxlZEgAEjMKC2F0dGVtcHRfZHVlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5BdHRlbXB0RHVlSAASNQoMam9iX2ZpbmlzaGVkGAkgASgLMh0uYm93bGluZS5ldmVudC52MS5Kb2JGaW5pc2hlZEgAEjkKDmpvYl9jYW5jZWxsaW5nGAogASgLMh8uYm93bGluZS5ldmVudC52MS5Kb2JDYW5jZWxsaW5nSAASNwoNam9iX2NhbmNlbGxlZBgLIAEoCzIeLmJvd2xpbmUuZXZlbnQudjEuSm9iQ2FuY2VsbGVkSAASMwoLbGF0ZV9yZXN1bHQYDCABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkxhdGVSZXN1bHRIABJAChBjYW5jZWxfcmVxdWVzdGVkGA0gASgLMiQuYm93bGluZS5ldmVudC52MS5SdW5DYW5jZWxSZXF1ZXN0ZWRIABIrCgVlbmRlZBgOIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuUnVuRW5kZWRIABI1Cgxqb2JfcmVjZWl2ZWQYDyABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlY2VpdmVkSAASLQoIam9iX2hlbGQYECABKAsyGS5ib3dsaW5lLmV2ZW50LnYxLkpvYkhlbGRIABI1Cgxqb2JfcmVsZWFzZWQYESABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlbGVhc2VkSABCBwoFZXZlbnQi3wMKC1J1bkFjY2VwdGVkEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSJwoEa2luZBgDIAEoDjIZLmJvd2xpbmUuZXZlbnQudjEuUnVuS2luZBIUCgxjb252ZXJzYXRpb24YBCABKAkSDgoGZGV2aWNlGAUgASgJEhMKC2RldmljZV9uYW1lGAYgASgJEhEKCXByaW5jaXBhbBgHIAEoCRIMCgR0ZXh0GAggASgJEi0KBnNoYXJlcxgJIAMoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlNoYXJlR3JhbnQSKgoHdGltZW91dBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIoCgRjYWxsGAsgASgLMhouYm93bGluZS5ldmVudC52MS5DYWxsU3BlYxIrCgZsaW1pdHMYDCABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJ1bkxpbWl0cxI1Cgtjb2xsZWN0aW9ucxgNIAMoCzIgLmJvd2xpbmUucmVjb3JkLnYxLkNvbGxlY3Rpb25Vc2USFgoOcmVxdWVzdF9zaGEyNTYYDiABKAwSFwoPbWF4X2Nvc3RfbWljcm9zGA8gASgEEhQKDHRyYWNlX3BhcmVudBgYIAEoCSLeAQoIQ2FsbFNwZWMSDgoGbWV0aG9kGAEgASgJEg4KBnBhcmFtcxgCIAEoDBI6CghzZWxlY3RvchgDIAMoCzIoLmJvd2xpbmUuZXZlbnQudjEuQ2FsbFNwZWMuU2VsZWN0b3JFbnRyeRIsCgZ0YXJnZXQYBCABKA4yHC5ib3dsaW5lLmV2ZW50LnYxLlRhcmdldEtpbmQSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLOAQoJUnVuTGltaXRzEhEKCW1heF9zdGVwcxgBIAEoDRIQCghtYXhfam9icxgCIAEoDRIUCgxtYXhfcGFyYWxsZWwYAyABKA0SFAoMbWF4X2F0dGVtcHRzGAQgASgNEhYKDm1heF90b29sX2J5dGVzGAUgASgEEhEKCW1heF9kZXB0aBgGIAEoDRIXCg9tYXhfY29zdF9taWNyb3MYByABKAQSFQoNc3VtbWFyeV90dXJucxgIIAEoDRIVCg1tYXhfZWRnZV9lbmRzGAkgASgNIsUBCgpSdW5TdGFydGVkEicKB2hpc3RvcnkYASADKAsyFi5ib3dsaW5lLmV2ZW50LnYxLlR1cm4SLAoFdG9vbHMYAiADKAsyHS5ib3dsaW5lLmV2ZW50LnYxLk9mZmVyZWRUb29sEg8KB3N1bW1hcnkYAyABKAkSKAoGdGFpbnRzGAQgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSDQoFaG9zdHMYBSADKAkSFgoOc3VtbWFyeV9ncmFudHMYBiADKAkiawoEVHVybhILCgNydW4YASABKAkSDAoEdGV4dBgCIAEoCRIOCgZhbnN3ZXIYAyABKAkSDgoGZ3JhbnRzGAQgAygJEigKBnRhaW50cxgFIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50Ip8BCgtPZmZlcmVkVG9vbBIMCgRuYW1lGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIZChFkZXNjcmlwdG9yX3NoYTI1NhgDIAEoDBIpCgZlZmZlY3QYBCABKA4yGS5ib3dsaW5lLnBvbGljeS52MS5FZmZlY3QSLAoGdGFyZ2V0GAUgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kIt4ECglKb2JRdWV1ZWQSCwoDam9iGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIsCgZ0YXJnZXQYAyABKA4yHC5ib3dsaW5lLmV2ZW50LnYxLlRhcmdldEtpbmQSDgoGZGV2aWNlGAQgASgJEg4KBnBhcmFtcxgFIAEoDBIXCg9pZGVtcG90ZW5jeV9rZXkYBiABKAkSFAoMdG9vbF9jYWxsX2lkGAcgASgJEhEKCXRvb2xfbmFtZRgIIAEoCRI7CghzZWxlY3RvchgJIAMoCzIpLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkLlNlbGVjdG9yRW50cnkSEgoKcmVjaXBpZW50cxgKIAMoCRIqCgd0aW1lb3V0GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWVwb2NoGAwgASgEEicKBHJvbGUYDSABKA4yGS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJvbGUSDgoGcGFyZW50GA4gASgJEhQKDHBhcmVudF9lcG9jaBgPIAEoBBITCgtjYWxsX251bWJlchgQIAEoDRINCgVzbG90cxgRIAEoDRINCgVub25jZRgSIAEoCRIPCgdjb25maXJtGBMgASgIEigKBnRhaW50cxgUIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50EioKBWJvdW5kGBUgASgLMhsuYm93bGluZS5ldmVudC52MS5Db3N0Qm91bmQaLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIngKCUNvc3RCb3VuZBINCgVpbnB1dBgBIAEoARIOCgZvdXRwdXQYAiABKAESGQoRbWF4X291dHB1dF90b2tlbnMYAyABKA0SDgoGcHJpY2VzGAQgASgJEg4KBm1vZGVscxgFIAMoCRIRCglpc19wcmljZWQYBiABKAgiQQoOQXR0ZW1wdFN0YXJ0ZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEhMKC3RhcmdldF9uYW1lGAMgASgJIl8KC0F0dGVtcHRMb3N0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBISCgpuZXh0X2Vwb2NoGAMgASgEEgsKA3doeRgEIAEoCRITCgtoYW5kZWRfYmFjaxgTIAEoCCK8AQoNQXR0ZW1wdEZhaWxlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSKwoHZmFpbHVyZRgDIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSEgoKbmV4dF9lcG9jaBgEIAEoBBIoCgVkZWxheRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIkCgV1c2FnZRgGIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlIigKCkF0dGVtcHREdWUSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEIjoKC0pvYlJlY2VpdmVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIPCgdoZWxkX2J5GAMgASgJIlYKB0pvYkhlbGQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIpCgtKb2JSZWxlYXNlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQinQQKC0pvYkZpbmlzaGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIrCgRkb25lGAMgASgLMhsuYm93bGluZS5ldmVudC52MS5SZXNwb25zZXNIABItCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEjMKDW5ldmVyX3N0YXJ0ZWQYBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASLQoHdW5rbm93bhgGIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABIkCgV1c2FnZRgHIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEioKCHdpdGhoZWxkGAggAygLMhguYm93bGluZS5ydW4udjEuV2l0aGhlbGQSJgoGZWdyZXNzGAkgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEhMKC3RhcmdldF9uYW1lGAogASgJEhIKCnRleHRfYnl0ZXMYCyABKAQSEwoLdGV4dF9zaGEyNTYYDCABKAwSNAoQdHJhaWxpbmdfZmFpbHVyZRgNIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKAoGdGFpbnRzGA4gAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSEAoIa2V5X2ZyZWUYDyABKAhCCAoGcmVzdWx0Ih0KCVJlc3BvbnNlcxIQCghtZXNzYWdlcxgBIAMoDCI7Cg1Kb2JDYW5jZWxsaW5nEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZyZWFzb24YAyABKAkiKgoMSm9iQ2FuY2VsbGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBCJ2CgpMYXRlUmVzdWx0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIkCgV1c2FnZRgDIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyInChJSdW5DYW5jZWxSZXF1ZXN0ZWQSEQoJcHJpbmNpcGFsGAEgASgJIjQKCFJ1bkVuZGVkEigKB291dGNvbWUYASABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lIuUBChFDb252ZXJzYXRpb25FdmVudBIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCghlbnF1ZXVlZBgCIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuUnVuRW5xdWV1ZWRIABIxCgp0dXJuX3Rha2VuGAMgASgLMhsuYm93bGluZS5ldmVudC52MS5UdXJuVGFrZW5IABIxCgp0dXJuX2VuZGVkGAQgASgLMhsuYm93bGluZS5ldmVudC52MS5UdXJuRW5kZWRIAEIHCgVldmVudCJfCgtSdW5FbnF1ZXVlZBILCgNydW4YASABKAkSDgoGdGVuYW50GAIgASgJEhQKDGNvbnZlcnNhdGlvbhgDIAEoCRIOCgZkZXZpY2UYBCABKAkSDQoFdGl0bGUYBSABKAkiGAoJVHVyblRha2VuEgsKA3J1bhgBIAEoCSIYCglUdXJuRW5kZWQSCwoDcnVuGAEgASgJKkgKB1J1bktpbmQSGAoUUlVOX0tJTkRfVU5TUEVDSUZJRUQQABIQCgxSVU5fS0lORF9BU0sQARIRCg1SVU5fS0lORF9DQUxMEAIqWQoKVGFyZ2V0S2luZBIbChdUQVJHRVRfS0lORF9VTlNQRUNJRklFRBAAEhYKElRBUkdFVF9LSU5EX1dPUktFUhABEhYKElRBUkdFVF9LSU5EX0RFVklDRRACKmUKB0pvYlJvbGUSGAoUSk9CX1JPTEVfVU5TUEVDSUZJRUQQABIWChJKT0JfUk9MRV9SRVRSSUVWQUwQARISCg5KT0JfUk9MRV9DSElMRBACEhQKEEpPQl9ST0xFX1NVTU1BUlkQA2IGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2V2ZW50L3YxL2V2ZW50LnByb3RvEhBib3dsaW5lLmV2ZW50LnYxIuAHCghSdW5FdmVudBIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCghhY2NlcHRlZBgCIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuUnVuQWNjZXB0ZWRIABIvCgdzdGFydGVkGAMgASgLMhwuYm93bGluZS5ldmVudC52MS5SdW5TdGFydGVkSAASMQoKam9iX3F1ZXVlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkSAASOwoPYXR0ZW1wdF9zdGFydGVkGAUgASgLMiAuYm93bGluZS5ldmVudC52MS5BdHRlbXB0U3RhcnRlZEgAEjUKDGF0dGVtcHRfbG9zdBgGIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdExvc3RIABI5Cg5hdHRlbXB0X2ZhaWxlZBgHIAEoCzIfLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdEZhaWxlZEgAEjMKC2F0dGVtcHRfZHVlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5BdHRlbXB0RHVlSAASNQoMam9iX2ZpbmlzaGVkGAkgASgLMh0uYm93bGluZS5ldmVudC52MS5Kb2JGaW5pc2hlZEgAEjkKDmpvYl9jYW5jZWxsaW5nGAogASgLMh8uYm93bGluZS5ldmVudC52MS5Kb2JDYW5jZWxsaW5nSAASNwoNam9iX2NhbmNlbGxlZBgLIAEoCzIeLmJvd2xpbmUuZXZlbnQudjEuSm9iQ2FuY2VsbGVkSAASMwoLbGF0ZV9yZXN1bHQYDCABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkxhdGVSZXN1bHRIABJAChBjYW5jZWxfcmVxdWVzdGVkGA0gASgLMiQuYm93bGluZS5ldmVudC52MS5SdW5DYW5jZWxSZXF1ZXN0ZWRIABIrCgVlbmRlZBgOIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuUnVuRW5kZWRIABI1Cgxqb2JfcmVjZWl2ZWQYDyABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlY2VpdmVkSAASLQoIam9iX2hlbGQYECABKAsyGS5ib3dsaW5lLmV2ZW50LnYxLkpvYkhlbGRIABI1Cgxqb2JfcmVsZWFzZWQYESABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlbGVhc2VkSAASNAoJZXNjYWxhdGVkGBYgASgLMh8uYm93bGluZS5ldmVudC52MS5UdXJuRXNjYWxhdGVkSABCBwoFZXZlbnQikgQKC1J1bkFjY2VwdGVkEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSJwoEa2luZBgDIAEoDjIZLmJvd2xpbmUuZXZlbnQudjEuUnVuS2luZBIUCgxjb252ZXJzYXRpb24YBCABKAkSDgoGZGV2aWNlGAUgASgJEhMKC2RldmljZV9uYW1lGAYgASgJEhEKCXByaW5jaXBhbBgHIAEoCRIMCgR0ZXh0GAggASgJEi0KBnNoYXJlcxgJIAMoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlNoYXJlR3JhbnQSKgoHdGltZW91dBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIoCgRjYWxsGAsgASgLMhouYm93bGluZS5ldmVudC52MS5DYWxsU3BlYxIrCgZsaW1pdHMYDCABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJ1bkxpbWl0cxI1Cgtjb2xsZWN0aW9ucxgNIAMoCzIgLmJvd2xpbmUucmVjb3JkLnYxLkNvbGxlY3Rpb25Vc2USFgoOcmVxdWVzdF9zaGEyNTYYDiABKAwSFwoPbWF4X2Nvc3RfbWljcm9zGA8gASgEEhQKDHRyYWNlX3BhcmVudBgYIAEoCRIMCgR0aWVyGBQgASgJEg4KBmJldHRlchgVIAEoCBITCgtiZXR0ZXJfdGhhbhgWIAEoCSLeAQoIQ2FsbFNwZWMSDgoGbWV0aG9kGAEgASgJEg4KBnBhcmFtcxgCIAEoDBI6CghzZWxlY3RvchgDIAMoCzIoLmJvd2xpbmUuZXZlbnQudjEuQ2FsbFNwZWMuU2VsZWN0b3JFbnRyeRIsCgZ0YXJnZXQYBCABKA4yHC5ib3dsaW5lLmV2ZW50LnYxLlRhcmdldEtpbmQSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLOAQoJUnVuTGltaXRzEhEKCW1heF9zdGVwcxgBIAEoDRIQCghtYXhfam9icxgCIAEoDRIUCgxtYXhfcGFyYWxsZWwYAyABKA0SFAoMbWF4X2F0dGVtcHRzGAQgASgNEhYKDm1heF90b29sX2J5dGVzGAUgASgEEhEKCW1heF9kZXB0aBgGIAEoDRIXCg9tYXhfY29zdF9taWNyb3MYByABKAQSFQoNc3VtbWFyeV90dXJucxgIIAEoDRIVCg1tYXhfZWRnZV9lbmRzGAkgASgNItoBCgpSdW5TdGFydGVkEicKB2hpc3RvcnkYASADKAsyFi5ib3dsaW5lLmV2ZW50LnYxLlR1cm4SLAoFdG9vbHMYAiADKAsyHS5ib3dsaW5lLmV2ZW50LnYxLk9mZmVyZWRUb29sEg8KB3N1bW1hcnkYAyABKAkSKAoGdGFpbnRzGAQgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSDQoFaG9zdHMYBSADKAkSFgoOc3VtbWFyeV9ncmFudHMYBiADKAkSEwoLdGllcl9iZWZvcmUYCyABKAkiawoEVHVybhILCgNydW4YASABKAkSDAoEdGV4dBgCIAEoCRIOCgZhbnN3ZXIYAyABKAkSDgoGZ3JhbnRzGAQgAygJEigKBnRhaW50cxgFIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50Ip8BCgtPZmZlcmVkVG9vbBIMCgRuYW1lGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIZChFkZXNjcmlwdG9yX3NoYTI1NhgDIAEoDBIpCgZlZmZlY3QYBCABKA4yGS5ib3dsaW5lLnBvbGljeS52MS5FZmZlY3QSLAoGdGFyZ2V0GAUgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kIooFCglKb2JRdWV1ZWQSCwoDam9iGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIsCgZ0YXJnZXQYAyABKA4yHC5ib3dsaW5lLmV2ZW50LnYxLlRhcmdldEtpbmQSDgoGZGV2aWNlGAQgASgJEg4KBnBhcmFtcxgFIAEoDBIXCg9pZGVtcG90ZW5jeV9rZXkYBiABKAkSFAoMdG9vbF9jYWxsX2lkGAcgASgJEhEKCXRvb2xfbmFtZRgIIAEoCRI7CghzZWxlY3RvchgJIAMoCzIpLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkLlNlbGVjdG9yRW50cnkSEgoKcmVjaXBpZW50cxgKIAMoCRIqCgd0aW1lb3V0GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWVwb2NoGAwgASgEEicKBHJvbGUYDSABKA4yGS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJvbGUSDgoGcGFyZW50GA4gASgJEhQKDHBhcmVudF9lcG9jaBgPIAEoBBITCgtjYWxsX251bWJlchgQIAEoDRINCgVzbG90cxgRIAEoDRINCgVub25jZRgSIAEoCRIPCgdjb25maXJtGBMgASgIEigKBnRhaW50cxgUIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50EioKBWJvdW5kGBUgASgLMhsuYm93bGluZS5ldmVudC52MS5Db3N0Qm91bmQSKgoFcm91dGUYGiABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlR1cm5Sb3V0ZRovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEicwoJVHVyblJvdXRlEgwKBHRpZXIYASABKAkSDQoFbW9kZWwYAiABKAkSDQoFYmVsb3cYAyABKAESLAoCb24YBCADKA4yIC5ib3dsaW5lLnJ1bi52MS5Fc2NhbGF0aW9uUmVhc29uEgwKBG5leHQYBSABKAkiqgEKDVR1cm5Fc2NhbGF0ZWQSCwoDam9iGAEgASgJEhEKCWZyb21fdGllchgCIAEoCRIPCgd0b190aWVyGAMgASgJEjAKBnJlYXNvbhgEIAEoDjIgLmJvd2xpbmUucnVuLnYxLkVzY2FsYXRpb25SZWFzb24SEgoKY29uZmlkZW5jZRgFIAEoARINCgViZWxvdxgGIAEoARITCgttb3N0X21pY3JvcxgHIAEoBCJ4CglDb3N0Qm91bmQSDQoFaW5wdXQYASABKAESDgoGb3V0cHV0GAIgASgBEhkKEW1heF9vdXRwdXRfdG9rZW5zGAMgASgNEg4KBnByaWNlcxgEIAEoCRIOCgZtb2RlbHMYBSADKAkSEQoJaXNfcHJpY2VkGAYgASgIIkEKDkF0dGVtcHRTdGFydGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgt0YXJnZXRfbmFtZRgDIAEoCSJfCgtBdHRlbXB0TG9zdBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSEgoKbmV4dF9lcG9jaBgDIAEoBBILCgN3aHkYBCABKAkSEwoLaGFuZGVkX2JhY2sYEyABKAgivAEKDUF0dGVtcHRGYWlsZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEisKB2ZhaWx1cmUYAyABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEhIKCm5leHRfZXBvY2gYBCABKAQSKAoFZGVsYXkYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJAoFdXNhZ2UYBiABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZSIoCgpBdHRlbXB0RHVlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBCI6CgtKb2JSZWNlaXZlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDwoHaGVsZF9ieRgDIAEoCSJWCgdKb2JIZWxkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiKQoLSm9iUmVsZWFzZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEIp0ECgtKb2JGaW5pc2hlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSKwoEZG9uZRgDIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuUmVzcG9uc2VzSAASLQoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABIzCg1uZXZlcl9zdGFydGVkGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEi0KB3Vua25vd24YBiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASJAoFdXNhZ2UYByABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRIqCgh3aXRoaGVsZBgIIAMoCzIYLmJvd2xpbmUucnVuLnYxLldpdGhoZWxkEiYKBmVncmVzcxgJIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxITCgt0YXJnZXRfbmFtZRgKIAEoCRISCgp0ZXh0X2J5dGVzGAsgASgEEhMKC3RleHRfc2hhMjU2GAwgASgMEjQKEHRyYWlsaW5nX2ZhaWx1cmUYDSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEigKBnRhaW50cxgOIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50EhAKCGtleV9mcmVlGA8gASgIQggKBnJlc3VsdCIdCglSZXNwb25zZXMSEAoIbWVzc2FnZXMYASADKAwiOwoNSm9iQ2FuY2VsbGluZxILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDgoGcmVhc29uGAMgASgJIioKDEpvYkNhbmNlbGxlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQidgoKTGF0ZVJlc3VsdBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSJAoFdXNhZ2UYAyABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiJwoSUnVuQ2FuY2VsUmVxdWVzdGVkEhEKCXByaW5jaXBhbBgBIAEoCSI0CghSdW5FbmRlZBIoCgdvdXRjb21lGAEgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSLlAQoRQ29udmVyc2F0aW9uRXZlbnQSLgoKZXZlbnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoIZW5xdWV1ZWQYAiABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLlJ1bkVucXVldWVkSAASMQoKdHVybl90YWtlbhgDIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuVHVyblRha2VuSAASMQoKdHVybl9lbmRlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuVHVybkVuZGVkSABCBwoFZXZlbnQiXwoLUnVuRW5xdWV1ZWQSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIUCgxjb252ZXJzYXRpb24YAyABKAkSDgoGZGV2aWNlGAQgASgJEg0KBXRpdGxlGAUgASgJIhgKCVR1cm5UYWtlbhILCgNydW4YASABKAkiGAoJVHVybkVuZGVkEgsKA3J1bhgBIAEoCSpICgdSdW5LaW5kEhgKFFJVTl9LSU5EX1VOU1BFQ0lGSUVEEAASEAoMUlVOX0tJTkRfQVNLEAESEQoNUlVOX0tJTkRfQ0FMTBACKlkKClRhcmdldEtpbmQSGwoXVEFSR0VUX0tJTkRfVU5TUEVDSUZJRUQQABIWChJUQVJHRVRfS0lORF9XT1JLRVIQARIWChJUQVJHRVRfS0lORF9ERVZJQ0UQAiplCgdKb2JSb2xlEhgKFEpPQl9ST0xFX1VOU1BFQ0lGSUVEEAASFgoSSk9CX1JPTEVfUkVUUklFVkFMEAESEgoOSk9CX1JPTEVfQ0hJTEQQAhIUChBKT0JfUk9MRV9TVU1NQVJZEANiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * An event of a run's stream.
@@ -170,6 +170,14 @@ export type RunEvent = Message<"bowline.event.v1.RunEvent"> & {
      */
     value: JobReleased;
     case: "jobReleased";
+  } | {
+    /**
+     * A model turn is asked again one tier up.
+     *
+     * @generated from field: bowline.event.v1.TurnEscalated escalated = 22;
+     */
+    value: TurnEscalated;
+    case: "escalated";
   } | { case: undefined; value?: undefined };
 };
 
@@ -297,6 +305,27 @@ export type RunAccepted = Message<"bowline.event.v1.RunAccepted"> & {
    * @generated from field: string trace_parent = 24;
    */
   traceParent: string;
+
+  /**
+   * The tier of the routing rules that it begins with, as its owner wants; empty: as the rules say.
+   *
+   * @generated from field: string tier = 20;
+   */
+  tier: string;
+
+  /**
+   * It begins one tier above the one that the rules say, or above the one of the run that it asks again.
+   *
+   * @generated from field: bool better = 21;
+   */
+  better: boolean;
+
+  /**
+   * The run whose question it asks again; empty for none.
+   *
+   * @generated from field: string better_than = 22;
+   */
+  betterThan: string;
 };
 
 /**
@@ -479,6 +508,13 @@ export type RunStarted = Message<"bowline.event.v1.RunStarted"> & {
    * @generated from field: repeated string summary_grants = 6;
    */
   summaryGrants: string[];
+
+  /**
+   * The tier that answered the run whose question it asks again; empty for none.
+   *
+   * @generated from field: string tier_before = 11;
+   */
+  tierBefore: string;
 };
 
 /**
@@ -739,6 +775,13 @@ export type JobQueued = Message<"bowline.event.v1.JobQueued"> & {
    * @generated from field: bowline.event.v1.CostBound bound = 21;
    */
   bound?: CostBound | undefined;
+
+  /**
+   * For a model turn: where the routing rules sent it, and when it is asked again one tier up. None without rules.
+   *
+   * @generated from field: bowline.event.v1.TurnRoute route = 26;
+   */
+  route?: TurnRoute | undefined;
 };
 
 /**
@@ -747,6 +790,119 @@ export type JobQueued = Message<"bowline.event.v1.JobQueued"> & {
  */
 export const JobQueuedSchema: GenMessage<JobQueued> = /*@__PURE__*/
   messageDesc(file_bowline_event_v1_event, 7);
+
+/**
+ * Where a model turn was sent by the routing rules, and when its answer is not good enough.
+ *
+ * @generated from message bowline.event.v1.TurnRoute
+ */
+export type TurnRoute = Message<"bowline.event.v1.TurnRoute"> & {
+  /**
+   * Name of the tier.
+   *
+   * @generated from field: string tier = 1;
+   */
+  tier: string;
+
+  /**
+   * The model, as requests to its worker call it; empty: the default of whichever worker has the labels.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+
+  /**
+   * An answer that is less sure is asked again; 0: none is for that.
+   *
+   * @generated from field: double below = 3;
+   */
+  below: number;
+
+  /**
+   * What else an answer is asked again for.
+   *
+   * @generated from field: repeated bowline.run.v1.EscalationReason on = 4;
+   */
+  on: EscalationReason[];
+
+  /**
+   * The tier above; empty for the last one.
+   *
+   * @generated from field: string next = 5;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message bowline.event.v1.TurnRoute.
+ * Use `create(TurnRouteSchema)` to create a new message.
+ */
+export const TurnRouteSchema: GenMessage<TurnRoute> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_event, 8);
+
+/**
+ * A model turn is asked again one tier up, by the job that is queued with it; what it answered is left out from then on, unless no better
+ * answer comes.
+ *
+ * @generated from message bowline.event.v1.TurnEscalated
+ */
+export type TurnEscalated = Message<"bowline.event.v1.TurnEscalated"> & {
+  /**
+   * Id of the turn that is asked again; empty where the run begins with the better tier.
+   *
+   * @generated from field: string job = 1;
+   */
+  job: string;
+
+  /**
+   * Its tier, or the one that the rules would have begun with.
+   *
+   * @generated from field: string from_tier = 2;
+   */
+  fromTier: string;
+
+  /**
+   * The tier that is asked now.
+   *
+   * @generated from field: string to_tier = 3;
+   */
+  toTier: string;
+
+  /**
+   * What was wrong with it.
+   *
+   * @generated from field: bowline.run.v1.EscalationReason reason = 4;
+   */
+  reason: EscalationReason;
+
+  /**
+   * How sure the answer was, with the reason CONFIDENCE.
+   *
+   * @generated from field: double confidence = 5;
+   */
+  confidence: number;
+
+  /**
+   * How sure it had to be.
+   *
+   * @generated from field: double below = 6;
+   */
+  below: number;
+
+  /**
+   * Most that the better turn may cost, in millionths; 0 where it is not known.
+   *
+   * @generated from field: uint64 most_micros = 7;
+   */
+  mostMicros: bigint;
+};
+
+/**
+ * Describes the message bowline.event.v1.TurnEscalated.
+ * Use `create(TurnEscalatedSchema)` to create a new message.
+ */
+export const TurnEscalatedSchema: GenMessage<TurnEscalated> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_event, 9);
 
 /**
  * What bounds the cost of an attempt: its request may be read, and so much may be written.
@@ -802,7 +958,7 @@ export type CostBound = Message<"bowline.event.v1.CostBound"> & {
  * Use `create(CostBoundSchema)` to create a new message.
  */
 export const CostBoundSchema: GenMessage<CostBound> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 8);
+  messageDesc(file_bowline_event_v1_event, 10);
 
 /**
  * An attempt of a job with an effect starts.
@@ -837,7 +993,7 @@ export type AttemptStarted = Message<"bowline.event.v1.AttemptStarted"> & {
  * Use `create(AttemptStartedSchema)` to create a new message.
  */
 export const AttemptStartedSchema: GenMessage<AttemptStarted> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 9);
+  messageDesc(file_bowline_event_v1_event, 11);
 
 /**
  * The holder of an attempt is gone.
@@ -886,7 +1042,7 @@ export type AttemptLost = Message<"bowline.event.v1.AttemptLost"> & {
  * Use `create(AttemptLostSchema)` to create a new message.
  */
 export const AttemptLostSchema: GenMessage<AttemptLost> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 10);
+  messageDesc(file_bowline_event_v1_event, 12);
 
 /**
  * An attempt failed and another will follow.
@@ -942,7 +1098,7 @@ export type AttemptFailed = Message<"bowline.event.v1.AttemptFailed"> & {
  * Use `create(AttemptFailedSchema)` to create a new message.
  */
 export const AttemptFailedSchema: GenMessage<AttemptFailed> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 11);
+  messageDesc(file_bowline_event_v1_event, 13);
 
 /**
  * The wait before the next attempt is over.
@@ -970,7 +1126,7 @@ export type AttemptDue = Message<"bowline.event.v1.AttemptDue"> & {
  * Use `create(AttemptDueSchema)` to create a new message.
  */
 export const AttemptDueSchema: GenMessage<AttemptDue> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 12);
+  messageDesc(file_bowline_event_v1_event, 14);
 
 /**
  * A device took a tool call.
@@ -1005,7 +1161,7 @@ export type JobReceived = Message<"bowline.event.v1.JobReceived"> & {
  * Use `create(JobReceivedSchema)` to create a new message.
  */
 export const JobReceivedSchema: GenMessage<JobReceived> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 13);
+  messageDesc(file_bowline_event_v1_event, 15);
 
 /**
  * A device's call waits for the owner. Its time, and that of its run, stands still until it is released or ends.
@@ -1040,7 +1196,7 @@ export type JobHeld = Message<"bowline.event.v1.JobHeld"> & {
  * Use `create(JobHeldSchema)` to create a new message.
  */
 export const JobHeldSchema: GenMessage<JobHeld> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 14);
+  messageDesc(file_bowline_event_v1_event, 16);
 
 /**
  * The owner has said yes to a call that waited: its time goes on.
@@ -1068,7 +1224,7 @@ export type JobReleased = Message<"bowline.event.v1.JobReleased"> & {
  * Use `create(JobReleasedSchema)` to create a new message.
  */
 export const JobReleasedSchema: GenMessage<JobReleased> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 15);
+  messageDesc(file_bowline_event_v1_event, 17);
 
 /**
  * A job ended.
@@ -1199,7 +1355,7 @@ export type JobFinished = Message<"bowline.event.v1.JobFinished"> & {
  * Use `create(JobFinishedSchema)` to create a new message.
  */
 export const JobFinishedSchema: GenMessage<JobFinished> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 16);
+  messageDesc(file_bowline_event_v1_event, 18);
 
 /**
  * What a method answered: one message for a unary one.
@@ -1220,7 +1376,7 @@ export type Responses = Message<"bowline.event.v1.Responses"> & {
  * Use `create(ResponsesSchema)` to create a new message.
  */
 export const ResponsesSchema: GenMessage<Responses> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 17);
+  messageDesc(file_bowline_event_v1_event, 19);
 
 /**
  * A job is to be stopped.
@@ -1255,7 +1411,7 @@ export type JobCancelling = Message<"bowline.event.v1.JobCancelling"> & {
  * Use `create(JobCancellingSchema)` to create a new message.
  */
 export const JobCancellingSchema: GenMessage<JobCancelling> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 18);
+  messageDesc(file_bowline_event_v1_event, 20);
 
 /**
  * A job is stopped.
@@ -1283,7 +1439,7 @@ export type JobCancelled = Message<"bowline.event.v1.JobCancelled"> & {
  * Use `create(JobCancelledSchema)` to create a new message.
  */
 export const JobCancelledSchema: GenMessage<JobCancelled> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 19);
+  messageDesc(file_bowline_event_v1_event, 21);
 
 /**
  * A result came that nobody waits for. It is charged and never planned upon.
@@ -1325,7 +1481,7 @@ export type LateResult = Message<"bowline.event.v1.LateResult"> & {
  * Use `create(LateResultSchema)` to create a new message.
  */
 export const LateResultSchema: GenMessage<LateResult> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 20);
+  messageDesc(file_bowline_event_v1_event, 22);
 
 /**
  * Its owner wants the run to end.
@@ -1346,7 +1502,7 @@ export type RunCancelRequested = Message<"bowline.event.v1.RunCancelRequested"> 
  * Use `create(RunCancelRequestedSchema)` to create a new message.
  */
 export const RunCancelRequestedSchema: GenMessage<RunCancelRequested> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 21);
+  messageDesc(file_bowline_event_v1_event, 23);
 
 /**
  * The end of a run. Nothing follows but late results.
@@ -1367,7 +1523,7 @@ export type RunEnded = Message<"bowline.event.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 22);
+  messageDesc(file_bowline_event_v1_event, 24);
 
 /**
  * An event of a conversation's stream: who has the turn.
@@ -1419,7 +1575,7 @@ export type ConversationEvent = Message<"bowline.event.v1.ConversationEvent"> & 
  * Use `create(ConversationEventSchema)` to create a new message.
  */
 export const ConversationEventSchema: GenMessage<ConversationEvent> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 23);
+  messageDesc(file_bowline_event_v1_event, 25);
 
 /**
  * A run was added at the end of the line.
@@ -1468,7 +1624,7 @@ export type RunEnqueued = Message<"bowline.event.v1.RunEnqueued"> & {
  * Use `create(RunEnqueuedSchema)` to create a new message.
  */
 export const RunEnqueuedSchema: GenMessage<RunEnqueued> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 24);
+  messageDesc(file_bowline_event_v1_event, 26);
 
 /**
  * A run got the turn.
@@ -1489,7 +1645,7 @@ export type TurnTaken = Message<"bowline.event.v1.TurnTaken"> & {
  * Use `create(TurnTakenSchema)` to create a new message.
  */
 export const TurnTakenSchema: GenMessage<TurnTaken> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 25);
+  messageDesc(file_bowline_event_v1_event, 27);
 
 /**
  * A run is out of the line.
@@ -1510,7 +1666,7 @@ export type TurnEnded = Message<"bowline.event.v1.TurnEnded"> & {
  * Use `create(TurnEndedSchema)` to create a new message.
  */
 export const TurnEndedSchema: GenMessage<TurnEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 26);
+  messageDesc(file_bowline_event_v1_event, 28);
 
 /**
  * Why a run exists.

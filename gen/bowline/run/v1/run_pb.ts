@@ -19,7 +19,77 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/run/v1/run.proto.
  */
 export const file_bowline_run_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("Chhib3dsaW5lL3J1bi92MS9ydW4ucHJvdG8SDmJvd2xpbmUucnVuLnYxIo8CCgNKb2ISFAoCaWQYASABKAlCCLpIBXIDGIACEhgKBm1ldGhvZBgCIAEoCUIIukgFcgMYgAISGAoGdGFyZ2V0GAMgASgJQgi6SAVyAxiAAhInCgVzdGF0ZRgEIAEoDjIYLmJvd2xpbmUucnVuLnYxLkpvYlN0YXRlEhAKCGF0dGVtcHRzGAUgASgNEioKB2VsYXBzZWQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoHZmFpbHVyZRgHIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKgoIcHJvZ3Jlc3MYCCABKAsyGC5ib3dsaW5lLnJ1bi52MS5Qcm9ncmVzcyI/CghQcm9ncmVzcxIMCgRkb25lGAEgASgEEg0KBXRvdGFsGAIgASgEEhYKBG5vdGUYAyABKAlCCLpIBXIDGIACItMBCgZTb3VyY2USFgoEcGF0aBgBIAEoCUIIukgFcgMYgCASEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDRIYCgZkZXZpY2UYBCABKAlCCLpIBXIDGIABEhsKCmNvbGxlY3Rpb24YBSABKAlCB7pIBHICGEASFQoDdXJsGAYgASgJQgi6SAVyAxiAIBIMCgRwYWdlGAcgASgNEi8KC3NpbmNlX2FkZGVkGAggASgOMhouYm93bGluZS5ydW4udjEuU2luY2VBZGRlZCJkChFMZWZ0T3V0Q29sbGVjdGlvbhIbCgpjb2xsZWN0aW9uGAEgASgJQge6SARyAhhAEhcKBnJlYXNvbhgCIAEoCUIHukgEcgIYPxIZCgdwcm9ibGVtGAMgASgJQgi6SAVyAxjoByK7AQoIV2l0aGhlbGQSGwoFZmllbGQYASABKAlCDLpIBXIDGIAByPMYARInCgRzaXplGAIgASgOMhkuYm93bGluZS5ydW4udjEuU2l6ZUNsYXNzEisKA3doeRgGIAEoDjIeLmJvd2xpbmUucnVuLnYxLldpdGhoZWxkUmVhc29uEhoKBG5hbWUYBCABKAlCDLpIBXIDGIAgyPMYAhIaCgRoaW50GAUgASgJQgy6SAVyAxjoIMjzGAJKBAgDEAQitQIKBkVncmVzcxIaCgRwYXRoGAEgASgJQgy6SAVyAxiAIMjzGAISGwoFZmllbGQYAiABKAlCDLpIBXIDGIAByPMYARIzCgtzZW5zaXRpdml0eRgDIAEoDjIeLmJvd2xpbmUucG9saWN5LnYxLlNlbnNpdGl2aXR5EhMKBWJ5dGVzGAQgASgEQgTI8xgEEhoKBWdyYW50GAUgASgJQgu6SARyAhhAyPMYARIYCgNydW4YBiABKAlCC7pIBHICGEDI8xgBEhkKA2pvYhgHIAEoCUIMukgFcgMYgALI8xgBEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgpyZWNpcGllbnRzGAkgAygJQhK6SAuSAQgQECIEcgIYQMjzGAIipgEKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBBIVCg1vdXRwdXRfdG9rZW5zGAIgASgEEhsKE2NhY2hlZF9pbnB1dF90b2tlbnMYAyABKAQSEwoLY29zdF9taWNyb3MYBCABKAQSEQoJZXN0aW1hdGVkGAUgASgIEisKBW1vZGVsGAYgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvIqYDCgdPdXRjb21lEicKBXN0YXRlGAEgASgOMhguYm93bGluZS5ydW4udjEuUnVuU3RhdGUSGgoGYW5zd2VyGAIgASgJQgq6SAdyBRiAgIACEjIKB3NvdXJjZXMYAyADKAsyFi5ib3dsaW5lLnJ1bi52MS5Tb3VyY2VCCbpIBpIBAxCAAhIrCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIkCgV1c2FnZRgFIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEjUKCHdpdGhoZWxkGAYgAygLMhguYm93bGluZS5ydW4udjEuV2l0aGhlbGRCCbpIBpIBAxCACBIrCgVtb2RlbBgHIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIsCgRqb2JzGAggAygLMhMuYm93bGluZS5ydW4udjEuSm9iQgm6SAaSAQMQgCASPQoIbGVmdF9vdXQYCSADKAsyIS5ib3dsaW5lLnJ1bi52MS5MZWZ0T3V0Q29sbGVjdGlvbkIIukgFkgECEEAiWgoJVGV4dENodW5rEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQSDgoGb2Zmc2V0GAMgASgEEhcKBHRleHQYBCABKAlCCbpIBnIEGICAQCrKAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRUlVOX1NUQVRFX1dBSVRJTkcQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhYKElJVTl9TVEFURV9BTlNXRVJFRBADEhUKEVJVTl9TVEFURV9SRUZVU0VEEAQSFAoQUlVOX1NUQVRFX0ZBSUxFRBAFEhcKE1JVTl9TVEFURV9DQU5DRUxMRUQQBhIXChNSVU5fU1RBVEVfVElNRURfT1VUEAcq9gEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIVChFKT0JfU1RBVEVfUlVOTklORxACEhYKEkpPQl9TVEFURV9SRVRSWUlORxADEhYKEkpPQl9TVEFURV9BUFBST1ZBTBAEEhgKFEpPQl9TVEFURV9DQU5DRUxMSU5HEAUSEgoOSk9CX1NUQVRFX0RPTkUQBhIUChBKT0JfU1RBVEVfRkFJTEVEEAcSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAIEhUKEUpPQl9TVEFURV9VTktOT1dOEAkq1QEKCVNpemVDbGFzcxIaChZTSVpFX0NMQVNTX1VOU1BFQ0lGSUVEEAASFAoQU0laRV9DTEFTU19FTVBUWRABEhcKE1NJWkVfQ0xBU1NfVU5ERVJfMUsQAhIYChRTSVpFX0NMQVNTX1VOREVSXzE2SxADEhkKFVNJWkVfQ0xBU1NfVU5ERVJfMjU2SxAEEhcKE1NJWkVfQ0xBU1NfVU5ERVJfNE0QBRIYChRTSVpFX0NMQVNTX1VOREVSXzY0TRAGEhUKEVNJWkVfQ0xBU1NfTEFSR0VSEAcqoQMKDldpdGhoZWxkUmVhc29uEh8KG1dJVEhIRUxEX1JFQVNPTl9VTlNQRUNJRklFRBAAEhwKGFdJVEhIRUxEX1JFQVNPTl9OT19HUkFOVBABEhkKFVdJVEhIRUxEX1JFQVNPTl9SQU5HRRACEhoKFldJVEhIRUxEX1JFQVNPTl9CVURHRVQQAxIXChNXSVRISEVMRF9SRUFTT05fQ0FQEAQSHQoZV0lUSEhFTERfUkVBU09OX1JFQ0lQSUVOVBAFEhsKF1dJVEhIRUxEX1JFQVNPTl9DSEFOR0VEEAYSIwofV0lUSEhFTERfUkVBU09OX1VOUkVBREFCTEVfTkFNRRAHEiMKH1dJVEhIRUxEX1JFQVNPTl9URVJNX05PVF9JTl9BU0sQCBIhCh1XSVRISEVMRF9SRUFTT05fU0VBUkNIX0JVREdFVBAJEh0KGVdJVEhIRUxEX1JFQVNPTl9SRVNUQVJURUQQChIbChdXSVRISEVMRF9SRUFTT05fRVhQSVJFRBALEhsKF1dJVEhIRUxEX1JFQVNPTl9EQVlfQ0FQEAwqWAoKU2luY2VBZGRlZBIbChdTSU5DRV9BRERFRF9VTlNQRUNJRklFRBAAEhcKE1NJTkNFX0FEREVEX0NIQU5HRUQQARIUChBTSU5DRV9BRERFRF9HT05FEAJiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chhib3dsaW5lL3J1bi92MS9ydW4ucHJvdG8SDmJvd2xpbmUucnVuLnYxIu4BCgpFc2NhbGF0aW9uEhoKCWZyb21fdGllchgBIAEoCUIHukgEcgIYIBIYCgd0b190aWVyGAIgASgJQge6SARyAhggEjAKBnJlYXNvbhgDIAEoDjIgLmJvd2xpbmUucnVuLnYxLkVzY2FsYXRpb25SZWFzb24SEgoKY29uZmlkZW5jZRgEIAEoARINCgViZWxvdxgFIAEoARITCgttb3N0X21pY3JvcxgGIAEoBBITCgtjb3N0X21pY3JvcxgHIAEoBBIrCgdmYWlsdXJlGAggASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSKmAgoDSm9iEhQKAmlkGAEgASgJQgi6SAVyAxiAAhIYCgZtZXRob2QYAiABKAlCCLpIBXIDGIACEhgKBnRhcmdldBgDIAEoCUIIukgFcgMYgAISJwoFc3RhdGUYBCABKA4yGC5ib3dsaW5lLnJ1bi52MS5Kb2JTdGF0ZRIQCghhdHRlbXB0cxgFIAEoDRIqCgdlbGFwc2VkGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKB2ZhaWx1cmUYByABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEioKCHByb2dyZXNzGAggASgLMhguYm93bGluZS5ydW4udjEuUHJvZ3Jlc3MSFQoEdGllchgNIAEoCUIHukgEcgIYICI/CghQcm9ncmVzcxIMCgRkb25lGAEgASgEEg0KBXRvdGFsGAIgASgEEhYKBG5vdGUYAyABKAlCCLpIBXIDGIACItMBCgZTb3VyY2USFgoEcGF0aBgBIAEoCUIIukgFcgMYgCASEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDRIYCgZkZXZpY2UYBCABKAlCCLpIBXIDGIABEhsKCmNvbGxlY3Rpb24YBSABKAlCB7pIBHICGEASFQoDdXJsGAYgASgJQgi6SAVyAxiAIBIMCgRwYWdlGAcgASgNEi8KC3NpbmNlX2FkZGVkGAggASgOMhouYm93bGluZS5ydW4udjEuU2luY2VBZGRlZCJkChFMZWZ0T3V0Q29sbGVjdGlvbhIbCgpjb2xsZWN0aW9uGAEgASgJQge6SARyAhhAEhcKBnJlYXNvbhgCIAEoCUIHukgEcgIYPxIZCgdwcm9ibGVtGAMgASgJQgi6SAVyAxjoByK7AQoIV2l0aGhlbGQSGwoFZmllbGQYASABKAlCDLpIBXIDGIAByPMYARInCgRzaXplGAIgASgOMhkuYm93bGluZS5ydW4udjEuU2l6ZUNsYXNzEisKA3doeRgGIAEoDjIeLmJvd2xpbmUucnVuLnYxLldpdGhoZWxkUmVhc29uEhoKBG5hbWUYBCABKAlCDLpIBXIDGIAgyPMYAhIaCgRoaW50GAUgASgJQgy6SAVyAxjoIMjzGAJKBAgDEAQitQIKBkVncmVzcxIaCgRwYXRoGAEgASgJQgy6SAVyAxiAIMjzGAISGwoFZmllbGQYAiABKAlCDLpIBXIDGIAByPMYARIzCgtzZW5zaXRpdml0eRgDIAEoDjIeLmJvd2xpbmUucG9saWN5LnYxLlNlbnNpdGl2aXR5EhMKBWJ5dGVzGAQgASgEQgTI8xgEEhoKBWdyYW50GAUgASgJQgu6SARyAhhAyPMYARIYCgNydW4YBiABKAlCC7pIBHICGEDI8xgBEhkKA2pvYhgHIAEoCUIMukgFcgMYgALI8xgBEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgpyZWNpcGllbnRzGAkgAygJQhK6SAuSAQgQECIEcgIYQMjzGAIipgEKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBBIVCg1vdXRwdXRfdG9rZW5zGAIgASgEEhsKE2NhY2hlZF9pbnB1dF90b2tlbnMYAyABKAQSEwoLY29zdF9taWNyb3MYBCABKAQSEQoJZXN0aW1hdGVkGAUgASgIEisKBW1vZGVsGAYgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvIvgDCgdPdXRjb21lEicKBXN0YXRlGAEgASgOMhguYm93bGluZS5ydW4udjEuUnVuU3RhdGUSGgoGYW5zd2VyGAIgASgJQgq6SAdyBRiAgIACEjIKB3NvdXJjZXMYAyADKAsyFi5ib3dsaW5lLnJ1bi52MS5Tb3VyY2VCCbpIBpIBAxCAAhIrCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIkCgV1c2FnZRgFIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEjUKCHdpdGhoZWxkGAYgAygLMhguYm93bGluZS5ydW4udjEuV2l0aGhlbGRCCbpIBpIBAxCACBIrCgVtb2RlbBgHIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIsCgRqb2JzGAggAygLMhMuYm93bGluZS5ydW4udjEuSm9iQgm6SAaSAQMQgCASPQoIbGVmdF9vdXQYCSADKAsyIS5ib3dsaW5lLnJ1bi52MS5MZWZ0T3V0Q29sbGVjdGlvbkIIukgFkgECEEASOQoLZXNjYWxhdGlvbnMYDiADKAsyGi5ib3dsaW5lLnJ1bi52MS5Fc2NhbGF0aW9uQgi6SAWSAQIQQBIVCgR0aWVyGA8gASgJQge6SARyAhggIloKCVRleHRDaHVuaxIVCgNqb2IYASABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAIgASgEEg4KBm9mZnNldBgDIAEoBBIXCgR0ZXh0GAQgASgJQgm6SAZyBBiAgEAqygEKCFJ1blN0YXRlEhkKFVJVTl9TVEFURV9VTlNQRUNJRklFRBAAEhUKEVJVTl9TVEFURV9XQUlUSU5HEAESFQoRUlVOX1NUQVRFX1JVTk5JTkcQAhIWChJSVU5fU1RBVEVfQU5TV0VSRUQQAxIVChFSVU5fU1RBVEVfUkVGVVNFRBAEEhQKEFJVTl9TVEFURV9GQUlMRUQQBRIXChNSVU5fU1RBVEVfQ0FOQ0VMTEVEEAYSFwoTUlVOX1NUQVRFX1RJTUVEX09VVBAHKvYBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFQoRSk9CX1NUQVRFX1JVTk5JTkcQAhIWChJKT0JfU1RBVEVfUkVUUllJTkcQAxIWChJKT0JfU1RBVEVfQVBQUk9WQUwQBBIYChRKT0JfU1RBVEVfQ0FOQ0VMTElORxAFEhIKDkpPQl9TVEFURV9ET05FEAYSFAoQSk9CX1NUQVRFX0ZBSUxFRBAHEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQCBIVChFKT0JfU1RBVEVfVU5LTk9XThAJKtUBCglTaXplQ2xhc3MSGgoWU0laRV9DTEFTU19VTlNQRUNJRklFRBAAEhQKEFNJWkVfQ0xBU1NfRU1QVFkQARIXChNTSVpFX0NMQVNTX1VOREVSXzFLEAISGAoUU0laRV9DTEFTU19VTkRFUl8xNksQAxIZChVTSVpFX0NMQVNTX1VOREVSXzI1NksQBBIXChNTSVpFX0NMQVNTX1VOREVSXzRNEAUSGAoUU0laRV9DTEFTU19VTkRFUl82NE0QBhIVChFTSVpFX0NMQVNTX0xBUkdFUhAHKqEDCg5XaXRoaGVsZFJlYXNvbhIfChtXSVRISEVMRF9SRUFTT05fVU5TUEVDSUZJRUQQABIcChhXSVRISEVMRF9SRUFTT05fTk9fR1JBTlQQARIZChVXSVRISEVMRF9SRUFTT05fUkFOR0UQAhIaChZXSVRISEVMRF9SRUFTT05fQlVER0VUEAMSFwoTV0lUSEhFTERfUkVBU09OX0NBUBAEEh0KGVdJVEhIRUxEX1JFQVNPTl9SRUNJUElFTlQQBRIbChdXSVRISEVMRF9SRUFTT05fQ0hBTkdFRBAGEiMKH1dJVEhIRUxEX1JFQVNPTl9VTlJFQURBQkxFX05BTUUQBxIjCh9XSVRISEVMRF9SRUFTT05fVEVSTV9OT1RfSU5fQVNLEAgSIQodV0lUSEhFTERfUkVBU09OX1NFQVJDSF9CVURHRVQQCRIdChlXSVRISEVMRF9SRUFTT05fUkVTVEFSVEVEEAoSGwoXV0lUSEhFTERfUkVBU09OX0VYUElSRUQQCxIbChdXSVRISEVMRF9SRUFTT05fREFZX0NBUBAMKuwBChBFc2NhbGF0aW9uUmVhc29uEiEKHUVTQ0FMQVRJT05fUkVBU09OX1VOU1BFQ0lGSUVEEAASIAocRVNDQUxBVElPTl9SRUFTT05fQ09ORklERU5DRRABEhwKGEVTQ0FMQVRJT05fUkVBU09OX1NDSEVNQRACEhsKF0VTQ0FMQVRJT05fUkVBU09OX0NIRUNLEAMSHQoZRVNDQUxBVElPTl9SRUFTT05fVElNRU9VVBAEEhwKGEVTQ0FMQVRJT05fUkVBU09OX0ZBSUxFRBAFEhsKF0VTQ0FMQVRJT05fUkVBU09OX09XTkVSEAYqWAoKU2luY2VBZGRlZBIbChdTSU5DRV9BRERFRF9VTlNQRUNJRklFRBAAEhcKE1NJTkNFX0FEREVEX0NIQU5HRUQQARIUChBTSU5DRV9BRERFRF9HT05FEAJiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+
+/**
+ * A model turn that was asked again one tier up.
+ *
+ * @generated from message bowline.run.v1.Escalation
+ */
+export type Escalation = Message<"bowline.run.v1.Escalation"> & {
+  /**
+   * The tier that it left.
+   *
+   * @generated from field: string from_tier = 1;
+   */
+  fromTier: string;
+
+  /**
+   * The tier that was asked then.
+   *
+   * @generated from field: string to_tier = 2;
+   */
+  toTier: string;
+
+  /**
+   * What was wrong with it.
+   *
+   * @generated from field: bowline.run.v1.EscalationReason reason = 3;
+   */
+  reason: EscalationReason;
+
+  /**
+   * How sure the answer was, from 0 to 1; with the reason CONFIDENCE.
+   *
+   * @generated from field: double confidence = 4;
+   */
+  confidence: number;
+
+  /**
+   * How sure it had to be.
+   *
+   * @generated from field: double below = 5;
+   */
+  below: number;
+
+  /**
+   * Most that the better turn could cost, in millionths; 0 where it is not known.
+   *
+   * @generated from field: uint64 most_micros = 6;
+   */
+  mostMicros: bigint;
+
+  /**
+   * What the turns of that tier did cost, in millionths.
+   *
+   * @generated from field: uint64 cost_micros = 7;
+   */
+  costMicros: bigint;
+
+  /**
+   * Why no better answer came of it; then the one before stands.
+   *
+   * @generated from field: bowline.common.v1.Failure failure = 8;
+   */
+  failure?: Failure | undefined;
+};
+
+/**
+ * Describes the message bowline.run.v1.Escalation.
+ * Use `create(EscalationSchema)` to create a new message.
+ */
+export const EscalationSchema: GenMessage<Escalation> = /*@__PURE__*/
+  messageDesc(file_bowline_run_v1_run, 0);
 
 /**
  * One job, as shown.
@@ -82,6 +152,13 @@ export type Job = Message<"bowline.run.v1.Job"> & {
    * @generated from field: bowline.run.v1.Progress progress = 8;
    */
   progress?: Progress | undefined;
+
+  /**
+   * For a model turn: the tier of the routing rules that it was given to; empty without rules.
+   *
+   * @generated from field: string tier = 13;
+   */
+  tier: string;
 };
 
 /**
@@ -89,7 +166,7 @@ export type Job = Message<"bowline.run.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 0);
+  messageDesc(file_bowline_run_v1_run, 1);
 
 /**
  * How far a running job is.
@@ -124,7 +201,7 @@ export type Progress = Message<"bowline.run.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 1);
+  messageDesc(file_bowline_run_v1_run, 2);
 
 /**
  * A place that an answer rests on.
@@ -194,7 +271,7 @@ export type Source = Message<"bowline.run.v1.Source"> & {
  * Use `create(SourceSchema)` to create a new message.
  */
 export const SourceSchema: GenMessage<Source> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 2);
+  messageDesc(file_bowline_run_v1_run, 3);
 
 /**
  * A collection that an answer should have rested on and that could not be looked into.
@@ -229,7 +306,7 @@ export type LeftOutCollection = Message<"bowline.run.v1.LeftOutCollection"> & {
  * Use `create(LeftOutCollectionSchema)` to create a new message.
  */
 export const LeftOutCollectionSchema: GenMessage<LeftOutCollection> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 3);
+  messageDesc(file_bowline_run_v1_run, 4);
 
 /**
  * Something that stayed on the box for want of a grant.
@@ -278,7 +355,7 @@ export type Withheld = Message<"bowline.run.v1.Withheld"> & {
  * Use `create(WithheldSchema)` to create a new message.
  */
 export const WithheldSchema: GenMessage<Withheld> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 4);
+  messageDesc(file_bowline_run_v1_run, 5);
 
 /**
  * One line of the ledger: what left the box.
@@ -355,7 +432,7 @@ export type Egress = Message<"bowline.run.v1.Egress"> & {
  * Use `create(EgressSchema)` to create a new message.
  */
 export const EgressSchema: GenMessage<Egress> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 5);
+  messageDesc(file_bowline_run_v1_run, 6);
 
 /**
  * What a run used.
@@ -411,7 +488,7 @@ export type Usage = Message<"bowline.run.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 6);
+  messageDesc(file_bowline_run_v1_run, 7);
 
 /**
  * How a run ended.
@@ -481,6 +558,20 @@ export type Outcome = Message<"bowline.run.v1.Outcome"> & {
    * @generated from field: repeated bowline.run.v1.LeftOutCollection left_out = 9;
    */
   leftOut: LeftOutCollection[];
+
+  /**
+   * Turns that were asked again one tier up, in order.
+   *
+   * @generated from field: repeated bowline.run.v1.Escalation escalations = 14;
+   */
+  escalations: Escalation[];
+
+  /**
+   * The tier of the routing rules that the answer is from; empty without rules.
+   *
+   * @generated from field: string tier = 15;
+   */
+  tier: string;
 };
 
 /**
@@ -488,7 +579,7 @@ export type Outcome = Message<"bowline.run.v1.Outcome"> & {
  * Use `create(OutcomeSchema)` to create a new message.
  */
 export const OutcomeSchema: GenMessage<Outcome> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 7);
+  messageDesc(file_bowline_run_v1_run, 8);
 
 /**
  * A piece of a streamed answer. Pieces never split a code point; text of two epochs is never spliced.
@@ -530,7 +621,7 @@ export type TextChunk = Message<"bowline.run.v1.TextChunk"> & {
  * Use `create(TextChunkSchema)` to create a new message.
  */
 export const TextChunkSchema: GenMessage<TextChunk> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 8);
+  messageDesc(file_bowline_run_v1_run, 9);
 
 /**
  * Where a run stands: at work, or how it ended.
@@ -886,6 +977,75 @@ export const WithheldReasonSchema: GenEnum<WithheldReason> = /*@__PURE__*/
   enumDesc(file_bowline_run_v1_run, 3);
 
 /**
+ * Why a model turn was asked again one tier up.
+ *
+ * @generated from enum bowline.run.v1.EscalationReason
+ */
+export const EscalationReason = {
+  /**
+   * Not set. Nothing of this version writes it.
+   *
+   * @generated from enum value: ESCALATION_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It was less sure than the routing rules want.
+   *
+   * @generated from enum value: ESCALATION_REASON_CONFIDENCE = 1;
+   */
+  CONFIDENCE: 1,
+
+  /**
+   * What it gave does not fit the schema that was asked for, or cannot be read.
+   *
+   * @generated from enum value: ESCALATION_REASON_SCHEMA = 2;
+   */
+  SCHEMA: 2,
+
+  /**
+   * It was empty, cut off or filtered, or none of the tools that it asked for can be called so.
+   *
+   * @generated from enum value: ESCALATION_REASON_CHECK = 3;
+   */
+  CHECK: 3,
+
+  /**
+   * It took longer than its tier may.
+   *
+   * @generated from enum value: ESCALATION_REASON_TIMEOUT = 4;
+   */
+  TIMEOUT: 4,
+
+  /**
+   * It failed in another way.
+   *
+   * @generated from enum value: ESCALATION_REASON_FAILED = 5;
+   */
+  FAILED: 5,
+
+  /**
+   * The owner wanted a better answer.
+   *
+   * @generated from enum value: ESCALATION_REASON_OWNER = 6;
+   */
+  OWNER: 6,
+} as const;
+
+/**
+ * Why a model turn was asked again one tier up.
+ *
+ * @generated from enum bowline.run.v1.EscalationReason
+ */
+export type EscalationReason = (typeof EscalationReason)[keyof typeof EscalationReason] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.run.v1.EscalationReason.
+ */
+export const EscalationReasonSchema: GenEnum<EscalationReason> = /*@__PURE__*/
+  enumDesc(file_bowline_run_v1_run, 4);
+
+/**
  * What became of the file of a document since it was added to a collection.
  *
  * @generated from enum bowline.run.v1.SinceAdded
@@ -924,5 +1084,5 @@ export type SinceAdded = (typeof SinceAdded)[keyof typeof SinceAdded] | UnknownE
  * Describes the enum bowline.run.v1.SinceAdded.
  */
 export const SinceAddedSchema: GenEnum<SinceAdded> = /*@__PURE__*/
-  enumDesc(file_bowline_run_v1_run, 4);
+  enumDesc(file_bowline_run_v1_run, 5);
 

@@ -72,9 +72,13 @@ export class RunFeed {
     this.#changed();
   }
 
-  /** The text that is being written, if any. A reader whose text has another job or epoch begins again. */
+  /**
+   * The text that is being written, if any. A reader whose text has another job or epoch begins again. Of a turn that may be asked again
+   * one tier up there is none: what its readers have of it could not be taken back.
+   */
   get text(): AttemptText | undefined {
-    return this.#text.held;
+    const { held } = this.#text;
+    return held && mayBeLeft(this.#state, held.job) ? undefined : held;
   }
 
   /** The response messages of one attempt of a call, from 0 without gaps; a new attempt begins a new list. */
@@ -254,3 +258,9 @@ export class RunFeed {
 
 /** Whether there may be more of it to tell: it has not ended, or its conversation is being summed up. */
 const goesOn = (run: FoldedRun): boolean => !isEnded(run) || isSummingUp(run);
+
+/** Whether a better answer may take the place of what this turn writes. A turn that is not known here yet follows those that are. */
+function mayBeLeft({ jobs }: FoldedRun, job: string): boolean {
+  const route = (jobs.get(job) ?? [...jobs.values()].findLast((each) => each.route))?.route;
+  return route !== undefined && route.next !== '' && (route.below > 0 || route.on.length > 0);
+}

@@ -113,8 +113,8 @@ export class JobSender {
   }
 
   /** Whether it would cost more there than is reserved for it. */
-  #isTooDear({ bound, method, params, recipients }: FoldedJob, session: WorkerSession): boolean {
-    const wanted = { method, called: params.length > 0, recipients };
+  #isTooDear({ bound, method, params, recipients, route }: FoldedJob, session: WorkerSession): boolean {
+    const wanted = { method, called: params.length > 0, recipients, model: route?.model };
     return bound !== undefined && isDearer(session, wanted, bound, this.#parts.prices);
   }
 

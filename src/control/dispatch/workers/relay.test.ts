@@ -27,6 +27,7 @@ const worker = (more: Partial<WorkerView> = {}): WorkerView => ({
   provider: 'rules',
   locality: 'local',
   freeSlots: 1,
+  models: [],
   totalSlots: 1,
   ...more,
 });

@@ -31,10 +31,19 @@ export function worksAs({ id, replica, hello, tenants, pool }: WorkerStanding): 
     region: labels.region ?? '',
     priceMicrosPerKiloToken: Number(labels.price ?? 0) || 0,
     provider: model?.provider ?? NO_PROVIDER,
-    locality: model?.local === false ? 'remote' : 'local',
+    locality: localityOf(model),
+    models: hello.models.map((each) => ({
+      alias: each.alias,
+      provider: each.provider,
+      locality: localityOf(each),
+      priceMicrosPerKiloToken: Math.ceil((each.price?.input ?? 0) * 1000),
+    })),
     totalSlots: hello.slots,
   };
 }
+
+const localityOf = (model: WorkerSaid['models'][number] | undefined): WorkerView['locality'] =>
+  model?.local === false ? 'remote' : 'local';
 
 /** 0 to 2; anything else a worker says counts as the cheapest. */
 const tierOf = (label: string | undefined): number => (label === '1' || label === '2' ? Number(label) : 0);

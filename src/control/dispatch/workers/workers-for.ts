@@ -1,5 +1,5 @@
 // Which workers there are for a job: those connected here with their free slots, and whether one elsewhere would do it for less.
-import { place } from '../../routing/place.ts';
+import { place, priceFor } from '../../routing/place.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import type { LocalWorkers } from './local-workers.ts';
@@ -53,8 +53,9 @@ export class WorkersFor {
   /** Whether no worker elsewhere would do it now for less. */
   isBest(row: RelayRow, here: WorkerView): boolean {
     const elsewhere = this.elsewhere();
-    const best = elsewhere.length > 0 ? place(needOf(row), elsewhere) : undefined;
-    return !best?.ok || here.priceMicrosPerKiloToken <= best.worker.priceMicrosPerKiloToken;
+    const need = needOf(row);
+    const best = elsewhere.length > 0 ? place(need, elsewhere) : undefined;
+    return !best?.ok || priceFor(need, here) <= priceFor(need, best.worker);
   }
 }
 

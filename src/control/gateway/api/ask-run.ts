@@ -58,6 +58,9 @@ export async function runOfAsk(
     shares: [],
     requestDigest: digestOf(request),
     traceParent,
+    tier: request.tier,
+    better: request.better,
+    betterThan: request.betterThan,
     ...(request.timeout ? { timeoutMs: durationMs(request.timeout) } : {}),
   };
   const open = () => parts.stored.countOpen(tenant, principal);

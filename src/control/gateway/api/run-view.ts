@@ -6,6 +6,7 @@ import { type Run, RunSchema } from '../../../../gen/bowline/control/v1/run_serv
 import {
   type Egress,
   EgressSchema,
+  EscalationSchema,
   type Job,
   JobSchema,
   JobState as JobStateProto,
@@ -17,6 +18,7 @@ import {
   WithheldSchema,
 } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError, ERRORS, isReason } from '../../../base/errors.ts';
+import { isRecord } from '../../../base/is-record.ts';
 import { codeNumber, fromFailure, toFailure } from '../../../contract/errors.ts';
 import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import type { StoredRun } from '../../store/runs.ts';
@@ -45,7 +47,8 @@ const JOB_STATES: Readonly<Record<string, JobStateProto>> = {
 };
 
 export function runView(row: StoredRun, jobs: readonly JobRow[] = []): Run {
-  const shown = jobs.map(jobView);
+  const { tiers } = answeredBy(row);
+  const shown = jobs.map((job) => jobView(job, tiers[job.id]));
   return create(RunSchema, {
     id: row.id,
     conversation: row.conversation ?? '',
@@ -62,8 +65,20 @@ export function runView(row: StoredRun, jobs: readonly JobRow[] = []): Run {
   });
 }
 
+/** What a row has of who answered: see `runRow`. */
+function answeredBy({ model }: Pick<RunRow, 'model'>) {
+  const told = isRecord(model) ? model : {};
+  return {
+    model: 'provider' in told ? (told as JsonValue) : undefined,
+    tier: typeof told.tier === 'string' ? told.tier : '',
+    escalations: told.escalations,
+    tiers: (isRecord(told.tiers) ? told.tiers : {}) as Readonly<Record<string, string | undefined>>,
+  };
+}
+
 function outcomeOf(row: RunRow, jobs: Job[]): Outcome {
   const list = (value: unknown): JsonValue[] => (Array.isArray(value) ? (value as JsonValue[]) : []);
+  const { model, tier, escalations } = answeredBy(row);
   return create(OutcomeSchema, {
     state: STATES[row.state],
     answer: row.answer,
@@ -76,7 +91,9 @@ function outcomeOf(row: RunRow, jobs: Job[]): Outcome {
       outputTokens: BigInt(row.usage.outputTokens),
       costMicros: BigInt(row.usage.costMicros),
     },
-    ...(row.model ? { model: fromJson(ModelInfoSchema, row.model as JsonValue, { ignoreUnknownFields: true }) } : {}),
+    tier,
+    escalations: list(escalations).map((each) => fromJson(EscalationSchema, each, { ignoreUnknownFields: true })),
+    ...(model ? { model: fromJson(ModelInfoSchema, model, { ignoreUnknownFields: true }) } : {}),
     ...(row.reason === null ? {} : { failure: failureOf(row.reason, (row.endedAt ?? row.createdAt) - row.createdAt) }),
   });
 }
@@ -96,7 +113,7 @@ function egressOf(row: RunRow): Egress[] {
   return list.map((each) => fromJson(EgressSchema, each, { ignoreUnknownFields: true }));
 }
 
-function jobView(row: JobRow): Job {
+function jobView(row: JobRow, tier = ''): Job {
   const tookMs = Math.max((row.endedAt ?? row.startedAt ?? row.createdAt) - row.createdAt, 0);
   return create(JobSchema, {
     id: row.id,
@@ -104,6 +121,7 @@ function jobView(row: JobRow): Job {
     target: row.target,
     state: JOB_STATES[row.state] ?? JobStateProto.UNSPECIFIED,
     attempts: row.attempts,
+    tier,
     elapsed: durationFromMs(tookMs),
     ...(row.error === null ? {} : { failure: failureOf(row.error, tookMs) }),
   });

@@ -25,6 +25,12 @@ export interface AskCommand extends CommandId {
   readonly timeoutMs?: number | undefined;
   /** Most that it may cost, in millionths; default and 0: no such limit. */
   readonly maxCostMicros?: bigint | undefined;
+  /** The tier that it begins with; default and empty: as the rules say. */
+  readonly tier?: string | undefined;
+  /** One tier above what the rules say, or above what answered `betterThan`. */
+  readonly better?: boolean | undefined;
+  /** The run whose question it asks again; default none. */
+  readonly betterThan?: string | undefined;
   /** SHA-256 of an owner's request, to know a repeat of it by; default none. */
   readonly requestDigest?: Uint8Array | undefined;
   /** The span of whoever asks, as `traceparent` says it; default none. */
@@ -69,6 +75,9 @@ export function acceptedAsk(tenant: string, ask: AskCommand, limits: Orchestrato
     requestSha256: ask.requestDigest ?? new Uint8Array(),
     maxCostMicros: ask.maxCostMicros ?? 0n,
     traceParent: ask.traceParent ?? '',
+    tier: ask.tier ?? '',
+    better: ask.better ?? false,
+    betterThan: ask.betterThan ?? '',
   });
 }
 

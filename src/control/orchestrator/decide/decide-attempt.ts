@@ -34,6 +34,7 @@ import type {
   ReceivedCommand,
   ResultCommand,
 } from './run-commands.ts';
+import { failsUpward } from './step-up.ts';
 import { mayHaveHappened, mayRepeat } from './uncertain.ts';
 
 /** Returns whether the run may go on. Nothing happens for an attempt that was never made or whose result is recorded. */
@@ -177,6 +178,7 @@ function retried(draft: DecisionDraft, job: FoldedJob, failure: Failure, command
   const most = run.limits.maxAttempts + (failure.code === UNAVAILABLE ? MORE_WHILE_AWAY : 0);
   if (run.phase !== 'running' || job.failures + 1 >= most) return false;
   if (metMoney(run, Number(command.usage?.costMicros ?? 0n))) return false;
+  if (failsUpward(run, job, failure, draft.routes)) return false;
   const asked = failure.retryAfter ? Math.min(Math.max(durationMs(failure.retryAfter), 0), RETRY_AFTER_CAP_MS) : 0;
   const backoff =
     Math.min(RETRY_BASE_MS * 2 ** job.failures, RETRY_CAP_MS) * spread(dispatchId(job.id, job.epoch, job.nonce));

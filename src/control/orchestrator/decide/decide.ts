@@ -20,7 +20,7 @@ import {
 } from './decide-attempt.ts';
 import { decideChild, orphans } from './decide-child.ts';
 import { DecisionDraft, type DecisionInputs } from './draft.ts';
-import { metOwnCost } from './money-rows.ts';
+import { metOwnCost, worstCase } from './money-rows.ts';
 import { openTimers } from './open-timers.ts';
 import { outcomeOf } from './outcome.ts';
 import { nextStep } from './planner.ts';
@@ -118,7 +118,7 @@ function react(draft: DecisionDraft, command: Exclude<RunCommand, { type: 'accep
 
 function start(draft: DecisionDraft, command: StartCommand): void {
   if (draft.run.phase !== 'waiting') return;
-  const { history, tools, summary = '', summaryGrants = [], taints, hosts = [] } = command;
+  const { history, tools, summary = '', summaryGrants = [], taints, hosts = [], tierBefore = '' } = command;
   draft.add({
     case: 'started',
     value: {
@@ -128,6 +128,7 @@ function start(draft: DecisionDraft, command: StartCommand): void {
       summaryGrants: [...summaryGrants],
       taints: [...taints],
       hosts: [...hosts],
+      tierBefore,
     },
   });
   goOn(draft, command.recipients);
@@ -142,8 +143,15 @@ function refuse(draft: DecisionDraft, { failure }: RefuseCommand): void {
 function goOn(draft: DecisionDraft, recipients: readonly string[] = []): void {
   stopOrphans(draft);
   if (draft.run.phase !== 'running') return;
-  const next = nextStep(draft.run, draft.methods, recipients);
-  if (next.kind === 'queue') for (const job of next.jobs) draft.queue(job);
+  const next = nextStep(draft.run, draft.methods, recipients, draft.routes);
+  if (next.kind === 'queue') {
+    const { jobs, up } = next;
+    const most = (run: FoldedRun, id: string) => worstCase(run, run.jobs.get(id)!, draft.methods)?.micros ?? 0;
+    for (const job of jobs) {
+      if (up) draft.queueBetter(up, job, most);
+      else draft.queue(job);
+    }
+  }
   if (next.kind === 'end') {
     const summary = summaryJob(draft.run, next.ending);
     if (summary) draft.queue(summary);

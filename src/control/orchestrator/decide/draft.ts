@@ -8,6 +8,8 @@ import {
   type RunEvent,
   RunEventSchema,
   TargetKind,
+  type TurnEscalatedSchema,
+  type TurnRoute,
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { isHarmless } from '../../../contract/policy.ts';
@@ -15,6 +17,11 @@ import type { MethodRegistry } from '../../../contract/registry.ts';
 import { evolve } from '../run/evolve.ts';
 import { isPaid } from '../run/method-names.ts';
 import type { FoldedRun } from '../run/state.ts';
+
+export type NewJob = Omit<MessageInitShape<typeof JobQueuedSchema>, '$typeName' | 'epoch' | 'nonce'>;
+
+/** That a turn is asked again one tier up, without what it may cost. */
+export type StepUp = Omit<MessageInitShape<typeof TurnEscalatedSchema>, '$typeName' | 'mostMicros'>;
 
 export type EventBody = MessageInitShape<typeof RunEventSchema>['event'];
 
@@ -30,6 +37,26 @@ export interface DecisionInputs {
   readonly met?: ReadonlyMap<string, Failure> | undefined;
   /** They are tried once more by a commit of their own, which ends them. */
   readonly postponed?: boolean;
+  /** Which tiers model turns go to; default: there are no routing rules. */
+  readonly routes?: TurnRoutes | undefined;
+}
+
+/** What routing rules and the workers that are connected say of the turns of one run. */
+export interface TurnRoutes {
+  /** For its first turn, and the tier that is left for a better one because its owner wants that. */
+  first(run: FoldedRun, recipients: readonly string[]): RoutedTurn & { readonly from: string | undefined };
+  /** One tier up; undefined where nobody who is connected serves a better one. */
+  above(run: FoldedRun, tier: string, recipients: readonly string[]): RoutedTurn | undefined;
+  /** What an attempt may cost at most, whether or not there is a budget. */
+  bound(job: PricedJob): CostBound | undefined;
+}
+
+export interface RoutedTurn {
+  readonly route: TurnRoute;
+  /** Labels that a worker must have. */
+  readonly selector: Readonly<Record<string, string>>;
+  /** Most time of the turn; 0 is that of the run. */
+  readonly timeoutMs: number;
 }
 
 /** A job whose use is paid for. */
@@ -38,6 +65,8 @@ export interface PricedJob {
   /** Its request names the model, or may. */
   readonly called: boolean;
   readonly recipients: readonly string[];
+  /** The model that routing rules chose; default none. */
+  readonly model?: string | undefined;
 }
 
 /** Collects the events of one decision and keeps the state they lead to. */
@@ -48,6 +77,8 @@ export class DecisionDraft {
   readonly #epochBase: number;
   readonly #nonce: string;
   readonly #bound: DecisionInputs['bound'];
+  readonly routes: TurnRoutes | undefined;
+  readonly #given: DecisionInputs;
   #state: FoldedRun | undefined;
 
   constructor(state: FoldedRun | undefined, at: number, methods: MethodRegistry, given: DecisionInputs = {}) {
@@ -57,6 +88,8 @@ export class DecisionDraft {
     this.#epochBase = given.epochBase ?? 0;
     this.#nonce = given.nonce ?? '';
     this.#bound = given.bound;
+    this.routes = given.routes;
+    this.#given = given;
   }
 
   /** The epoch of the attempt after this one; after 0 that of the first. */
@@ -78,13 +111,15 @@ export class DecisionDraft {
     return this.#state;
   }
 
-  /** Queues a job for its first attempt. */
-  queue(job: Omit<MessageInitShape<typeof JobQueuedSchema>, '$typeName' | 'epoch' | 'nonce'>): void {
+  /** Queues a job for its first attempt. @param isBetter it is a turn one tier up, of which is always told what it may cost */
+  queue(job: NewJob, isBetter = false): void {
     const nonce = job.target === TargetKind.WORKER ? this.#nonce : '';
-    const { method = '', params, recipients = [] } = job;
+    const { method = '', params, recipients = [], route } = job;
     const selector = this.#selectorOf(job);
     const isBound = job.target === TargetKind.WORKER && isPaid(method);
-    const bound = isBound ? this.#bound?.({ method, recipients, called: (params?.length ?? 0) > 0 }) : undefined;
+    const priced = { method, recipients, called: (params?.length ?? 0) > 0, model: route?.model };
+    const bounds = this.#bound ?? (isBetter ? this.routes?.bound : undefined);
+    const bound = isBound ? bounds?.(priced) : undefined;
     this.add({
       case: 'jobQueued',
       value: { ...job, selector, epoch: this.epochAfter(0), nonce, ...(bound ? { bound } : {}) },
@@ -92,10 +127,19 @@ export class DecisionDraft {
   }
 
   /** What must not run twice is not given to a worker that may be taken away, unless its caller says so. */
-  #selectorOf({ target, method = '', selector = {} }: MessageInitShape<typeof JobQueuedSchema>) {
+  #selectorOf({ target, method = '', selector = {} }: NewJob) {
     const found = target === TargetKind.WORKER ? this.methods.byFullName(method) : undefined;
     const stays = found && !isHarmless(found.effect) && !found.idempotent && selector.spot === undefined;
     return stays ? { ...selector, spot: 'false' } : selector;
+  }
+
+  /** Queues a turn one tier up. @param most what it may cost, in the state that it leads to */
+  queueBetter(up: StepUp, job: NewJob, most: (run: FoldedRun, job: string) => number): void {
+    const trial = new DecisionDraft(this.#state, this.#at, this.methods, this.#given);
+    trial.add({ case: 'escalated', value: up });
+    trial.queue(job, true);
+    this.add({ case: 'escalated', value: { ...up, mostMicros: BigInt(most(trial.run, job.job ?? '')) } });
+    this.queue(job, true);
   }
 
   add(event: NonNullable<EventBody>): void {

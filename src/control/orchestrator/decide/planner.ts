@@ -14,20 +14,27 @@ import { type JudgedCall, judgeToolCalls } from '../models/tool-calls.ts';
 import { asksForTools, metLimit, offeredTools } from '../models/tool-offer.ts';
 import type { Ending } from '../run/ending.ts';
 import { TOOL_TIMEOUT_MS } from '../run/limits.ts';
-import { CHAT_METHOD } from '../run/method-names.ts';
 import { metMoney } from '../run/money.ts';
 import { type FoldedJob, type FoldedRun, openJobs } from '../run/state.ts';
+import type { StepUp, TurnRoutes } from './draft.ts';
 import { stateOfFailure } from './failure-phase.ts';
+import { betterTurn, firstTurn, laterTurn, withBest } from './step-up.ts';
 
 export type NextStep =
   | { readonly kind: 'wait' }
-  | { readonly kind: 'queue'; readonly jobs: readonly JobQueued[] }
+  /** `up`: its one job is a model turn one tier up. */
+  | { readonly kind: 'queue'; readonly jobs: readonly JobQueued[]; readonly up?: StepUp | undefined }
   | { readonly kind: 'end'; readonly ending: Ending };
 
 /** What comes next for a running run. `recipients` binds its first job; later jobs take those of the first. */
-export function nextStep(run: FoldedRun, methods: MethodRegistry, recipients: readonly string[] = []): NextStep {
+export function nextStep(
+  run: FoldedRun,
+  methods: MethodRegistry,
+  recipients: readonly string[] = [],
+  routes?: TurnRoutes,
+): NextStep {
   if (openJobs(run).length > 0) return { kind: 'wait' };
-  return run.kind === 'call' ? nextOfCall(run, methods) : nextOfAsk(run, methods, recipients);
+  return run.kind === 'call' ? nextOfCall(run, methods) : nextOfAsk(run, methods, recipients, routes);
 }
 
 function nextOfCall(run: FoldedRun, methods: MethodRegistry): NextStep {
@@ -51,46 +58,51 @@ function nextOfCall(run: FoldedRun, methods: MethodRegistry): NextStep {
   return { kind: 'end', ending: job.phase === 'done' ? { state: State.ANSWERED } : failed(job) };
 }
 
-function nextOfAsk(run: FoldedRun, methods: MethodRegistry, recipients: readonly string[]): NextStep {
+function nextOfAsk(
+  run: FoldedRun,
+  methods: MethodRegistry,
+  recipients: readonly string[],
+  routes: TurnRoutes | undefined,
+): NextStep {
   const step = lastStep(run);
-  if (step < 0) return first(run, methods, recipients);
+  if (step < 0) return first(run, methods, recipients, routes);
+  const better = betterTurn(run, step, methods, routes);
+  if (better) return queue(better.job, better.up);
   const turn = chatJob(run, step);
   const said = chatOf(run, step);
-  if (!turn || !said) return { kind: 'end', ending: turn ? failed(turn, bestText(run)) : nothingSaid(run) };
-  if (!asksForTools(run, step) || offeredTools(run, step).length === 0)
-    return { kind: 'end', ending: answered(run, step) };
+  const end = (ending: Ending): NextStep => ({
+    kind: 'end',
+    ending: withBest(run, ending, (before) => answered(run, before)),
+  });
+  if (!turn || !said) return end(turn ? failed(turn, bestText(run)) : nothingSaid(run));
+  if (!asksForTools(run, step) || offeredTools(run, step).length === 0) return end(answered(run, step));
   const met = metMoney(run);
-  if (met) return { kind: 'end', ending: stopped(run, met) };
+  if (met) return end(stopped(run, met));
   // A step whose tools were queued has none open any more: all of them are settled.
-  if ([...run.jobs.values()].some((job) => job.step === step && job.role === 'tool')) return again(run, step);
+  if ([...run.jobs.values()].some((job) => job.step === step && job.role === 'tool'))
+    return queue(laterTurn(run, turn));
   const calls = judgeToolCalls(run, step, methods);
   const jobs = calls.flatMap((call) => tool(run, step, call));
-  return jobs.length > 0 ? { kind: 'queue', jobs } : again(run, step);
+  return jobs.length > 0 ? { kind: 'queue', jobs } : queue(laterTurn(run, turn));
 }
 
 /** The search in the run's collections, if there is one to make, and then the first model turn. */
-function first(run: FoldedRun, methods: MethodRegistry, recipients: readonly string[]): NextStep {
-  if (searchOf(run)) {
-    const met = metMoney(run);
-    return met ? { kind: 'end', ending: stopped(run, met) } : queue(chat(run, 0, recipientsOfRun(run)));
-  }
-  return queue(searchJob(run, methods, recipients) ?? chat(run, 0, recipients));
+function first(
+  run: FoldedRun,
+  methods: MethodRegistry,
+  recipients: readonly string[],
+  routes: TurnRoutes | undefined,
+): NextStep {
+  const isSearched = searchOf(run) !== undefined;
+  const met = isSearched ? metMoney(run) : undefined;
+  if (met) return { kind: 'end', ending: stopped(run, met) };
+  const search = isSearched ? undefined : searchJob(run, methods, recipients);
+  if (search) return queue(search);
+  const { job, up } = firstTurn(run, isSearched ? recipientsOfRun(run) : recipients, routes);
+  return queue(job, up);
 }
 
-const queue = (job: JobQueued): NextStep => ({ kind: 'queue', jobs: [job] });
-
-const again = (run: FoldedRun, step: number): NextStep => queue(chat(run, step + 1, recipientsOfRun(run)));
-
-function chat(run: FoldedRun, step: number, recipients: readonly string[]): JobQueued {
-  const job = jobId(run.id, step, 0);
-  return create(JobQueuedSchema, {
-    job,
-    method: CHAT_METHOD,
-    target: TargetKind.WORKER,
-    idempotencyKey: job,
-    recipients: [...recipients],
-  });
-}
+const queue = (job: JobQueued, up?: StepUp): NextStep => ({ kind: 'queue', jobs: [job], up });
 
 function tool(run: FoldedRun, step: number, { index, call, verdict }: JudgedCall): JobQueued[] {
   if (!verdict.ok) return [];

@@ -4,7 +4,9 @@ import { ModelInfoSchema } from '../../../../gen/bowline/common/v1/common_pb.ts'
 import {
   type Egress,
   EgressSchema,
+  EscalationSchema,
   LeftOutCollectionSchema,
+  type Outcome,
   SourceSchema,
   WithheldSchema,
 } from '../../../../gen/bowline/run/v1/run_pb.ts';
@@ -15,7 +17,7 @@ import { MAX_OUTCOME_ENTRIES } from '../run/limits.ts';
 import { type FoldedJob, type FoldedRun, isHeld } from '../run/state.ts';
 import { withheldOf } from './outcome.ts';
 
-/** `sources`, `withheld`, `leftOut`, `egress` and `model` hold protobuf JSON of what stands in an Outcome of bowline.run.v1. */
+/** `sources`, `withheld`, `leftOut`, `egress` and `model` hold protobuf JSON of what stands in an Outcome of bowline.run.v1; `model` has more beside it. */
 export function runRow(run: FoldedRun): RunRow {
   const { outcome, usage } = run;
   return {
@@ -36,8 +38,17 @@ export function runRow(run: FoldedRun): RunRow {
     withheld: (outcome ? withheldOf(run) : []).map((each) => toJson(WithheldSchema, each)),
     leftOut: (outcome?.leftOut ?? []).map((each) => toJson(LeftOutCollectionSchema, each)),
     egress: outcome ? egressOfRun(run).map((each) => toJson(EgressSchema, each)) : [],
-    model: outcome?.model ? toJson(ModelInfoSchema, outcome.model) : null,
+    model: outcome ? answeredBy(run, outcome) : null,
   };
+}
+
+/** The model that answered, with its tier, what went up, and the tiers of the turns where there were routing rules; null for nothing of that. */
+function answeredBy({ jobs }: FoldedRun, { model, tier, escalations }: Outcome): object | null {
+  const told = model ? (toJson(ModelInfoSchema, model) as object) : null;
+  const turns = [...jobs.values()].flatMap(({ id, route }) => (route ? [[id, route.tier] as const] : []));
+  if (turns.length === 0) return told;
+  const up = escalations.map((each) => toJson(EscalationSchema, each));
+  return { ...told, tier, escalations: up, tiers: Object.fromEntries(turns) };
 }
 
 export function jobRow(run: FoldedRun, job: FoldedJob): JobRow {

@@ -37,6 +37,8 @@ export interface StartCommand {
   readonly hosts?: readonly string[] | undefined;
   /** Providers that may see the run's content; empty is any. */
   readonly recipients: readonly string[];
+  /** The tier that answered the run whose question it asks again; default none. */
+  readonly tierBefore?: string | undefined;
 }
 
 /** It is not taken at all. Only while it waits. */

@@ -22,7 +22,7 @@ import { clipped, errorMessage } from '../../../contract/tool-text.ts';
 import { MAX_WORKER_RESULT_CHARS } from '../run/limits.ts';
 import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { searchArguments, searchOf } from './retrieval.ts';
-import { chatOf } from './steps.ts';
+import { chatOf, isLeftForBetter } from './steps.ts';
 import { summaryRequest } from './summary.ts';
 import { systemText } from './system-text.ts';
 import { type JudgedCall, judgeToolCalls } from './tool-calls.ts';
@@ -47,9 +47,12 @@ export function chatRequest(run: FoldedRun, job: string, methods: MethodRegistry
   }
   messages.push(said(Role.USER, run.text));
   let room = addSearch(messages, run, methods, run.limits.maxToolBytes);
-  for (let step = 0; step < turn.step; step++) room = addStep(messages, run, step, methods, room);
+  for (let step = 0; step < turn.step; step++)
+    if (!isLeftForBetter(run, step)) room = addStep(messages, run, step, methods, room);
   return create(ChatRequestSchema, {
     messages,
+    model: turn.route?.model ?? '',
+    stateConfidence: (turn.route?.below ?? 0) > 0,
     maxOutputTokens: turn.bound?.maxOutputTokens ?? 0,
     tools: offeredTools(run, turn.step).flatMap((t) => definition(t, methods)),
   });

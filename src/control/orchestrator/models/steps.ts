@@ -15,6 +15,10 @@ export function lastStep(run: FoldedRun): number {
 
 export const chatJob = (run: FoldedRun, step: number): FoldedJob | undefined => run.jobs.get(jobId(run.id, step, 0));
 
+/** Whether the turn of a step was asked again one tier up: what it said is no part of what follows. */
+export const isLeftForBetter = (run: FoldedRun, step: number): boolean =>
+  run.escalations.some(({ job }) => job === jobId(run.id, step, 0));
+
 /** What the model said in a step; undefined while it has not, or when it failed. */
 export function chatOf(run: FoldedRun, step: number): ChatResult | undefined {
   const job = chatJob(run, step);

@@ -8,7 +8,8 @@ import { givenBytes } from './tool-message.ts';
 /** The limit that leaves a step without tools; undefined when it may have them. */
 export function metLimit(run: FoldedRun, step: number): AppError | undefined {
   const { maxSteps, maxJobs, maxToolBytes } = run.limits;
-  if (step + 1 >= maxSteps) return over('the number of model turns', maxSteps, 'BOWLINE_MAX_RUN_TURNS');
+  const asked = step - run.escalations.filter(({ job }) => job !== '').length;
+  if (asked + 1 >= maxSteps) return over('the number of model turns', maxSteps, 'BOWLINE_MAX_RUN_TURNS');
   let before = 0;
   for (const job of run.jobs.values()) if (isPlanned(job) && job.step < step) before++;
   // This turn, one tool call, and the turn after it.

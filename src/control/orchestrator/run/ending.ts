@@ -6,4 +6,6 @@ export interface Ending {
   readonly state: State;
   readonly answer?: string;
   readonly failure?: Failure | undefined;
+  /** The step whose model turn it is from; default the last one. */
+  readonly step?: number | undefined;
 }

@@ -38,8 +38,9 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
   const next = { ...run, version: run.version + 1 };
   switch (body.case) {
     case 'started': {
-      const { history, tools, summary, summaryGrants, taints: brought, hosts } = body.value;
-      return { ...next, phase: 'running', startedAt: at, history, tools, summary, summaryGrants, brought, hosts };
+      const { history, tools, summary, summaryGrants, taints: brought, hosts, tierBefore } = body.value;
+      const said = { history, tools, summary, summaryGrants, brought, hosts, tierBefore };
+      return { ...next, phase: 'running', startedAt: at, ...said };
     }
     case 'jobQueued':
       return { ...next, jobs: new Map(run.jobs).set(body.value.job, queued(run, body.value, at)) };
@@ -120,6 +121,8 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
       const { job, epoch, usage, egress } = body.value;
       return withLate(charged(next, usage), job, Number(epoch), usage, egress);
     }
+    case 'escalated':
+      return { ...next, escalations: [...run.escalations, body.value] };
     case 'cancelRequested':
       return { ...next, cancelledBy: body.value.principal };
     case 'ended':
@@ -150,6 +153,11 @@ function accepted(event: RunAccepted, at: number): FoldedRun {
     timeoutMs: event.timeout ? durationMs(event.timeout) : 0,
     requestDigest: event.requestSha256,
     maxCostMicros: Number(event.maxCostMicros),
+    tier: event.tier,
+    better: event.better,
+    betterThan: event.betterThan,
+    tierBefore: '',
+    escalations: [],
     call: event.call,
     limits: limitsFromProto(event.limits),
     phase: 'waiting',
@@ -225,6 +233,7 @@ function queued(run: FoldedRun, event: JobQueued, at: number): FoldedJob {
     heldMs: 0,
     holds: 0,
     bound: event.bound,
+    route: event.route,
   };
 }
 

@@ -37,6 +37,7 @@ export function viewJob(run: FoldedRun, job: FoldedJob, now?: number): Job {
     target: targetText(run, job).slice(0, 256),
     state: isHeld(job) ? State.APPROVAL : STATES[job.phase],
     attempts: job.attempts,
+    tier: job.route?.tier ?? '',
     elapsed: durationFromMs(Math.max(end - job.queuedAt, 0)),
     ...(job.lastFailure && job.phase !== 'done' ? { failure: job.lastFailure } : {}),
   });

@@ -2,7 +2,15 @@
 // events they came in.
 
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
-import type { CallSpec, CostBound, JobFinished, OfferedTool, Turn } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import type {
+  CallSpec,
+  CostBound,
+  JobFinished,
+  OfferedTool,
+  Turn,
+  TurnEscalated,
+  TurnRoute,
+} from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import type { Egress, Outcome } from '../../../../gen/bowline/run/v1/run_pb.ts';
@@ -101,6 +109,8 @@ export interface FoldedJob {
   readonly holds: number;
   /** What an attempt may cost at most; undefined where no budget was known. */
   readonly bound: CostBound | undefined;
+  /** For a model turn: where routing rules sent it. */
+  readonly route: TurnRoute | undefined;
 }
 
 export interface FoldedRun {
@@ -123,6 +133,16 @@ export interface FoldedRun {
   readonly requestDigest: Uint8Array;
   /** Most that it may cost, as whoever asked said; 0 is no such limit. */
   readonly maxCostMicros: number;
+  /** The tier that its owner named; empty for none. */
+  readonly tier: string;
+  /** Its owner wants it to begin one tier up. */
+  readonly better: boolean;
+  /** The run whose question it asks again; empty for none. */
+  readonly betterThan: string;
+  /** The tier that answered that one. */
+  readonly tierBefore: string;
+  /** Turns that were asked again one tier up. */
+  readonly escalations: readonly TurnEscalated[];
   readonly call: CallSpec | undefined;
   readonly limits: RecordedLimits;
   readonly phase: RunPhase;

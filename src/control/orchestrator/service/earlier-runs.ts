@@ -21,7 +21,8 @@ export async function historyFor(
   const draft = new HistoryDraft(bounds, boundBy(run).recipients);
   for (const id of newestFirst(line)) {
     const earlier = id === just?.id ? just : await ended(runs, run.tenant, id);
-    if (!earlier) continue;
+    // What is asked again is answered as if for the first time.
+    if (!earlier || id === run.betterThan) continue;
     const summary = pastSummary(earlier);
     if (summary && draft.sumUp(summary)) break;
     const past = pastTurn(earlier);

@@ -56,7 +56,7 @@ export class Orchestrator {
    * the store does not answer; then ask again.
    */
   async ask(tenant: string, ask: AskCommand): Promise<AskReceipt> {
-    const bad = badAsk(ask);
+    const bad = badAsk(ask) ?? this.#parts.routes?.refuses(ask);
     if (bad) return { refused: toFailure(bad) };
     return this.#applyOnce(
       tenant,
@@ -64,6 +64,20 @@ export class Orchestrator {
       (fresh, met) => this.#decisions.ask(tenant, ask, fresh, met),
       ({ refused }) => (refused ? { refused } : { accepted: true }),
     );
+  }
+
+  /** What an ask would begin as, by the same decision; nothing is recorded. */
+  async rehearse(
+    tenant: string,
+    ask: AskCommand,
+  ): Promise<{ readonly run: FoldedRun } | { readonly refused: Failure }> {
+    const bad = badAsk(ask) ?? this.#parts.routes?.refuses(ask);
+    if (bad) return { refused: toFailure(bad) };
+    const thought = await this.#decisions.ask(tenant, ask, true, new Map());
+    if ('refused' in thought.answer) return { refused: thought.answer.refused };
+    const begun = 'changes' in thought ? thought.changes.runs.find(({ after }) => after.id === ask.run) : undefined;
+    if (!begun) throw new AppError('NOT_FOUND', { kind: 'run' });
+    return { run: begun.after };
   }
 
   /** Starts a run of one job. The run in the answer is the first one that came with this command id. */

@@ -15,7 +15,7 @@ import {
   sameAsk,
 } from '../decide/asks.ts';
 import { type Decision, decide } from '../decide/decide.ts';
-import type { DecisionInputs, PricedJob } from '../decide/draft.ts';
+import type { DecisionInputs, PricedJob, TurnRoutes } from '../decide/draft.ts';
 import type { CommandId, UntimedCommand } from '../decide/run-commands.ts';
 import {
   type ConversationState,
@@ -45,6 +45,8 @@ export interface RunDecisionsParts {
   readonly epochBase?: () => number;
   /** A new nonce for each decision, or an empty one while another replica would not know what it is; default none. */
   readonly nonce?: () => string;
+  /** Which tiers model turns go to; default: there are no routing rules. */
+  readonly routes?: RoutesKnown;
   /** Which tenants have budgets, as far as is known here, and what a job may cost at most; default: none is known. */
   readonly budgets?: KnownBudgets;
 }
@@ -54,6 +56,14 @@ export interface KnownBudgets {
   has(tenant: string): boolean;
   learn(tenant: string): void;
   bound(tenant: string, job: PricedJob): CostBound;
+}
+
+/** Where model turns go, as far as it is known here. */
+export interface RoutesKnown {
+  /** Undefined while there are no rules. */
+  of(tenant: string): Omit<TurnRoutes, 'bound'> | undefined;
+  /** Why an ask that wants a tier can never have it; undefined when it can. */
+  refuses(wanted: Pick<AskCommand, 'tier' | 'better'>): AppError | undefined;
 }
 
 /** Jobs that met a budget in an earlier round, by id, with what they end with. */
@@ -267,8 +277,16 @@ export class RunDecisions {
     const collections = boundBy(waiting).collections.length > 0;
     const tools = await this.#parts.tools({ tenant, device, recipients, collections });
     const hosts = this.#parts.hosts ?? [];
-    const begin = { type: 'start', tools, history: turns, recipients, hosts, at, ...before } as const;
+    const tierBefore = await this.#tierOf(tenant, waiting.betterThan);
+    const begin = { type: 'start', tools, history: turns, recipients, hosts, tierBefore, at, ...before } as const;
     return this.#decide(waiting, begin, { met, postponed: true });
+  }
+
+  /** The tier that answered a run; empty where there is none. */
+  async #tierOf(tenant: string, run: string): Promise<string> {
+    if (run === '') return '';
+    const known = await ifReadable(this.#streams.runs.get(tenant, run));
+    return known?.outcome?.tier ?? '';
   }
 
   #decide(
@@ -276,11 +294,13 @@ export class RunDecisions {
     command: Parameters<typeof decide>[1],
     money: Pick<DecisionInputs, 'met' | 'postponed'> = {},
   ): Decision & { readonly state: FoldedRun } {
-    const { methods, epochBase, nonce, budgets } = this.#parts;
+    const { methods, epochBase, nonce, budgets, routes: known } = this.#parts;
     const tenant = state?.tenant ?? '';
     const isBound = budgets?.has(tenant) || (state?.maxCostMicros ?? 0) > 0;
     const bound = budgets && isBound ? (job: PricedJob) => budgets.bound(tenant, job) : undefined;
-    const given = { epochBase: epochBase?.(), nonce: nonce?.(), bound, ...money };
+    const there = known?.of(tenant);
+    const routes = there && { ...there, bound: (job: PricedJob) => budgets?.bound(tenant, job) };
+    const given = { epochBase: epochBase?.(), nonce: nonce?.(), bound, routes, ...money };
     const { events, state: after, outcome } = decide(state, command, methods, given);
     if (!after) throw new AppError('NOT_FOUND', { kind: 'run' });
     return { events, state: after, outcome };

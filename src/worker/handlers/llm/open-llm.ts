@@ -17,7 +17,7 @@ export async function openLlm({ home, env, clock }: CapabilityParts): Promise<Se
   const names = [defaultModel, ...[...drivers.keys()].filter((model) => model !== defaultModel)];
   return {
     handler: llmHandler(models),
-    models: names.map((model) => ({ ...drivers.get(model)!.info, ...priceOfModel(config.models.get(model)) })),
+    models: names.map((alias) => ({ ...drivers.get(alias)!.info, alias, ...priceOfModel(config.models.get(alias)) })),
     labels: priceLabel(config.models.get(defaultModel)),
     close: () => models.close(),
   };
