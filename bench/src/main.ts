@@ -23,6 +23,7 @@ import { cancel, recovery } from './measure/interruptions.ts';
 import { relay } from './measure/relay.ts';
 import { replicas } from './measure/replicas.ts';
 import { retrieval } from './measure/retrieval.ts';
+import { routes } from './measure/routes.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
 import { sandboxStart } from './measure/sandbox.ts';
 import { storeGrowth } from './measure/store.ts';
@@ -55,6 +56,7 @@ const MEASURES: readonly Measure[] = [
   webFetch,
   documents,
   answers,
+  routes,
 ];
 
 const quick = Boolean(process.env.QUICK);

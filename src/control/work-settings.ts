@@ -111,6 +111,7 @@ export const RUN_SETTINGS = {
     fallback: 10_000,
     min: 100,
     max: 1_000_000,
+  },
   routesFile: {
     env: 'BOWLINE_ROUTES_FILE',
     group: 'runs',

@@ -99,7 +99,9 @@ test('OpenAI itself is bound to a schema by its own means, and the answer is che
     additionalProperties: false,
   };
   const settings = { name: 'openai', provider: 'openai', model: 'gpt-4o', baseUrl: `${server.url}/v1` } as const;
-  const driver = checkedDriver(providerDriver({ ...settings, key: () => new Secret('sk-1') }, systemClock), true);
+  const driver = checkedDriver(providerDriver({ ...settings, key: () => new Secret('sk-1') }, systemClock), {
+    binds: true,
+  });
   const ask = async (outputSchemaJson: string) => {
     let said = '';
     const request = create(ChatRequestSchema, { messages: [user('Which city?')], outputSchemaJson });

@@ -186,7 +186,7 @@ const ANTHROPIC: Readonly<Record<string, Answer>> = {
 
 async function ask(provider: ProviderSettings['provider']): Promise<number> {
   const settings = { name: 'house', provider, model: 'm', baseUrl: url, key: () => new Secret('sk-secret') };
-  const driver = checkedDriver(providerDriver(settings, systemClock), false);
+  const driver = checkedDriver(providerDriver(settings, systemClock), { binds: false });
   const { methods } = llmHandler({ defaultModel: 'm', drivers: new Map([['m', driver]]), close: async () => {} });
   const responses = methods.Chat!(REQUEST, loneContext({ signal: new AbortController().signal }));
   let count = 0;

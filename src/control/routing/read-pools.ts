@@ -48,6 +48,8 @@ export function readPools(file: string | undefined): DeclaredPool[] {
   return all.map(([name, pool]) => {
     const { labels, tenants, provider, slots, min, max } = pool;
     if (min > max) fail(['pools', name, 'min'], 'it is more than max');
+    const locality = pool.local ? ('local' as const) : ('remote' as const);
+    const priceMicrosPerKiloToken = Number(labels.price ?? 0) || 0;
     const packages = pool.serve.map((short, n) => served(short) ?? fail(['pools', name, 'serve', n], unknown(short)));
     const worker = {
       id: `pool:${name}`,
@@ -59,9 +61,11 @@ export function readPools(file: string | undefined): DeclaredPool[] {
       tenants,
       tier: labels.tier === '1' || labels.tier === '2' ? Number(labels.tier) : 0,
       region: labels.region ?? '',
-      priceMicrosPerKiloToken: Number(labels.price ?? 0) || 0,
+      priceMicrosPerKiloToken,
       provider,
-      locality: pool.local ? ('local' as const) : ('remote' as const),
+      locality,
+      // Of its models only what its label says is known before it is there.
+      models: labels.model ? [{ alias: labels.model, provider, locality, priceMicrosPerKiloToken }] : [],
       freeSlots: 0,
       totalSlots: slots,
       starting: true,

@@ -2,6 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
+import type { RouteRules } from '../../contract/routes/rules.ts';
 import { afterCommit } from '../../control/dispatch/after-commit.ts';
 import { Attempts } from '../../control/dispatch/attempts/attempts.ts';
 import { DeviceCalls, type DeviceCallsParts } from '../../control/dispatch/devices/device-calls.ts';
@@ -20,8 +21,9 @@ import { JobSender } from '../../control/dispatch/workers/job-sender.ts';
 import type { LocalWorkers } from '../../control/dispatch/workers/local-workers.ts';
 import { PromisedJobs } from '../../control/dispatch/workers/promised-jobs.ts';
 import { ProviderPauses } from '../../control/dispatch/workers/provider-pauses.ts';
-import { Relay } from '../../control/dispatch/workers/relay.ts';
+import { Relay, type RelayRow } from '../../control/dispatch/workers/relay.ts';
 import { Settler, type SettlerParts } from '../../control/dispatch/workers/settler.ts';
+import { WarmWorkers } from '../../control/dispatch/workers/warm-workers.ts';
 import { WorkerJobs } from '../../control/dispatch/workers/worker-jobs.ts';
 import type { PresenceHandler, WorkerPresence } from '../../control/dispatch/workers/worker-presence.ts';
 import { WorkersFor } from '../../control/dispatch/workers/workers-for.ts';
@@ -45,6 +47,8 @@ export interface DispatchParts extends DispatchPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly config: DispatchConfig;
+  /** The routing rules; undefined while there are none. */
+  readonly rules: () => RouteRules | undefined;
   /** Told of each result that a worker brought. */
   readonly onResult: NonNullable<SettlerParts['onResult']>;
   /** Told after workers came, went or drain, on any replica. */
@@ -110,7 +114,10 @@ function makeParts(given: DispatchParts) {
   const backlog = new Backlog();
   const attempts = new Attempts();
   const spend: WorkerPresence['spend'] = (worker, slots) => presence.spend(worker, slots);
-  const relay = new Relay({ replica, queue, outbox, backlog, signals, clock, log, workers, spend });
+  const conversationOf = (tenant: string, run: string) => runs.conversationKnown(tenant, run);
+  const warm = new WarmWorkers({ rules: given.rules, conversationOf });
+  const liking = (row: RelayRow) => warm.likingFor(row);
+  const relay = new Relay({ replica, queue, outbox, backlog, signals, clock, log, workers, spend, liking });
   const attempt = (tenant: string, job: string) => attempts.ofJob(tenant, job);
   const waits = (tenant: string, run: string) => relay.waits(tenant, run);
   const { maxLiveBytes } = config;
@@ -124,12 +131,13 @@ function makeParts(given: DispatchParts) {
     onResult: (attempt, result) => {
       onResult(attempt, result);
       pauses.ended(attempt.session?.view(), result);
+      if (result.case === 'done') warm.ended(attempt);
     },
   });
   const { maxTextBytes } = config;
   const { prices } = given;
   const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler, maxTextBytes, prices });
-  const workersFor = new WorkersFor({ replica, local, workers, pauses });
+  const workersFor = new WorkersFor({ replica, local, workers, pauses, liking });
   const promised = new PromisedJobs({ workersFor, sender, attempts });
   const search = new FreeSearch({ outbox, weights: config.weights, now: () => clock.now() });
   const hands = { runs, outbox, queue, relay, backlog, sender, promised, log, attempts, search };

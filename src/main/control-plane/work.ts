@@ -68,6 +68,7 @@ export async function startWork(
     clock,
     log,
     config: { ...config, replica, weights: weightsOf(config.weights) },
+    rules: () => rules.rules,
     onResult: (attempt, result) => connected.refusals.ended(attempt, result),
     onWorkers: () => connected.news.changed(),
   });

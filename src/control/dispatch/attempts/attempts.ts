@@ -14,6 +14,8 @@ export interface Attempt {
   readonly epoch: number;
   readonly dispatchId: string;
   readonly capability: string;
+  /** Of its run; empty for a call. */
+  readonly conversation: string;
   /** What its readers are told while it runs: the text of a model turn, the messages of a call as they are, or nothing. */
   readonly streams: 'text' | 'messages' | 'nothing';
   readonly text: AttemptText;
@@ -70,6 +72,7 @@ export class Attempts {
       epoch: row.epoch,
       dispatchId: row.dispatchId,
       capability: row.capability,
+      conversation: state?.conversation ?? '',
       streams: streamsOf(state, row.job),
       text: new AttemptText(row.job, row.epoch),
       holder: session.bootId,

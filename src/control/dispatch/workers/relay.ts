@@ -5,14 +5,14 @@ import type { Logger } from '../../../base/logger.ts';
 import type { JobQueue } from '../../queue/ports.ts';
 import { explain } from '../../routing/explain.ts';
 import { place } from '../../routing/place.ts';
-import { type JobNeed, serves, type WorkerView } from '../../routing/worker-view.ts';
+import { type JobNeed, type Liking, serves, type WorkerView } from '../../routing/worker-view.ts';
 import type { Outbox } from '../../store/outbox.ts';
 import type { OutboxRow } from '../../store/unit.ts';
 import type { Signals } from '../signals/signals.ts';
 import type { Backlog } from './backlog.ts';
 
 /** `method` is empty where it is not known; then every worker of the capability counts. */
-export type RelayRow = OutboxRow & { readonly tenant: string; readonly method: string };
+export type RelayRow = OutboxRow & { readonly tenant: string; readonly method: string; readonly conversation?: string };
 
 export interface RelayParts {
   readonly replica: string;
@@ -23,6 +23,8 @@ export interface RelayParts {
   readonly workers: () => readonly WorkerView[];
   /** A worker of another replica was chosen for a job of so many slots. */
   readonly spend: (worker: WorkerView, slots: number) => void;
+  /** What workers are preferred by; default nothing. */
+  readonly liking?: ((row: RelayRow) => Liking | undefined) | undefined;
   readonly signals: Signals;
   readonly clock: Clock;
   readonly log: Logger;
@@ -145,7 +147,7 @@ export class Relay {
   /** Where the row goes now; undefined when it stays in the store. */
   #queueOf(row: RelayRow, workers: readonly WorkerView[]): string | undefined {
     const { backlog, replica, spend } = this.#parts;
-    const placement = place(needOf(row), workers);
+    const placement = place({ ...needOf(row), liking: this.#parts.liking?.(row) }, workers);
     if (!placement.ok && placement.never) return undefined;
     // Who goes next where all are busy is decided in the store, when there is room again.
     if (placement.ok && isPlain(row) && isForAll(row, workers)) {

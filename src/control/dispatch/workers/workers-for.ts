@@ -1,6 +1,6 @@
 // Which workers there are for a job: those connected here with their free slots, and whether one elsewhere would do it for less.
-import { place, priceFor } from '../../routing/place.ts';
-import type { WorkerView } from '../../routing/worker-view.ts';
+import { likingOf, place, priceFor } from '../../routing/place.ts';
+import type { JobNeed, Liking, WorkerView } from '../../routing/worker-view.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import type { LocalWorkers } from './local-workers.ts';
 import type { ProviderPauses } from './provider-pauses.ts';
@@ -12,6 +12,8 @@ export interface WorkersForParts {
   /** The workers of all replicas. */
   readonly workers: () => readonly WorkerView[];
   readonly pauses: Pick<ProviderPauses, 'see'>;
+  /** What workers are preferred by; default nothing. */
+  readonly liking?: ((row: RelayRow) => Liking | undefined) | undefined;
 }
 
 export class WorkersFor {
@@ -44,18 +46,24 @@ export class WorkersFor {
   sessionFor(row: RelayRow): WorkerSession | undefined {
     const sessions = this.#parts.local.all();
     const placement = place(
-      needOf(row),
+      this.#needOf(row),
       sessions.map((session) => this.#parts.pauses.see(session.view())),
     );
     return placement.ok ? sessions.find(({ id }) => id === placement.worker.id) : undefined;
   }
 
-  /** Whether no worker elsewhere would do it now for less. */
+  /** Whether no worker elsewhere is liked more, or as much and would do it now for less. */
   isBest(row: RelayRow, here: WorkerView): boolean {
     const elsewhere = this.elsewhere();
-    const need = needOf(row);
+    const need = this.#needOf(row);
     const best = elsewhere.length > 0 ? place(need, elsewhere) : undefined;
-    return !best?.ok || priceFor(need, here) <= priceFor(need, best.worker);
+    if (!best?.ok) return true;
+    const liked = need.liking ? likingOf(need.liking, here) - likingOf(need.liking, best.worker) : 0;
+    return liked === 0 ? priceFor(need, here) <= priceFor(need, best.worker) : liked > 0;
+  }
+
+  #needOf(row: RelayRow): JobNeed {
+    return { ...needOf(row), liking: this.#parts.liking?.(row) };
   }
 }
 

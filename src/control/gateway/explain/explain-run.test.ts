@@ -28,6 +28,7 @@ const worker = (name: string, more: Partial<WorkerView> = {}): WorkerView => ({
   priceMicrosPerKiloToken: 0,
   provider: 'rules',
   locality: 'local',
+  models: [],
   freeSlots: 1,
   totalSlots: 1,
   ...more,

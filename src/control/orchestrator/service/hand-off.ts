@@ -5,7 +5,9 @@ import type { FoldedRun } from '../run/state.ts';
 export interface HandOff {
   readonly replica: string;
   /** True when a worker's slot is kept for it from now on, until it is committed and told, or withdrawn. Must not throw. */
-  promise(row: OutboxRow & { readonly tenant: string; readonly method: string }): boolean;
+  promise(
+    row: OutboxRow & { readonly tenant: string; readonly method: string; readonly conversation: string },
+  ): boolean;
   /**
    * Sends what was promised to its worker while its commit is under way, if it may be begun for nothing; what comes of it is kept back
    * until it is told, or stopped when it is withdrawn. Must not throw.

@@ -133,6 +133,11 @@ export class Orchestrator {
     return this.#streams.runs.peek(tenant, run)?.version ?? 0;
   }
 
+  /** The conversation of a run that is known here without a look into the store; empty when it is not. */
+  conversationKnown(tenant: string, run: string): string {
+    return this.#streams.runs.peek(tenant, run)?.conversation ?? '';
+  }
+
   /** The line of a conversation as the store has it. */
   async conversation(tenant: string, id: string): Promise<ConversationState | undefined> {
     return (await this.#streams.conversations.refresh(tenant, id)).state;

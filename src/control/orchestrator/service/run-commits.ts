@@ -117,7 +117,8 @@ export class RunCommits {
       for (const row of effects.outbox) {
         if (row.target !== 'worker' || row.state !== 'ready') continue;
         const method = after.jobs.get(row.job)?.method ?? '';
-        if (this.#handOff?.promise({ ...row, tenant: after.tenant, method })) promised.add(row.dispatchId);
+        if (this.#handOff?.promise({ ...row, tenant: after.tenant, method, conversation: after.conversation }))
+          promised.add(row.dispatchId);
       }
     }
     return promised;

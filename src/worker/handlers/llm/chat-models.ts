@@ -12,6 +12,7 @@ import { checkedDriver } from './checked-driver.ts';
 import { fittingDriver } from './fitting-driver.ts';
 import { ggufDriver, ggufSpace } from './gguf/gguf-driver.ts';
 import type { ChatModels } from './llm-handler.ts';
+import { tellsLogprobs } from './providers/logprobs.ts';
 import { providerDriver } from './providers/provider-driver.ts';
 import type { ProviderSettings } from './providers/provider-settings.ts';
 import { rulesDriver } from './rules-driver.ts';
@@ -36,13 +37,16 @@ export function chatModels(config: ModelsConfig, home: string, env: Env, clock: 
       const settings = { name, model, file: { path: resolve(home, file), contextTokens, gpu }, ...limits };
       drivers.set(
         name,
-        checkedDriver(fittingDriver(spannedDriver(ggufDriver(settings, llama)), ggufSpace(settings, llama)), true),
+        checkedDriver(fittingDriver(spannedDriver(ggufDriver(settings, llama)), ggufSpace(settings, llama)), {
+          binds: true,
+        }),
       );
     } else if (provider !== 'gguf') {
       const driver = spannedDriver(providerDriver(settingsOf(name, provider, entry, home, env), clock));
       const fitting = fittingDriver(driver, { name, tokens: contextTokens || CONTEXT_TOKENS[provider] });
       // Servers that call themselves compatible bind a model to a schema, or refuse the request for it, or heed it not.
-      drivers.set(name, checkedDriver(fitting, provider !== 'openai-compatible'));
+      const tellsConfidence = tellsLogprobs(provider, model);
+      drivers.set(name, checkedDriver(fitting, { binds: provider !== 'openai-compatible', tellsConfidence }));
     }
   }
   return { defaultModel: config.defaultModel, drivers, close: async () => llama?.close() };

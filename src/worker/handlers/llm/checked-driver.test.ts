@@ -48,7 +48,7 @@ async function answer(
   const said: string[] = [];
   let finish: { value: number; origin: ConfidenceOrigin } | undefined;
   const work = async () => {
-    for await (const { event } of checkedDriver(inner, binds).chat(request, context)) {
+    for await (const { event } of checkedDriver(inner, { binds }).chat(request, context)) {
       if (event.case === 'text') said.push(event.value.text);
       if (event.case === 'finish') finish = event.value.confidence;
     }
@@ -136,4 +136,45 @@ test.each([
   // In pieces, as they come.
   const { confidence } = await answer([...words]);
   expect(confidence).toMatchObject({ origin: ConfidenceOrigin.HEURISTIC, value });
+});
+
+const SURE = ConfidenceOrigin.SELF_REPORTED;
+test.each<[string, string[], string, { value: number; origin: ConfidenceOrigin } | undefined]>([
+  ['a last line', ['On Friday.\n', 'confidence: 0.8'], 'On Friday.', { value: 0.8, origin: SURE }],
+  ['in pieces of any size', [...'周五。\n\nconfidence: 0.35\n'], '周五。', { value: 0.35, origin: SURE }],
+  ['with marks around it', ['A\n**Confidence:** 90%'], 'A', { value: 0.9, origin: SURE }],
+  ['with a wide colon', ['答案\nconfidence：1'], '答案', { value: 1, origin: SURE }],
+  ['alone', ['confidence: 0.5'], '', { value: 0.5, origin: SURE }],
+  ['never in the middle', ['confidence: 0.9\n', 'is what I feel'], 'confidence: 0.9\nis what I feel', undefined],
+  ['never behind text', ['My confidence: 0.9'], 'My confidence: 0.9', undefined],
+  ['no number', ['A\nconfidence: high'], 'A\nconfidence: high', undefined],
+  ['a long last line', ['A\n', 'b'.repeat(70), '\nc'], `A\n${'b'.repeat(70)}\nc`, undefined],
+  ['not said', ['A\n\n', 'B', ' C'], 'A\n\nB C', undefined],
+])('how sure a model says it is, is asked for, and is no part of its answer: %s', async (_what, pieces, text, sure) => {
+  const { said, asked, confidence } = await answer(pieces, { stateConfidence: true });
+  expect(said.join('')).toBe(text);
+  expect(asked.messages.map(({ role }) => role)).toEqual([Role.SYSTEM, Role.SYSTEM, Role.USER]);
+  if (sure) expect(confidence).toMatchObject(sure);
+  else expect(confidence?.origin).toBe(ConfidenceOrigin.HEURISTIC);
+  // Who is not asked is not touched.
+  const other = await answer(pieces);
+  expect(other.said).toEqual(pieces);
+  expect(other.asked.messages).toHaveLength(2);
+});
+
+test('a model of which its provider tells is not asked, nor one that may write JSON alone', async () => {
+  const asked: ChatRequest[] = [];
+  const inner = {
+    info: RULES_INFO,
+    async *chat(request: ChatRequest): AsyncGenerator<ChatResponse> {
+      asked.push(request);
+      yield create(ChatResponseSchema, { event: { case: 'finish', value: { reason: FinishReason.STOP } } });
+    },
+  };
+  const request = create(ChatRequestSchema, { messages: MESSAGES, stateConfidence: true });
+  const driver = checkedDriver(inner, { binds: true, tellsConfidence: true });
+  for await (const _ of driver.chat(request, loneContext()));
+  expect(asked[0]).toBe(request);
+  const { said } = await answer(['{"city":"Oslo"}'], { stateConfidence: true, outputSchemaJson: SCHEMA });
+  expect(said).toEqual(['{"city":"Oslo"}']);
 });

@@ -12,26 +12,46 @@ import type { HandlerContext } from '../../kit/handler.ts';
 import type { ChatDriver } from './chat-driver.ts';
 import { JUDGED_CHARS, ruleOfConfidence } from './confidence.ts';
 import { askedFor, checkedOutput, outputSchema } from './output-schema.ts';
+import { askedHowSure, StatedConfidence } from './stated-confidence.ts';
 
 /** Characters of an answer with a schema; it is held back until it is whole. */
 const MAX_STRUCTURED_CHARS = 1 << 20;
 
-/** `binds`: the driver itself holds the model to a schema, so that it need not be asked. Throws MODEL_OUTPUT_INVALID, INVALID_ARGUMENT. */
-export function checkedDriver(driver: ChatDriver, binds: boolean): ChatDriver {
-  return { info: driver.info, chat: (request, context) => chat(driver, binds, request, context) };
+/** What a driver does of itself. */
+export interface DriverHabits {
+  /** It holds the model to a schema, so that it need not be asked. */
+  readonly binds: boolean;
+  /** Its provider tells how sure the model was. */
+  readonly tellsConfidence?: boolean;
+}
+
+/** Throws MODEL_OUTPUT_INVALID, INVALID_ARGUMENT. */
+export function checkedDriver(driver: ChatDriver, habits: DriverHabits): ChatDriver {
+  return { info: driver.info, chat: (request, context) => chat(driver, habits, request, context) };
 }
 
 async function* chat(
   driver: ChatDriver,
-  binds: boolean,
+  { binds, tellsConfidence = false }: DriverHabits,
   request: ChatRequest,
   context: HandlerContext,
 ): AsyncGenerator<ChatResponse> {
   const schema = outputSchema(request);
+  // Where all that it may write is JSON, it cannot say it.
+  const stated = request.stateConfidence && !tellsConfidence && !schema ? new StatedConfidence() : undefined;
+  const asked = stated ? askedHowSure(request) : schema && !binds ? askedFor(request) : request;
   let held = '';
   let beginning = '';
-  for await (const response of driver.chat(schema && !binds ? askedFor(request) : request, context)) {
+  for await (const response of driver.chat(asked, context)) {
     const { event } = response;
+    if (stated && event.case === 'text') {
+      event.value.text = stated.add(event.value.text);
+      if (event.value.text === '') continue;
+    } else if (stated && (event.case === 'finish' || event.case === 'toolCall')) {
+      const { text, confidence } = stated.end();
+      if (text !== '') yield textResponse(text);
+      if (event.case === 'finish' && confidence) event.value.confidence ??= confidence;
+    }
     if (event.case === 'text' && beginning.length < JUDGED_CHARS) beginning += event.value.text;
     if (schema && event.case === 'text') {
       held += event.value.text;
@@ -55,14 +75,17 @@ async function* chat(
             });
           }
           const text = checkedOutput(held, schema);
-          yield create(ChatResponseSchema, { event: { case: 'text', value: { text } } });
+          yield textResponse(text);
         } catch (error) {
           // It was read and written, and is paid for.
           if (usage) context.report(usage);
           throw error;
         }
-      } else if (held !== '') yield create(ChatResponseSchema, { event: { case: 'text', value: { text: held } } });
+      } else if (held !== '') yield textResponse(held);
     }
     yield response;
   }
 }
+
+const textResponse = (text: string): ChatResponse =>
+  create(ChatResponseSchema, { event: { case: 'text', value: { text } } });
