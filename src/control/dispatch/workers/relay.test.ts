@@ -160,16 +160,6 @@ test('jobs whose worker is here or that all are too busy for stay in the store, 
   expect(backlog.heard(LLM)).toBeDefined();
 });
 
-test('while something waits in the store for workers here, what comes waits there too, and does not take the slots that come free', async () => {
-  const { relay, backlog, waiting } = await start([worker({ replica: 'here' })]);
-  backlog.flag(LLM);
-  await relay.add([row('a')]);
-  expect(await waiting()).toBe(0);
-  backlog.clear(LLM, backlog.heard(LLM)!);
-  await relay.add([row('b')]);
-  expect(await waiting()).toBe(1);
-});
-
 test('a full or absent queue loses nothing: the store is looked into', async () => {
   const { relay, backlog, queue, waiting } = await start([worker({ totalSlots: 9, freeSlots: 9 })], 2);
   await relay.add([row('a'), row('b')]);

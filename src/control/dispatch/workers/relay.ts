@@ -150,11 +150,7 @@ export class Relay {
     const placement = place({ ...needOf(row), liking: this.#parts.liking?.(row) }, workers);
     if (!placement.ok && placement.never) return undefined;
     // Who goes next where all are busy is decided in the store, when there is room again.
-    if (placement.ok && isPlain(row) && isForAll(row, workers)) {
-      if (!this.#waitsBefore(row, workers)) return commonQueue(row.capability, row.tier);
-      backlog.flag(row.capability, true);
-      return undefined;
-    }
+    if (placement.ok && isPlain(row) && isForAll(row, workers)) return commonQueue(row.capability, row.tier);
     if (placement.ok && placement.worker.replica !== replica) {
       spend(placement.worker, row.slots);
       return replicaQueue(placement.worker.replica);
@@ -162,13 +158,6 @@ export class Relay {
     // Its worker is here, or all are busy: whoever has a free slot looks into the store.
     backlog.flag(row.capability, !placement.ok);
     return undefined;
-  }
-
-  /** Whether something waits in the store for workers of this replica: what comes then would take each free slot before it. */
-  #waitsBefore({ capability }: RelayRow, workers: readonly WorkerView[]): boolean {
-    const { backlog, replica } = this.#parts;
-    const serves = ({ packages }: WorkerView) => packages.some((served) => served.package === capability);
-    return backlog.heard(capability) !== undefined && workers.some((view) => view.replica === replica && serves(view));
   }
 
   async #put(queue: string, rows: readonly RelayRow[]): Promise<void> {
