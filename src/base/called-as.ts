@@ -9,7 +9,7 @@ const SEVERAL = /^[a-z]+ bowline$/;
 
 /** All verbs, so that a sentence about Bowline is not taken for a command. `VERBS` of main/verbs.ts has the same. */
 const VERB_NAMES =
-  'approvals|ask|audit|budgets|call|capabilities|chat|clock|completion|control|conversations|devices|docs|doctor|edge|egress|grants|health|help|init|journal|keys|logs|models|owners|plugins|queue|routes|runs|secrets|status|undo|up|usage|version|watch|worker|workers';
+  'approvals|ask|audit|budgets|call|capabilities|chat|clock|completion|control|conversations|devices|docs|doctor|edge|egress|grants|health|help|init|jobs|journal|keys|logs|models|owners|plugins|queue|routes|runs|secrets|status|undo|up|usage|version|watch|worker|workers';
 
 /** No part of a path, an address or another word stands before it. */
 const COMMAND = new RegExp(`(?<![\\w./@~-])bowline(?= (?:(?:${VERB_NAMES})\\b|VERB\\b|--|\\[))`, 'g');

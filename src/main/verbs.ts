@@ -116,6 +116,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/usage.ts')).usageVerb),
   },
   {
+    name: 'jobs',
+    summary: 'list, show, retry and drop dead jobs',
+    load: cli(async () => (await import('../cli/verbs/jobs.ts')).jobsVerb),
+  },
+  {
     name: 'budgets',
     summary: 'bound what models may cost',
     load: cli(async () => (await import('../cli/verbs/budgets.ts')).budgetsVerb),

@@ -6,6 +6,7 @@ import { AuditService } from '../../gen/bowline/control/v1/audit_service_pb.ts';
 import { type BudgetInfo, BudgetService } from '../../gen/bowline/control/v1/budget_service_pb.ts';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService, DeviceState } from '../../gen/bowline/control/v1/device_service_pb.ts';
+import { DeadKind, JobService, RetryEffect } from '../../gen/bowline/control/v1/job_service_pb.ts';
 import { KeyKind, KeyService, KeyState } from '../../gen/bowline/control/v1/key_service_pb.ts';
 import { RegistryService } from '../../gen/bowline/control/v1/registry_service_pb.ts';
 import { RunSchema, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
@@ -77,6 +78,55 @@ test('capabilities, usage and audit are tables, or JSON', async () => {
     'model,title,provider,model,jobs,tokens_in,tokens_out,cost\n,,p,m,2,3,0,1.5\n',
   );
   expect(JSON.parse((await run('audit', 'ls', '--json')).stdout)).toMatchObject([{ action: 'device.join' }]);
+});
+
+test('dead jobs are listed and shown; one or all are retried, and what is refused is told', async () => {
+  const run1 = '0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11';
+  const [good, bad] = [`${run1}/1/0`, `${run1}/1/1`];
+  const method = 'bowline.capability.llm.v1.LlmService/Chat';
+  const failure = { reason: 'PROVIDER_FAILED', message: '服务坏了' };
+  await box.controlPlane((router) =>
+    router.service(RunService, { listRuns: () => ({ runs: [{ id: run1 }] }) }).service(JobService, {
+      listDeadJobs: () => ({
+        jobs: [good, bad].map((id) => ({
+          id,
+          run: run1,
+          method,
+          kind: DeadKind.FAILED,
+          attempts: 4,
+          reason: failure.reason,
+        })),
+      }),
+      getJob: ({ id }) => ({
+        job: { id, method, attempts: 1 },
+        attempts: [{ epoch: 1n, target: 'worker w1', failure }],
+        ...(id === good ? { retry: RetryEffect.NEW_RUN } : { whyNot: 'it would be done twice' }),
+      }),
+      retryJob: ({ id }) => {
+        if (id === good) return { done: RetryEffect.NEW_RUN, run: 'r2' };
+        throw new AppError('JOB_NOT_RETRIED', { job: id, why: 'it would be done twice' });
+      },
+      dropJob: ({ reason }) => {
+        if (reason !== '看过了') throw new AppError('NOT_FOUND', { kind: 'dead job' });
+        return {};
+      },
+    }),
+  );
+  expect((await run('jobs', 'dead')).stdout).toMatch(
+    new RegExp(`^${good} +failed .*llm\\.Chat +4 +PROVIDER_FAILED$`, 'm'),
+  );
+  expect((await run('jobs', 'show', '5c2e11/1/0')).stdout).toMatch(
+    /attempt 1: .*on worker w1\n +PROVIDER_FAILED: 服务坏了\na retry begins a new run .*: bowline jobs retry /,
+  );
+  expect((await run('jobs', 'show', bad)).stdout).toContain('a retry does nothing: it would be done twice');
+  expect((await run('jobs', 'retry', good)).stderr).toContain('begun once more, as the run: r2');
+  expect(JSON.parse((await run('jobs', 'retry', '--all', '--json')).stdout)).toMatchObject({
+    retried: 1,
+    refused: [{ id: bad }],
+  });
+  expect((await run('jobs', 'retry', bad)).code).toBe(5);
+  expect((await run('jobs', 'retry')).stderr).toContain('--all');
+  expect((await run('jobs', 'drop', good, '--reason', '看过了')).stderr).toContain('is dropped');
 });
 
 test('budgets are set with what is not given kept, listed with what is used, and removed', async () => {

@@ -3,11 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newId } from '../../src/base/ids.ts';
 import { createConversations } from '../../src/control/store/conversations.ts';
 import type { Database } from '../../src/control/store/database.ts';
+import { createDeadJobs } from '../../src/control/store/dead-jobs.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
 import { createLeases } from '../../src/control/store/leases.ts';
 import { migrate } from '../../src/control/store/migrate.ts';
 import { createOutbox, toOutboxRow } from '../../src/control/store/outbox.ts';
 import { createRuns } from '../../src/control/store/runs.ts';
+import { createSetAside } from '../../src/control/store/set-aside.ts';
 import { createTimers } from '../../src/control/store/timers.ts';
 import type { CommitUnit } from '../../src/control/store/unit.ts';
 import { upkeep } from '../../src/control/store/upkeep.ts';
@@ -68,6 +70,49 @@ export function storeReadersSuite(
       expect((await timers.due(100)).map((timer) => timer.id)).toEqual(['t0']);
       await write(tenant, { timersDone: ['t0'] });
       expect(await timers.nextDue()).toBeUndefined();
+    });
+
+    test('a job is dead by the commit that ends it so, and is listed newest first until it is dealt with', async () => {
+      const dead = createDeadJobs(database.db);
+      const [tenant, other] = [newId(), newId()];
+      const run = newId();
+      const job = (id: string, more: object) =>
+        jobRow(tenant, run, `${run}/1/${id}`, { state: 'failed', endedAt: 5, method: `m.v1.M/D${id}`, ...more });
+      await write(tenant, {
+        runs: [runRow(tenant, run)],
+        jobs: [
+          job('0', { attempts: 4, error: 'PROVIDER_FAILED' }),
+          job('1', { error: 'ATTEMPTS_LOST' }),
+          job('2', { state: 'unknown', error: 'OUTCOME_UNKNOWN' }),
+          job('3', { error: 'PATH_MISSING' }),
+          job('4', { state: 'done', attempts: 3 }),
+          job('5', { state: 'retrying', attempts: 3, endedAt: null, error: 'PROVIDER_FAILED' }),
+        ],
+      });
+      const aside = createSetAside(database.db, async () => {});
+      const unread = newId();
+      await write(tenant, { runs: [runRow(tenant, unread)] });
+      await aside.add(tenant, unread, '坏了');
+      const listed = async (filter?: object) => (await dead.list(tenant, filter)).items;
+      const kinds = async (filter?: object) => (await listed(filter)).map(({ kind }) => kind).sort();
+      expect(await kinds()).toEqual(['failed', 'holders', 'unknown', 'unreadable']);
+      expect(await kinds({ method: 'm.v1' })).toEqual(['failed', 'holders', 'unknown']);
+      expect(await kinds({ kind: 'holders' })).toEqual(['holders']);
+      expect((await dead.list(other)).items).toEqual([]);
+      const pages: string[] = [];
+      for (let pageToken: string | undefined = ''; pageToken !== undefined; ) {
+        const page: Awaited<ReturnType<typeof dead.list>> = await dead.list(tenant, { pageSize: 1, pageToken });
+        pages.push(...page.items.map(({ id }) => id));
+        pageToken = page.nextPageToken || undefined;
+      }
+      expect(pages).toEqual((await listed()).map(({ id }) => id));
+      expect(pages[0]).toBe(unread);
+      const handle = (whose: string) =>
+        database.db.transaction().execute((trx) => dead.handle(trx, whose, `${run}/1/0`, 'dropped'));
+      expect([await handle(other), await handle(tenant), await handle(tenant)]).toEqual([false, true, false]);
+      expect(await kinds()).toEqual(['holders', 'unknown', 'unreadable']);
+      await write(tenant, { jobs: [job('0', { attempts: 4, error: 'PROVIDER_FAILED' })] });
+      expect(await kinds()).toEqual(['holders', 'unknown', 'unreadable']);
     });
 
     test('a timer set again is due at its new time', async () => {

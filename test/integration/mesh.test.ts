@@ -16,6 +16,7 @@ import { RunResponseSchema, ShellService } from '../../gen/bowline/capability/sh
 import { AuditService } from '../../gen/bowline/control/v1/audit_service_pb.ts';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
+import { DeadKind, JobService, RetryEffect } from '../../gen/bowline/control/v1/job_service_pb.ts';
 import { RegistryService } from '../../gen/bowline/control/v1/registry_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
@@ -27,6 +28,7 @@ import { WorkerService } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import { newId } from '../../src/base/ids.ts';
 import { eventually, refusal, TestControl } from '../support/control-plane.ts';
 import { type EdgeStream, FakeEdge } from '../support/fake-edge.ts';
 import { LLM } from '../support/fake-worker.ts';
@@ -538,6 +540,63 @@ test('a result that is no message is tried again, and the session of its worker 
   await chat;
   expect(said).toEqual(['well']);
   await worker.cut();
+});
+
+test('a dead job is listed, shown with its attempts and begun anew once, or dropped; what may have happened is not begun anew', async () => {
+  const worker = await control.worker({ name: 'poisoned' });
+  const jobs = control.client(JobService);
+  const other = control.client(JobService, control.ownerKeys.get('other')!);
+  const dead = async (client = jobs) => (await client.listDeadJobs({ method: 'llm' })).jobs;
+  const asked = (async () => {
+    for await (const _ of control.client(RunService).ask({ text: '毒', requestId: newId() }));
+  })();
+  let id = '';
+  for (let attempt = 0; attempt < 4; attempt++) {
+    const { dispatchId, epoch, job } = await worker.job(attempt);
+    id = job;
+    const value = { reason: 'PROVIDER_FAILED', code: 13, retryable: true, message: 'it broke' };
+    worker.send({ case: 'result', value: { dispatchId, epoch, result: { case: 'failure', value } } });
+    worker.credits(4);
+    if (attempt === 3) break;
+    await eventually(async () => (await jobs.getJob({ id })).retry === RetryEffect.NOW);
+    expect(await dead()).toEqual([]);
+    expect((await jobs.retryJob({ id })).done).toBe(RetryEffect.NOW);
+  }
+  await asked;
+  const [listed] = await dead();
+  expect(listed).toMatchObject({ id, kind: DeadKind.FAILED, attempts: 4, reason: 'PROVIDER_FAILED' });
+  expect(await dead(other)).toEqual([]);
+  for (const act of ['getJob', 'retryJob', 'dropJob'] as const)
+    expect((await refusal(other[act]({ id }))).reason).toBe('NOT_FOUND');
+  const shown = await jobs.getJob({ id });
+  expect(shown).toMatchObject({ retry: RetryEffect.NEW_RUN, whyNot: '' });
+  expect(shown.attempts.map(({ failure, endTime }) => [failure?.reason, endTime !== undefined])).toEqual(
+    Array.from({ length: 4 }, () => ['PROVIDER_FAILED', true]),
+  );
+  const [first, second] = await Promise.all([jobs.retryJob({ id }), jobs.retryJob({ id, requestId: newId() })]);
+  expect(first).toMatchObject({ done: RetryEffect.NEW_RUN, run: second.run });
+  worker.reply(await worker.job(4), 'well');
+  const { run } = await eventually(async () => {
+    const answer = await control.client(RunService).getRun({ id: first.run });
+    return answer.run?.endTime ? answer : undefined;
+  });
+  expect(run).toMatchObject({ state: RunState.ANSWERED, text: '毒' });
+  expect(worker.all('job')).toHaveLength(5);
+  expect(await dead()).toEqual([]);
+  await worker.cut();
+
+  const write = refusal(fs().write({ path: 'docs/a.md', text: 'a' }, on('kitchen')));
+  const call = await nextCall();
+  edge.answer(call, { case: 'unknown', value: { reason: 'OUTCOME_UNKNOWN', code: 2, message: 'it may be' } });
+  await write;
+  const [effect] = (await jobs.listDeadJobs({ kind: DeadKind.UNKNOWN, method: 'fs' })).jobs;
+  expect(effect).toMatchObject({ id: call.job, target: 'device kitchen' });
+  expect((await jobs.getJob({ id: call.job })).whyNot).toContain('it would be done twice');
+  expect(await refusal(jobs.retryJob({ id: call.job }))).toMatchObject({ reason: 'JOB_NOT_RETRIED' });
+  await jobs.dropJob({ id: call.job, reason: '看过了' });
+  expect((await refusal(jobs.dropJob({ id: call.job }))).reason).toBe('NOT_FOUND');
+  const { entries } = await control.client(AuditService).listAudit({ pageSize: 3 });
+  expect(entries.map(({ action }) => action).sort()).toEqual(['job.drop', 'job.retry', 'job.retry']);
 });
 
 async function* nothing(): AsyncGenerator<never> {}

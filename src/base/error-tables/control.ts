@@ -219,6 +219,7 @@ export const CONTROL_ERRORS = {
     },
   ),
   STORE_REFUSED: row('internal', 'the database refused this record ({problem})'),
+  JOB_NOT_RETRIED: row('failed_precondition', 'the job {job} is not tried again: {why}', { exit: EXIT.refused }),
   BLOB_DAMAGED: row('data_loss', 'the stored payload {sha256} does not match its hash; restore it from a backup', {
     retryable: false,
   }),

@@ -8,6 +8,7 @@ import { AuditService } from '../../../gen/bowline/control/v1/audit_service_pb.t
 import { BudgetService } from '../../../gen/bowline/control/v1/budget_service_pb.ts';
 import { ConversationService } from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
+import { JobService } from '../../../gen/bowline/control/v1/job_service_pb.ts';
 import { KeyService } from '../../../gen/bowline/control/v1/key_service_pb.ts';
 import { PluginService } from '../../../gen/bowline/control/v1/plugin_service_pb.ts';
 import { RegistryService } from '../../../gen/bowline/control/v1/registry_service_pb.ts';
@@ -44,6 +45,7 @@ export interface Services {
   readonly usage: ServiceImpl<typeof UsageService>;
   readonly budgets: ServiceImpl<typeof BudgetService>;
   readonly routes: ServiceImpl<typeof RouteService>;
+  readonly jobs: ServiceImpl<typeof JobService>;
   readonly approvals: ServiceImpl<typeof ApprovalService>;
   readonly audit: ServiceImpl<typeof AuditService>;
   readonly pluginApi: ServiceImpl<typeof PluginService>;
@@ -63,6 +65,7 @@ const PUBLIC: readonly DescService[] = [
   UsageService,
   BudgetService,
   RouteService,
+  JobService,
   AuditService,
   ApprovalService,
   PluginService,
@@ -92,6 +95,7 @@ export function routes(services: Services): (router: ConnectRouter) => void {
       .service(UsageService, services.usage)
       .service(BudgetService, services.budgets)
       .service(RouteService, services.routes)
+      .service(JobService, services.jobs)
       .service(AuditService, services.audit)
       .service(ApprovalService, services.approvals)
       .service(Health, healthService(services.health))

@@ -72,6 +72,7 @@ async function deleteIn(trx: Transaction<Schema>, tenant: string, id: string): P
   await trx.deleteFrom('outbox').where('tenant', '=', tenant).where('run', '=', mine).execute();
   await trx.deleteFrom('timers').where('tenant', '=', tenant).where('stream', '=', mine).execute();
   await trx.deleteFrom('job').where('tenant', '=', tenant).where('run', '=', mine).execute();
+  await trx.deleteFrom('dead_job').where('tenant', '=', tenant).where('run', '=', mine).execute();
   await trx.deleteFrom('set_aside').where('tenant', '=', tenant).where('run', '=', mine).execute();
   await trx.deleteFrom('run').where('tenant', '=', tenant).where('id', '=', mine).execute();
   await trx.deleteFrom('events').where('tenant', '=', tenant).where('stream', '=', mine).execute();

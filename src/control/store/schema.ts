@@ -265,6 +265,20 @@ export interface Schema {
     body: Bytes;
     expires_at: Time;
   };
+  /** Jobs that nothing goes on with by itself; a trigger on `job` adds them. */
+  dead_job: {
+    tenant: string;
+    run: string;
+    job: string;
+    kind: string;
+    method: string;
+    target: string;
+    reason: string;
+    attempts: number;
+    at: TimeOrNow;
+    /** What a person did about it; null until then. */
+    handled: 'retried' | 'dropped' | null;
+  };
   /** A payload that lies in the blob store under its hash. */
   blob: { tenant: string; sha256: string; size: number; at: TimeOrNow };
   /** Why a blob is kept: for a stream as long as there is that stream, or held until whoever holds it lets go. */

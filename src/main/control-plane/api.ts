@@ -10,6 +10,7 @@ import { budgetApi } from '../../control/gateway/api/budget-api.ts';
 import { conversationApi } from '../../control/gateway/api/conversation-api.ts';
 import { deviceApi } from '../../control/gateway/api/device-api.ts';
 import { registryApi, workerApi } from '../../control/gateway/api/fleet-api.ts';
+import { jobApi } from '../../control/gateway/api/job-api.ts';
 import { keyApi } from '../../control/gateway/api/key-api.ts';
 import { newKeyOf } from '../../control/gateway/api/new-key.ts';
 import { NOTICED } from '../../control/gateway/api/notices.ts';
@@ -29,6 +30,7 @@ import { listAudit, recentAudit } from '../../control/ledger/audit.ts';
 import { usageSince } from '../../control/ledger/usage-sums.ts';
 import { OwnerNotes } from '../../control/notes/owner-notes.ts';
 import { createConversations } from '../../control/store/conversations.ts';
+import { createDeadJobs } from '../../control/store/dead-jobs.ts';
 import { Requests } from '../../control/store/requests.ts';
 import { sizesOf } from '../../control/store/sizes.ts';
 import { DATABASE } from '../readiness.ts';
@@ -100,6 +102,15 @@ export function apiServices(
       workers: () => presence.views(),
       poolStartMs: ground.config.poolStartMs,
       methods,
+      now: () => clock.now(),
+    }),
+    jobs: jobApi({
+      runs,
+      dead: createDeadJobs(db),
+      setAside: store.setAside,
+      requests,
+      methods,
+      restored,
       now: () => clock.now(),
     }),
     conversations: conversationApi({

@@ -1,6 +1,7 @@
 // Takes commands to runs, one at a time per conversation: has them decided (run-decisions.ts) and committed (run-commits.ts). It
 // holds no truth: every state is the fold of the store's events, and a cache that is behind only costs a conflict.
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
+import type { RunEvent } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { SetAside, SetAsideRun } from '../../store/set-aside.ts';
@@ -13,6 +14,7 @@ import type { FoldedRun } from '../run/state.ts';
 import { budgetFailure } from './budget-failure.ts';
 import { decodeOutcome } from './command-outcome.ts';
 import { lastSummary } from './earlier-runs.ts';
+import { readRunEvent } from './event-codec.ts';
 import { type FoldedStreams, foldedStreams } from './folded-streams.ts';
 import type { HandOff } from './hand-off.ts';
 import { type Committed, RunCommits, type RunCommitsParts } from './run-commits.ts';
@@ -126,6 +128,11 @@ export class Orchestrator {
     const cached = at && this.#streams.runs.peek(tenant, run);
     if (cached && (cached.jobs.get(at.job)?.epoch ?? 0) >= at.epoch) return cached;
     return (await this.#streams.runs.refresh(tenant, run)).state;
+  }
+
+  /** All events of a run, as the store has them. */
+  async history(tenant: string, run: string): Promise<RunEvent[]> {
+    return (await this.#parts.store.load(tenant, run)).events.map(readRunEvent);
   }
 
   /** The version of a run that is known here without a look into the store; 0 when none is. */
