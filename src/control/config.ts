@@ -34,6 +34,9 @@ function mustFitTogether(config: ControlConfig): void {
       'REDIS_URL is set and DATABASE_URL is not: the embedded database cannot be shared by replicas. Set DATABASE_URL to a Postgres too, or leave REDIS_URL out',
     );
   }
+  if ((config.blobStore === 'folder') !== (config.blobFolder !== undefined)) {
+    usage(`${name('blobStore')}=folder and ${name('blobFolder')} go together; one is missing`);
+  }
   const sentinels = config.redisSentinels.length > 0;
   const cluster = config.redisCluster.length > 0;
   if ((sentinels || cluster) && !config.redisUrl) {

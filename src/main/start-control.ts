@@ -100,7 +100,9 @@ async function compose(ground: Ground): Promise<RunningControl> {
   await openControlMetrics(ground, store, connected, work, { health, turns, tls, limiter, told });
   await openControlTraces(ground, store, work, told);
   await beReady(ground, health, store, ports);
-  life.onStop('upkeep', startUpkeep(store.database, { clock, log, keep: keepOf(config) }));
+  const graceMs = config.blobGraceHours * 3_600_000;
+  const collect = (signal: AbortSignal | undefined) => store.blobs.sweep(graceMs, signal);
+  life.onStop('upkeep', startUpkeep(store.database, { clock, log, keep: keepOf(config), collect }));
 
   const url = serverUrl(tls !== undefined, server.host, server.port);
   log.info('the control plane listens', { url, database: store.database.kind, replica });

@@ -1,12 +1,19 @@
 // What stores of large payloads promise, whatever lies beneath. Run on each adapter.
+
+import { fromBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RunEventSchema } from '../../gen/bowline/event/v1/event_pb.ts';
+import { AppError } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';
 import { type BlobBackend, createBlobStore, sha256Of } from '../../src/control/blobs/blob-store.ts';
 import { databaseBlobs } from '../../src/control/blobs/database-blobs.ts';
 import { createKeptBlobs } from '../../src/control/blobs/kept-blobs.ts';
+import { largeEvents } from '../../src/control/blobs/large-events.ts';
+import { evolve } from '../../src/control/orchestrator/run/evolve.ts';
 import type { Database } from '../../src/control/store/database.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
 import { migrate } from '../../src/control/store/migrate.ts';
+import type { EventStore } from '../../src/control/store/unit.ts';
 import { part, unit } from '../support/units.ts';
 
 export interface OpenBlobs {
@@ -153,6 +160,60 @@ export function blobSuite(name: string, open: () => Promise<OpenBlobs>): void {
       if (opened.database.kind === 'postgres') await expect(kept(cut).sweep(HOUR)).rejects.toThrow();
       await kept().sweep(HOUR);
       expect(await store().stat({ tenant, sha256 })).toBeUndefined();
+    });
+
+    test('a large event is a reference in its row and whole to its reader; without its blob it cannot be folded', async () => {
+      const tenant = newId();
+      const lines: string[] = [];
+      let known = true;
+      const log = { warn: (what: string) => lines.push(what) };
+      const large = (blobs: Parameters<typeof largeEvents>[1]['blobs'] = kept()) =>
+        largeEvents(events, { blobs, bytes: 10_000, allKnow: async () => known, log });
+      const rows = async (stream: string) =>
+        (
+          await opened.database.pool.query<{ type: string; size: number }>(
+            'select type, length(data) as size from events where tenant = $1 and stream = $2 order by version',
+            [tenant, stream],
+          )
+        ).rows;
+      const write = async (store: EventStore) => {
+        const stream = newId();
+        const data = Buffer.from(random());
+        const stored = [
+          { type: 'accepted', data: Buffer.from('small') },
+          { type: 'jobFinished', data },
+        ];
+        const written = unit(tenant, [{ stream, kind: 'run', expected: 0, events: stored }]);
+        expect((await store.commit(written)).status).toBe('committed');
+        // A repeat has the same reference, and is known.
+        expect((await store.commit(written)).status).toBe('duplicate');
+        return { stream, data };
+      };
+      const { stream: id, data } = await write(large());
+      expect((await rows(id)).map(({ type, size }) => [type, size < 200])).toEqual([
+        ['accepted', true],
+        ['kept', true],
+      ]);
+      const read = (await large().load(tenant, id)).events[1]!;
+      expect(Buffer.from(read.data).equals(data)).toBe(true);
+      expect((await kept().sweep(0)) >= 0 && (await large().load(tenant, id)).events[1]!.data.length).toBe(data.length);
+      await opened.damage({ tenant, sha256: sha256Of(data) });
+      const event = fromBinary(RunEventSchema, (await large().load(tenant, id)).events[1]!.data);
+      expect(() => evolve(undefined, event)).toThrow(/not in the blob store any more, or is damaged/);
+      expect(lines).toEqual(['the blob of an event is damaged']);
+
+      // An older replica beside this one, and a blob store that is away: the row holds it all.
+      known = false;
+      expect((await rows((await write(large())).stream))[1]).toMatchObject({ type: 'jobFinished', size: data.length });
+      known = true;
+      const away = {
+        ...kept(),
+        keep: () => Promise.reject(new AppError('BLOB_STORE_AWAY', { store: 'x', problem: 'y' })),
+      };
+      expect((await rows((await write(large(away))).stream))[1]).toMatchObject({
+        type: 'jobFinished',
+        size: data.length,
+      });
     });
 
     test('what lies where blobs were before is still read and collected', async () => {

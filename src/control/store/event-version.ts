@@ -24,6 +24,7 @@ const SINCE: Readonly<Record<Kind | typeof CONFIRMED_JOB, number>> = {
   cancelRequested: 0,
   ended: 0,
   jobReceived: 0,
+  kept: 5,
   jobHeld: 3,
   jobReleased: 3,
   escalated: 5,
@@ -38,6 +39,9 @@ const NONCES_SINCE = 2;
 
 /** Since when commits reserve in budgets: whoever does not know them spends past them. */
 export const BUDGETS_SINCE = 4;
+
+/** Since when a large event may lie in the blob store. */
+export const KEPT_SINCE = SINCE.kept;
 
 /** What this build knows. */
 export const EVENT_VERSION = Math.max(NONCES_SINCE, BUDGETS_SINCE, ...Object.values(SINCE));

@@ -24,6 +24,10 @@ const BUSY_TABLES = [
   'owner_note',
 ];
 
+/** Dead jobs whose run is gone, and those that somebody dealt with long ago. */
+const TIDY_DEAD_JOBS_SQL = `delete from dead_job d where not exists (select from run r where r.tenant = d.tenant and r.id = d.run)
+  or (handled is not null and at < now() - interval '30 days')`;
+
 const FIRST_MS = 60_000;
 const MOST_EVERY_MS = 3_600_000;
 const LEAST_EVERY_MS = 5_000;
@@ -34,6 +38,8 @@ export type Keep = KeepRuns & KeepRows;
 export interface UpkeepOptions {
   /** Rows that go with one statement; default 5,000, on PGlite 1,000. */
   readonly batch?: number;
+  /** Collects what lies outside of these tables; returns how much went. */
+  readonly collect?: (signal: AbortSignal | undefined) => Promise<number>;
   /** Ends it after the statement under way. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
@@ -59,6 +65,8 @@ export async function upkeep(database: Database, keep: Keep, options: UpkeepOpti
       return { runs, conversations, commands, cut: batches.cut };
     });
     await database.pool.query(TIDY_LEASES_SQL);
+    await database.pool.query(TIDY_DEAD_JOBS_SQL);
+    if (!signal?.aborted) await options.collect?.(signal);
     if (database.kind === 'pglite' && !signal?.aborted) {
       for (const table of BUSY_TABLES) await database.pool.query(`vacuum (analyze) ${table}`);
     }
@@ -73,7 +81,7 @@ const everyMs = (keep: Keep): number =>
 /** Runs upkeep a minute after the start and then again and again. Returns how to end it, also in the middle of a round. */
 export function startUpkeep(
   database: Database,
-  { clock, log, keep }: { clock: Clock; log: Logger; keep: Keep },
+  { clock, log, keep, ...options }: { clock: Clock; log: Logger; keep: Keep } & Pick<UpkeepOptions, 'collect'>,
 ): () => Promise<void> {
   const stopping = new AbortController();
   const every = everyMs(keep);
@@ -82,7 +90,7 @@ export function startUpkeep(
     while (!stopping.signal.aborted) {
       let rest = every;
       try {
-        const removed = await upkeep(database, keep, { clock, signal: stopping.signal });
+        const removed = await upkeep(database, keep, { ...options, clock, signal: stopping.signal });
         log.debug('upkeep', { ...removed });
         if (removed.cut) rest = 0;
       } catch (error) {

@@ -1,6 +1,11 @@
 // Opens the store: the database with its tables, the clock that follows it, and the event store with its witness.
 import { join } from 'node:path';
 import { homePaths } from '../../base/home.ts';
+import { type BlobBackend, createBlobStore } from '../../control/blobs/blob-store.ts';
+import { databaseBlobs } from '../../control/blobs/database-blobs.ts';
+import { folderBlobs } from '../../control/blobs/folder-blobs.ts';
+import { createKeptBlobs, type KeptBlobs } from '../../control/blobs/kept-blobs.ts';
+import { largeEvents } from '../../control/blobs/large-events.ts';
 import { writeAudit } from '../../control/ledger/audit.ts';
 import { CommitWitness } from '../../control/store/commit-witness.ts';
 import { type Database, openDatabase } from '../../control/store/database.ts';
@@ -17,6 +22,7 @@ import type { Ground } from './options.ts';
 export interface Store {
   readonly database: Database;
   readonly events: EventStore;
+  readonly blobs: KeptBlobs;
   /** Knows which commits were acknowledged, so that a database that went back is seen. */
   readonly witness: CommitWitness;
   readonly leases: Leases;
@@ -38,16 +44,34 @@ export async function openStore(ground: Ground): Promise<Store> {
   const pg = new PgEventStore(database, { clock, lapseMs: ground.config.budgetLapseMs });
   life.onStop('event store', () => pg.close());
   const witness = new CommitWitness(database.db, clock, ground.config.keepCommandsMs);
+  const leases = createLeases(database.db);
+  const blobs = createKeptBlobs(database.db, createBlobStore(...(await blobBackends(ground, database))));
+  const events = largeEvents(ground.wrapStore?.(pg) ?? pg, {
+    blobs,
+    bytes: ground.config.blobBytes,
+    allKnow: (version) => leases.allKnow(version),
+    log: ground.log,
+  });
   return {
     database,
-    events: witness.of(ground.wrapStore?.(pg) ?? pg),
+    events: witness.of(events),
+    blobs,
     witness,
-    leases: createLeases(database.db),
+    leases,
     runs: createRuns(database.db),
     setAside: createSetAside(database.db, (trx, entry) => writeAudit(trx, [entry])),
     disk,
     refusesCommits: (withinMs) => pg.fails(withinMs),
   };
+}
+
+/** The one that is written to, then those that may have payloads from before. Throws BLOB_STORE_AWAY. */
+async function blobBackends(
+  { config: { blobFolder } }: Ground,
+  { db }: Database,
+): Promise<[BlobBackend, ...BlobBackend[]]> {
+  const database = databaseBlobs(db);
+  return blobFolder === undefined ? [database] : [await folderBlobs(blobFolder), database];
 }
 
 export class DiskState {

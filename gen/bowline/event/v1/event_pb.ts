@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/event/v1/event.proto.
  */
 export const file_bowline_event_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2V2ZW50L3YxL2V2ZW50LnByb3RvEhBib3dsaW5lLmV2ZW50LnYxIuAHCghSdW5FdmVudBIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCghhY2NlcHRlZBgCIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuUnVuQWNjZXB0ZWRIABIvCgdzdGFydGVkGAMgASgLMhwuYm93bGluZS5ldmVudC52MS5SdW5TdGFydGVkSAASMQoKam9iX3F1ZXVlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkSAASOwoPYXR0ZW1wdF9zdGFydGVkGAUgASgLMiAuYm93bGluZS5ldmVudC52MS5BdHRlbXB0U3RhcnRlZEgAEjUKDGF0dGVtcHRfbG9zdBgGIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdExvc3RIABI5Cg5hdHRlbXB0X2ZhaWxlZBgHIAEoCzIfLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdEZhaWxlZEgAEjMKC2F0dGVtcHRfZHVlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5BdHRlbXB0RHVlSAASNQoMam9iX2ZpbmlzaGVkGAkgASgLMh0uYm93bGluZS5ldmVudC52MS5Kb2JGaW5pc2hlZEgAEjkKDmpvYl9jYW5jZWxsaW5nGAogASgLMh8uYm93bGluZS5ldmVudC52MS5Kb2JDYW5jZWxsaW5nSAASNwoNam9iX2NhbmNlbGxlZBgLIAEoCzIeLmJvd2xpbmUuZXZlbnQudjEuSm9iQ2FuY2VsbGVkSAASMwoLbGF0ZV9yZXN1bHQYDCABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkxhdGVSZXN1bHRIABJAChBjYW5jZWxfcmVxdWVzdGVkGA0gASgLMiQuYm93bGluZS5ldmVudC52MS5SdW5DYW5jZWxSZXF1ZXN0ZWRIABIrCgVlbmRlZBgOIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuUnVuRW5kZWRIABI1Cgxqb2JfcmVjZWl2ZWQYDyABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlY2VpdmVkSAASLQoIam9iX2hlbGQYECABKAsyGS5ib3dsaW5lLmV2ZW50LnYxLkpvYkhlbGRIABI1Cgxqb2JfcmVsZWFzZWQYESABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlbGVhc2VkSAASNAoJZXNjYWxhdGVkGBYgASgLMh8uYm93bGluZS5ldmVudC52MS5UdXJuRXNjYWxhdGVkSABCBwoFZXZlbnQikgQKC1J1bkFjY2VwdGVkEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSJwoEa2luZBgDIAEoDjIZLmJvd2xpbmUuZXZlbnQudjEuUnVuS2luZBIUCgxjb252ZXJzYXRpb24YBCABKAkSDgoGZGV2aWNlGAUgASgJEhMKC2RldmljZV9uYW1lGAYgASgJEhEKCXByaW5jaXBhbBgHIAEoCRIMCgR0ZXh0GAggASgJEi0KBnNoYXJlcxgJIAMoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlNoYXJlR3JhbnQSKgoHdGltZW91dBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIoCgRjYWxsGAsgASgLMhouYm93bGluZS5ldmVudC52MS5DYWxsU3BlYxIrCgZsaW1pdHMYDCABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJ1bkxpbWl0cxI1Cgtjb2xsZWN0aW9ucxgNIAMoCzIgLmJvd2xpbmUucmVjb3JkLnYxLkNvbGxlY3Rpb25Vc2USFgoOcmVxdWVzdF9zaGEyNTYYDiABKAwSFwoPbWF4X2Nvc3RfbWljcm9zGA8gASgEEhQKDHRyYWNlX3BhcmVudBgYIAEoCRIMCgR0aWVyGBQgASgJEg4KBmJldHRlchgVIAEoCBITCgtiZXR0ZXJfdGhhbhgWIAEoCSLeAQoIQ2FsbFNwZWMSDgoGbWV0aG9kGAEgASgJEg4KBnBhcmFtcxgCIAEoDBI6CghzZWxlY3RvchgDIAMoCzIoLmJvd2xpbmUuZXZlbnQudjEuQ2FsbFNwZWMuU2VsZWN0b3JFbnRyeRIsCgZ0YXJnZXQYBCABKA4yHC5ib3dsaW5lLmV2ZW50LnYxLlRhcmdldEtpbmQSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLOAQoJUnVuTGltaXRzEhEKCW1heF9zdGVwcxgBIAEoDRIQCghtYXhfam9icxgCIAEoDRIUCgxtYXhfcGFyYWxsZWwYAyABKA0SFAoMbWF4X2F0dGVtcHRzGAQgASgNEhYKDm1heF90b29sX2J5dGVzGAUgASgEEhEKCW1heF9kZXB0aBgGIAEoDRIXCg9tYXhfY29zdF9taWNyb3MYByABKAQSFQoNc3VtbWFyeV90dXJucxgIIAEoDRIVCg1tYXhfZWRnZV9lbmRzGAkgASgNItoBCgpSdW5TdGFydGVkEicKB2hpc3RvcnkYASADKAsyFi5ib3dsaW5lLmV2ZW50LnYxLlR1cm4SLAoFdG9vbHMYAiADKAsyHS5ib3dsaW5lLmV2ZW50LnYxLk9mZmVyZWRUb29sEg8KB3N1bW1hcnkYAyABKAkSKAoGdGFpbnRzGAQgAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnQSDQoFaG9zdHMYBSADKAkSFgoOc3VtbWFyeV9ncmFudHMYBiADKAkSEwoLdGllcl9iZWZvcmUYCyABKAkiawoEVHVybhILCgNydW4YASABKAkSDAoEdGV4dBgCIAEoCRIOCgZhbnN3ZXIYAyABKAkSDgoGZ3JhbnRzGAQgAygJEigKBnRhaW50cxgFIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50Ip8BCgtPZmZlcmVkVG9vbBIMCgRuYW1lGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIZChFkZXNjcmlwdG9yX3NoYTI1NhgDIAEoDBIpCgZlZmZlY3QYBCABKA4yGS5ib3dsaW5lLnBvbGljeS52MS5FZmZlY3QSLAoGdGFyZ2V0GAUgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kIooFCglKb2JRdWV1ZWQSCwoDam9iGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIsCgZ0YXJnZXQYAyABKA4yHC5ib3dsaW5lLmV2ZW50LnYxLlRhcmdldEtpbmQSDgoGZGV2aWNlGAQgASgJEg4KBnBhcmFtcxgFIAEoDBIXCg9pZGVtcG90ZW5jeV9rZXkYBiABKAkSFAoMdG9vbF9jYWxsX2lkGAcgASgJEhEKCXRvb2xfbmFtZRgIIAEoCRI7CghzZWxlY3RvchgJIAMoCzIpLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkLlNlbGVjdG9yRW50cnkSEgoKcmVjaXBpZW50cxgKIAMoCRIqCgd0aW1lb3V0GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWVwb2NoGAwgASgEEicKBHJvbGUYDSABKA4yGS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJvbGUSDgoGcGFyZW50GA4gASgJEhQKDHBhcmVudF9lcG9jaBgPIAEoBBITCgtjYWxsX251bWJlchgQIAEoDRINCgVzbG90cxgRIAEoDRINCgVub25jZRgSIAEoCRIPCgdjb25maXJtGBMgASgIEigKBnRhaW50cxgUIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50EioKBWJvdW5kGBUgASgLMhsuYm93bGluZS5ldmVudC52MS5Db3N0Qm91bmQSKgoFcm91dGUYGiABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlR1cm5Sb3V0ZRovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEicwoJVHVyblJvdXRlEgwKBHRpZXIYASABKAkSDQoFbW9kZWwYAiABKAkSDQoFYmVsb3cYAyABKAESLAoCb24YBCADKA4yIC5ib3dsaW5lLnJ1bi52MS5Fc2NhbGF0aW9uUmVhc29uEgwKBG5leHQYBSABKAkiqgEKDVR1cm5Fc2NhbGF0ZWQSCwoDam9iGAEgASgJEhEKCWZyb21fdGllchgCIAEoCRIPCgd0b190aWVyGAMgASgJEjAKBnJlYXNvbhgEIAEoDjIgLmJvd2xpbmUucnVuLnYxLkVzY2FsYXRpb25SZWFzb24SEgoKY29uZmlkZW5jZRgFIAEoARINCgViZWxvdxgGIAEoARITCgttb3N0X21pY3JvcxgHIAEoBCJ4CglDb3N0Qm91bmQSDQoFaW5wdXQYASABKAESDgoGb3V0cHV0GAIgASgBEhkKEW1heF9vdXRwdXRfdG9rZW5zGAMgASgNEg4KBnByaWNlcxgEIAEoCRIOCgZtb2RlbHMYBSADKAkSEQoJaXNfcHJpY2VkGAYgASgIIkEKDkF0dGVtcHRTdGFydGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgt0YXJnZXRfbmFtZRgDIAEoCSJfCgtBdHRlbXB0TG9zdBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSEgoKbmV4dF9lcG9jaBgDIAEoBBILCgN3aHkYBCABKAkSEwoLaGFuZGVkX2JhY2sYEyABKAgivAEKDUF0dGVtcHRGYWlsZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEisKB2ZhaWx1cmUYAyABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEhIKCm5leHRfZXBvY2gYBCABKAQSKAoFZGVsYXkYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJAoFdXNhZ2UYBiABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZSIoCgpBdHRlbXB0RHVlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBCI6CgtKb2JSZWNlaXZlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDwoHaGVsZF9ieRgDIAEoCSJWCgdKb2JIZWxkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiKQoLSm9iUmVsZWFzZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEIp0ECgtKb2JGaW5pc2hlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSKwoEZG9uZRgDIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuUmVzcG9uc2VzSAASLQoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABIzCg1uZXZlcl9zdGFydGVkGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEi0KB3Vua25vd24YBiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASJAoFdXNhZ2UYByABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRIqCgh3aXRoaGVsZBgIIAMoCzIYLmJvd2xpbmUucnVuLnYxLldpdGhoZWxkEiYKBmVncmVzcxgJIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxITCgt0YXJnZXRfbmFtZRgKIAEoCRISCgp0ZXh0X2J5dGVzGAsgASgEEhMKC3RleHRfc2hhMjU2GAwgASgMEjQKEHRyYWlsaW5nX2ZhaWx1cmUYDSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEigKBnRhaW50cxgOIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50EhAKCGtleV9mcmVlGA8gASgIQggKBnJlc3VsdCIdCglSZXNwb25zZXMSEAoIbWVzc2FnZXMYASADKAwiOwoNSm9iQ2FuY2VsbGluZxILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDgoGcmVhc29uGAMgASgJIioKDEpvYkNhbmNlbGxlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQidgoKTGF0ZVJlc3VsdBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSJAoFdXNhZ2UYAyABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiJwoSUnVuQ2FuY2VsUmVxdWVzdGVkEhEKCXByaW5jaXBhbBgBIAEoCSI0CghSdW5FbmRlZBIoCgdvdXRjb21lGAEgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSLlAQoRQ29udmVyc2F0aW9uRXZlbnQSLgoKZXZlbnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoIZW5xdWV1ZWQYAiABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLlJ1bkVucXVldWVkSAASMQoKdHVybl90YWtlbhgDIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuVHVyblRha2VuSAASMQoKdHVybl9lbmRlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuVHVybkVuZGVkSABCBwoFZXZlbnQiXwoLUnVuRW5xdWV1ZWQSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIUCgxjb252ZXJzYXRpb24YAyABKAkSDgoGZGV2aWNlGAQgASgJEg0KBXRpdGxlGAUgASgJIhgKCVR1cm5UYWtlbhILCgNydW4YASABKAkiGAoJVHVybkVuZGVkEgsKA3J1bhgBIAEoCSpICgdSdW5LaW5kEhgKFFJVTl9LSU5EX1VOU1BFQ0lGSUVEEAASEAoMUlVOX0tJTkRfQVNLEAESEQoNUlVOX0tJTkRfQ0FMTBACKlkKClRhcmdldEtpbmQSGwoXVEFSR0VUX0tJTkRfVU5TUEVDSUZJRUQQABIWChJUQVJHRVRfS0lORF9XT1JLRVIQARIWChJUQVJHRVRfS0lORF9ERVZJQ0UQAiplCgdKb2JSb2xlEhgKFEpPQl9ST0xFX1VOU1BFQ0lGSUVEEAASFgoSSk9CX1JPTEVfUkVUUklFVkFMEAESEgoOSk9CX1JPTEVfQ0hJTEQQAhIUChBKT0JfUk9MRV9TVU1NQVJZEANiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2V2ZW50L3YxL2V2ZW50LnByb3RvEhBib3dsaW5lLmV2ZW50LnYxIo0ICghSdW5FdmVudBIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCghhY2NlcHRlZBgCIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuUnVuQWNjZXB0ZWRIABIvCgdzdGFydGVkGAMgASgLMhwuYm93bGluZS5ldmVudC52MS5SdW5TdGFydGVkSAASMQoKam9iX3F1ZXVlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkSAASOwoPYXR0ZW1wdF9zdGFydGVkGAUgASgLMiAuYm93bGluZS5ldmVudC52MS5BdHRlbXB0U3RhcnRlZEgAEjUKDGF0dGVtcHRfbG9zdBgGIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdExvc3RIABI5Cg5hdHRlbXB0X2ZhaWxlZBgHIAEoCzIfLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdEZhaWxlZEgAEjMKC2F0dGVtcHRfZHVlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5BdHRlbXB0RHVlSAASNQoMam9iX2ZpbmlzaGVkGAkgASgLMh0uYm93bGluZS5ldmVudC52MS5Kb2JGaW5pc2hlZEgAEjkKDmpvYl9jYW5jZWxsaW5nGAogASgLMh8uYm93bGluZS5ldmVudC52MS5Kb2JDYW5jZWxsaW5nSAASNwoNam9iX2NhbmNlbGxlZBgLIAEoCzIeLmJvd2xpbmUuZXZlbnQudjEuSm9iQ2FuY2VsbGVkSAASMwoLbGF0ZV9yZXN1bHQYDCABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkxhdGVSZXN1bHRIABJAChBjYW5jZWxfcmVxdWVzdGVkGA0gASgLMiQuYm93bGluZS5ldmVudC52MS5SdW5DYW5jZWxSZXF1ZXN0ZWRIABIrCgVlbmRlZBgOIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuUnVuRW5kZWRIABI1Cgxqb2JfcmVjZWl2ZWQYDyABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlY2VpdmVkSAASLQoIam9iX2hlbGQYECABKAsyGS5ib3dsaW5lLmV2ZW50LnYxLkpvYkhlbGRIABI1Cgxqb2JfcmVsZWFzZWQYESABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlbGVhc2VkSAASNAoJZXNjYWxhdGVkGBYgASgLMh8uYm93bGluZS5ldmVudC52MS5UdXJuRXNjYWxhdGVkSAASKwoEa2VwdBgcIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuS2VwdEV2ZW50SABCBwoFZXZlbnQiKQoJS2VwdEV2ZW50Eg4KBnNoYTI1NhgBIAEoCRIMCgRzaXplGAIgASgEIpIECgtSdW5BY2NlcHRlZBILCgNydW4YASABKAkSDgoGdGVuYW50GAIgASgJEicKBGtpbmQYAyABKA4yGS5ib3dsaW5lLmV2ZW50LnYxLlJ1bktpbmQSFAoMY29udmVyc2F0aW9uGAQgASgJEg4KBmRldmljZRgFIAEoCRITCgtkZXZpY2VfbmFtZRgGIAEoCRIRCglwcmluY2lwYWwYByABKAkSDAoEdGV4dBgIIAEoCRItCgZzaGFyZXMYCSADKAsyHS5ib3dsaW5lLnJlY29yZC52MS5TaGFyZUdyYW50EioKB3RpbWVvdXQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKAoEY2FsbBgLIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuQ2FsbFNwZWMSKwoGbGltaXRzGAwgASgLMhsuYm93bGluZS5ldmVudC52MS5SdW5MaW1pdHMSNQoLY29sbGVjdGlvbnMYDSADKAsyIC5ib3dsaW5lLnJlY29yZC52MS5Db2xsZWN0aW9uVXNlEhYKDnJlcXVlc3Rfc2hhMjU2GA4gASgMEhcKD21heF9jb3N0X21pY3JvcxgPIAEoBBIUCgx0cmFjZV9wYXJlbnQYGCABKAkSDAoEdGllchgUIAEoCRIOCgZiZXR0ZXIYFSABKAgSEwoLYmV0dGVyX3RoYW4YFiABKAki3gEKCENhbGxTcGVjEg4KBm1ldGhvZBgBIAEoCRIOCgZwYXJhbXMYAiABKAwSOgoIc2VsZWN0b3IYAyADKAsyKC5ib3dsaW5lLmV2ZW50LnYxLkNhbGxTcGVjLlNlbGVjdG9yRW50cnkSLAoGdGFyZ2V0GAQgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCRovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEizgEKCVJ1bkxpbWl0cxIRCgltYXhfc3RlcHMYASABKA0SEAoIbWF4X2pvYnMYAiABKA0SFAoMbWF4X3BhcmFsbGVsGAMgASgNEhQKDG1heF9hdHRlbXB0cxgEIAEoDRIWCg5tYXhfdG9vbF9ieXRlcxgFIAEoBBIRCgltYXhfZGVwdGgYBiABKA0SFwoPbWF4X2Nvc3RfbWljcm9zGAcgASgEEhUKDXN1bW1hcnlfdHVybnMYCCABKA0SFQoNbWF4X2VkZ2VfZW5kcxgJIAEoDSLaAQoKUnVuU3RhcnRlZBInCgdoaXN0b3J5GAEgAygLMhYuYm93bGluZS5ldmVudC52MS5UdXJuEiwKBXRvb2xzGAIgAygLMh0uYm93bGluZS5ldmVudC52MS5PZmZlcmVkVG9vbBIPCgdzdW1tYXJ5GAMgASgJEigKBnRhaW50cxgEIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50Eg0KBWhvc3RzGAUgAygJEhYKDnN1bW1hcnlfZ3JhbnRzGAYgAygJEhMKC3RpZXJfYmVmb3JlGAsgASgJImsKBFR1cm4SCwoDcnVuGAEgASgJEgwKBHRleHQYAiABKAkSDgoGYW5zd2VyGAMgASgJEg4KBmdyYW50cxgEIAMoCRIoCgZ0YWludHMYBSADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludCKfAQoLT2ZmZXJlZFRvb2wSDAoEbmFtZRgBIAEoCRIOCgZtZXRob2QYAiABKAkSGQoRZGVzY3JpcHRvcl9zaGEyNTYYAyABKAwSKQoGZWZmZWN0GAQgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0EiwKBnRhcmdldBgFIAEoDjIcLmJvd2xpbmUuZXZlbnQudjEuVGFyZ2V0S2luZCKKBQoJSm9iUXVldWVkEgsKA2pvYhgBIAEoCRIOCgZtZXRob2QYAiABKAkSLAoGdGFyZ2V0GAMgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kEg4KBmRldmljZRgEIAEoCRIOCgZwYXJhbXMYBSABKAwSFwoPaWRlbXBvdGVuY3lfa2V5GAYgASgJEhQKDHRvb2xfY2FsbF9pZBgHIAEoCRIRCgl0b29sX25hbWUYCCABKAkSOwoIc2VsZWN0b3IYCSADKAsyKS5ib3dsaW5lLmV2ZW50LnYxLkpvYlF1ZXVlZC5TZWxlY3RvckVudHJ5EhIKCnJlY2lwaWVudHMYCiADKAkSKgoHdGltZW91dBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVlcG9jaBgMIAEoBBInCgRyb2xlGA0gASgOMhkuYm93bGluZS5ldmVudC52MS5Kb2JSb2xlEg4KBnBhcmVudBgOIAEoCRIUCgxwYXJlbnRfZXBvY2gYDyABKAQSEwoLY2FsbF9udW1iZXIYECABKA0SDQoFc2xvdHMYESABKA0SDQoFbm9uY2UYEiABKAkSDwoHY29uZmlybRgTIAEoCBIoCgZ0YWludHMYFCADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludBIqCgVib3VuZBgVIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuQ29zdEJvdW5kEioKBXJvdXRlGBogASgLMhsuYm93bGluZS5ldmVudC52MS5UdXJuUm91dGUaLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBInMKCVR1cm5Sb3V0ZRIMCgR0aWVyGAEgASgJEg0KBW1vZGVsGAIgASgJEg0KBWJlbG93GAMgASgBEiwKAm9uGAQgAygOMiAuYm93bGluZS5ydW4udjEuRXNjYWxhdGlvblJlYXNvbhIMCgRuZXh0GAUgASgJIqoBCg1UdXJuRXNjYWxhdGVkEgsKA2pvYhgBIAEoCRIRCglmcm9tX3RpZXIYAiABKAkSDwoHdG9fdGllchgDIAEoCRIwCgZyZWFzb24YBCABKA4yIC5ib3dsaW5lLnJ1bi52MS5Fc2NhbGF0aW9uUmVhc29uEhIKCmNvbmZpZGVuY2UYBSABKAESDQoFYmVsb3cYBiABKAESEwoLbW9zdF9taWNyb3MYByABKAQieAoJQ29zdEJvdW5kEg0KBWlucHV0GAEgASgBEg4KBm91dHB1dBgCIAEoARIZChFtYXhfb3V0cHV0X3Rva2VucxgDIAEoDRIOCgZwcmljZXMYBCABKAkSDgoGbW9kZWxzGAUgAygJEhEKCWlzX3ByaWNlZBgGIAEoCCJBCg5BdHRlbXB0U3RhcnRlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSEwoLdGFyZ2V0X25hbWUYAyABKAkiXwoLQXR0ZW1wdExvc3QSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEhIKCm5leHRfZXBvY2gYAyABKAQSCwoDd2h5GAQgASgJEhMKC2hhbmRlZF9iYWNrGBMgASgIIrwBCg1BdHRlbXB0RmFpbGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIrCgdmYWlsdXJlGAMgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRISCgpuZXh0X2Vwb2NoGAQgASgEEigKBWRlbGF5GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiQKBXVzYWdlGAYgASgLMhUuYm93bGluZS5ydW4udjEuVXNhZ2UiKAoKQXR0ZW1wdER1ZRILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQiOgoLSm9iUmVjZWl2ZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEg8KB2hlbGRfYnkYAyABKAkiVgoHSm9iSGVsZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIikKC0pvYlJlbGVhc2VkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBCKdBAoLSm9iRmluaXNoZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEisKBGRvbmUYAyABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJlc3BvbnNlc0gAEi0KB2ZhaWx1cmUYBCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASMwoNbmV2ZXJfc3RhcnRlZBgFIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABItCgd1bmtub3duGAYgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEiQKBXVzYWdlGAcgASgLMhUuYm93bGluZS5ydW4udjEuVXNhZ2USKgoId2l0aGhlbGQYCCADKAsyGC5ib3dsaW5lLnJ1bi52MS5XaXRoaGVsZBImCgZlZ3Jlc3MYCSADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MSEwoLdGFyZ2V0X25hbWUYCiABKAkSEgoKdGV4dF9ieXRlcxgLIAEoBBITCgt0ZXh0X3NoYTI1NhgMIAEoDBI0ChB0cmFpbGluZ19mYWlsdXJlGA0gASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIoCgZ0YWludHMYDiADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludBIQCghrZXlfZnJlZRgPIAEoCEIICgZyZXN1bHQiHQoJUmVzcG9uc2VzEhAKCG1lc3NhZ2VzGAEgAygMIjsKDUpvYkNhbmNlbGxpbmcSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEg4KBnJlYXNvbhgDIAEoCSIqCgxKb2JDYW5jZWxsZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEInYKCkxhdGVSZXN1bHQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEiQKBXVzYWdlGAMgASgLMhUuYm93bGluZS5ydW4udjEuVXNhZ2USJgoGZWdyZXNzGAQgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIicKElJ1bkNhbmNlbFJlcXVlc3RlZBIRCglwcmluY2lwYWwYASABKAkiNAoIUnVuRW5kZWQSKAoHb3V0Y29tZRgBIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUi5QEKEUNvbnZlcnNhdGlvbkV2ZW50Ei4KCmV2ZW50X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCGVucXVldWVkGAIgASgLMh0uYm93bGluZS5ldmVudC52MS5SdW5FbnF1ZXVlZEgAEjEKCnR1cm5fdGFrZW4YAyABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlR1cm5UYWtlbkgAEjEKCnR1cm5fZW5kZWQYBCABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlR1cm5FbmRlZEgAQgcKBWV2ZW50Il8KC1J1bkVucXVldWVkEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSFAoMY29udmVyc2F0aW9uGAMgASgJEg4KBmRldmljZRgEIAEoCRINCgV0aXRsZRgFIAEoCSIYCglUdXJuVGFrZW4SCwoDcnVuGAEgASgJIhgKCVR1cm5FbmRlZBILCgNydW4YASABKAkqSAoHUnVuS2luZBIYChRSVU5fS0lORF9VTlNQRUNJRklFRBAAEhAKDFJVTl9LSU5EX0FTSxABEhEKDVJVTl9LSU5EX0NBTEwQAipZCgpUYXJnZXRLaW5kEhsKF1RBUkdFVF9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSVEFSR0VUX0tJTkRfV09SS0VSEAESFgoSVEFSR0VUX0tJTkRfREVWSUNFEAIqZQoHSm9iUm9sZRIYChRKT0JfUk9MRV9VTlNQRUNJRklFRBAAEhYKEkpPQl9ST0xFX1JFVFJJRVZBTBABEhIKDkpPQl9ST0xFX0NISUxEEAISFAoQSk9CX1JPTEVfU1VNTUFSWRADYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * An event of a run's stream.
@@ -178,6 +178,14 @@ export type RunEvent = Message<"bowline.event.v1.RunEvent"> & {
      */
     value: TurnEscalated;
     case: "escalated";
+  } | {
+    /**
+     * Any of these, too large for its row: its bytes are a blob.
+     *
+     * @generated from field: bowline.event.v1.KeptEvent kept = 28;
+     */
+    value: KeptEvent;
+    case: "kept";
   } | { case: undefined; value?: undefined };
 };
 
@@ -187,6 +195,34 @@ export type RunEvent = Message<"bowline.event.v1.RunEvent"> & {
  */
 export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
   messageDesc(file_bowline_event_v1_event, 0);
+
+/**
+ * An event whose bytes lie in the blob store. It was there before this was written, and stays as long as the stream.
+ *
+ * @generated from message bowline.event.v1.KeptEvent
+ */
+export type KeptEvent = Message<"bowline.event.v1.KeptEvent"> & {
+  /**
+   * SHA-256 of the encoded event, which is also the name of the blob, in hexadecimal digits.
+   *
+   * @generated from field: string sha256 = 1;
+   */
+  sha256: string;
+
+  /**
+   * Its size in bytes.
+   *
+   * @generated from field: uint64 size = 2;
+   */
+  size: bigint;
+};
+
+/**
+ * Describes the message bowline.event.v1.KeptEvent.
+ * Use `create(KeptEventSchema)` to create a new message.
+ */
+export const KeptEventSchema: GenMessage<KeptEvent> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_event, 1);
 
 /**
  * The first event of a run: what was asked or called, by whom, and the limits that hold for it from now on.
@@ -333,7 +369,7 @@ export type RunAccepted = Message<"bowline.event.v1.RunAccepted"> & {
  * Use `create(RunAcceptedSchema)` to create a new message.
  */
 export const RunAcceptedSchema: GenMessage<RunAccepted> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 1);
+  messageDesc(file_bowline_event_v1_event, 2);
 
 /**
  * The one job of a call.
@@ -382,7 +418,7 @@ export type CallSpec = Message<"bowline.event.v1.CallSpec"> & {
  * Use `create(CallSpecSchema)` to create a new message.
  */
 export const CallSpecSchema: GenMessage<CallSpec> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 2);
+  messageDesc(file_bowline_event_v1_event, 3);
 
 /**
  * What a run may use, as it was configured when the run was accepted.
@@ -459,7 +495,7 @@ export type RunLimits = Message<"bowline.event.v1.RunLimits"> & {
  * Use `create(RunLimitsSchema)` to create a new message.
  */
 export const RunLimitsSchema: GenMessage<RunLimits> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 3);
+  messageDesc(file_bowline_event_v1_event, 4);
 
 /**
  * Its turn came.
@@ -522,7 +558,7 @@ export type RunStarted = Message<"bowline.event.v1.RunStarted"> & {
  * Use `create(RunStartedSchema)` to create a new message.
  */
 export const RunStartedSchema: GenMessage<RunStarted> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 4);
+  messageDesc(file_bowline_event_v1_event, 5);
 
 /**
  * A turn before.
@@ -571,7 +607,7 @@ export type Turn = Message<"bowline.event.v1.Turn"> & {
  * Use `create(TurnSchema)` to create a new message.
  */
 export const TurnSchema: GenMessage<Turn> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 5);
+  messageDesc(file_bowline_event_v1_event, 6);
 
 /**
  * A tool that a run may use.
@@ -620,7 +656,7 @@ export type OfferedTool = Message<"bowline.event.v1.OfferedTool"> & {
  * Use `create(OfferedToolSchema)` to create a new message.
  */
 export const OfferedToolSchema: GenMessage<OfferedTool> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 6);
+  messageDesc(file_bowline_event_v1_event, 7);
 
 /**
  * A job is to be done.
@@ -789,7 +825,7 @@ export type JobQueued = Message<"bowline.event.v1.JobQueued"> & {
  * Use `create(JobQueuedSchema)` to create a new message.
  */
 export const JobQueuedSchema: GenMessage<JobQueued> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 7);
+  messageDesc(file_bowline_event_v1_event, 8);
 
 /**
  * Where a model turn was sent by the routing rules, and when its answer is not good enough.
@@ -838,7 +874,7 @@ export type TurnRoute = Message<"bowline.event.v1.TurnRoute"> & {
  * Use `create(TurnRouteSchema)` to create a new message.
  */
 export const TurnRouteSchema: GenMessage<TurnRoute> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 8);
+  messageDesc(file_bowline_event_v1_event, 9);
 
 /**
  * A model turn is asked again one tier up, by the job that is queued with it; what it answered is left out from then on, unless no better
@@ -902,7 +938,7 @@ export type TurnEscalated = Message<"bowline.event.v1.TurnEscalated"> & {
  * Use `create(TurnEscalatedSchema)` to create a new message.
  */
 export const TurnEscalatedSchema: GenMessage<TurnEscalated> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 9);
+  messageDesc(file_bowline_event_v1_event, 10);
 
 /**
  * What bounds the cost of an attempt: its request may be read, and so much may be written.
@@ -958,7 +994,7 @@ export type CostBound = Message<"bowline.event.v1.CostBound"> & {
  * Use `create(CostBoundSchema)` to create a new message.
  */
 export const CostBoundSchema: GenMessage<CostBound> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 10);
+  messageDesc(file_bowline_event_v1_event, 11);
 
 /**
  * An attempt of a job with an effect starts.
@@ -993,7 +1029,7 @@ export type AttemptStarted = Message<"bowline.event.v1.AttemptStarted"> & {
  * Use `create(AttemptStartedSchema)` to create a new message.
  */
 export const AttemptStartedSchema: GenMessage<AttemptStarted> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 11);
+  messageDesc(file_bowline_event_v1_event, 12);
 
 /**
  * The holder of an attempt is gone.
@@ -1042,7 +1078,7 @@ export type AttemptLost = Message<"bowline.event.v1.AttemptLost"> & {
  * Use `create(AttemptLostSchema)` to create a new message.
  */
 export const AttemptLostSchema: GenMessage<AttemptLost> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 12);
+  messageDesc(file_bowline_event_v1_event, 13);
 
 /**
  * An attempt failed and another will follow.
@@ -1098,7 +1134,7 @@ export type AttemptFailed = Message<"bowline.event.v1.AttemptFailed"> & {
  * Use `create(AttemptFailedSchema)` to create a new message.
  */
 export const AttemptFailedSchema: GenMessage<AttemptFailed> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 13);
+  messageDesc(file_bowline_event_v1_event, 14);
 
 /**
  * The wait before the next attempt is over.
@@ -1126,7 +1162,7 @@ export type AttemptDue = Message<"bowline.event.v1.AttemptDue"> & {
  * Use `create(AttemptDueSchema)` to create a new message.
  */
 export const AttemptDueSchema: GenMessage<AttemptDue> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 14);
+  messageDesc(file_bowline_event_v1_event, 15);
 
 /**
  * A device took a tool call.
@@ -1161,7 +1197,7 @@ export type JobReceived = Message<"bowline.event.v1.JobReceived"> & {
  * Use `create(JobReceivedSchema)` to create a new message.
  */
 export const JobReceivedSchema: GenMessage<JobReceived> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 15);
+  messageDesc(file_bowline_event_v1_event, 16);
 
 /**
  * A device's call waits for the owner. Its time, and that of its run, stands still until it is released or ends.
@@ -1196,7 +1232,7 @@ export type JobHeld = Message<"bowline.event.v1.JobHeld"> & {
  * Use `create(JobHeldSchema)` to create a new message.
  */
 export const JobHeldSchema: GenMessage<JobHeld> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 16);
+  messageDesc(file_bowline_event_v1_event, 17);
 
 /**
  * The owner has said yes to a call that waited: its time goes on.
@@ -1224,7 +1260,7 @@ export type JobReleased = Message<"bowline.event.v1.JobReleased"> & {
  * Use `create(JobReleasedSchema)` to create a new message.
  */
 export const JobReleasedSchema: GenMessage<JobReleased> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 17);
+  messageDesc(file_bowline_event_v1_event, 18);
 
 /**
  * A job ended.
@@ -1355,7 +1391,7 @@ export type JobFinished = Message<"bowline.event.v1.JobFinished"> & {
  * Use `create(JobFinishedSchema)` to create a new message.
  */
 export const JobFinishedSchema: GenMessage<JobFinished> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 18);
+  messageDesc(file_bowline_event_v1_event, 19);
 
 /**
  * What a method answered: one message for a unary one.
@@ -1376,7 +1412,7 @@ export type Responses = Message<"bowline.event.v1.Responses"> & {
  * Use `create(ResponsesSchema)` to create a new message.
  */
 export const ResponsesSchema: GenMessage<Responses> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 19);
+  messageDesc(file_bowline_event_v1_event, 20);
 
 /**
  * A job is to be stopped.
@@ -1411,7 +1447,7 @@ export type JobCancelling = Message<"bowline.event.v1.JobCancelling"> & {
  * Use `create(JobCancellingSchema)` to create a new message.
  */
 export const JobCancellingSchema: GenMessage<JobCancelling> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 20);
+  messageDesc(file_bowline_event_v1_event, 21);
 
 /**
  * A job is stopped.
@@ -1439,7 +1475,7 @@ export type JobCancelled = Message<"bowline.event.v1.JobCancelled"> & {
  * Use `create(JobCancelledSchema)` to create a new message.
  */
 export const JobCancelledSchema: GenMessage<JobCancelled> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 21);
+  messageDesc(file_bowline_event_v1_event, 22);
 
 /**
  * A result came that nobody waits for. It is charged and never planned upon.
@@ -1481,7 +1517,7 @@ export type LateResult = Message<"bowline.event.v1.LateResult"> & {
  * Use `create(LateResultSchema)` to create a new message.
  */
 export const LateResultSchema: GenMessage<LateResult> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 22);
+  messageDesc(file_bowline_event_v1_event, 23);
 
 /**
  * Its owner wants the run to end.
@@ -1502,7 +1538,7 @@ export type RunCancelRequested = Message<"bowline.event.v1.RunCancelRequested"> 
  * Use `create(RunCancelRequestedSchema)` to create a new message.
  */
 export const RunCancelRequestedSchema: GenMessage<RunCancelRequested> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 23);
+  messageDesc(file_bowline_event_v1_event, 24);
 
 /**
  * The end of a run. Nothing follows but late results.
@@ -1523,7 +1559,7 @@ export type RunEnded = Message<"bowline.event.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 24);
+  messageDesc(file_bowline_event_v1_event, 25);
 
 /**
  * An event of a conversation's stream: who has the turn.
@@ -1575,7 +1611,7 @@ export type ConversationEvent = Message<"bowline.event.v1.ConversationEvent"> & 
  * Use `create(ConversationEventSchema)` to create a new message.
  */
 export const ConversationEventSchema: GenMessage<ConversationEvent> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 25);
+  messageDesc(file_bowline_event_v1_event, 26);
 
 /**
  * A run was added at the end of the line.
@@ -1624,7 +1660,7 @@ export type RunEnqueued = Message<"bowline.event.v1.RunEnqueued"> & {
  * Use `create(RunEnqueuedSchema)` to create a new message.
  */
 export const RunEnqueuedSchema: GenMessage<RunEnqueued> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 26);
+  messageDesc(file_bowline_event_v1_event, 27);
 
 /**
  * A run got the turn.
@@ -1645,7 +1681,7 @@ export type TurnTaken = Message<"bowline.event.v1.TurnTaken"> & {
  * Use `create(TurnTakenSchema)` to create a new message.
  */
 export const TurnTakenSchema: GenMessage<TurnTaken> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 27);
+  messageDesc(file_bowline_event_v1_event, 28);
 
 /**
  * A run is out of the line.
@@ -1666,7 +1702,7 @@ export type TurnEnded = Message<"bowline.event.v1.TurnEnded"> & {
  * Use `create(TurnEndedSchema)` to create a new message.
  */
 export const TurnEndedSchema: GenMessage<TurnEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_event, 28);
+  messageDesc(file_bowline_event_v1_event, 29);
 
 /**
  * Why a run exists.

@@ -30,6 +30,10 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
   const at = event.eventTime ? timestampMs(event.eventTime) : 0;
   const { event: body } = event;
   if (body.case === undefined) throw new AppError('EVENT_UNKNOWN', { stream: run?.id ?? 'a run' });
+  if (body.case === 'kept') {
+    const problem = 'a part of it is not in the blob store any more, or is damaged there';
+    throw new AppError('HISTORY_INVALID', { stream: run?.id ?? 'a run', version: (run?.version ?? 0) + 1, problem });
+  }
   if (body.case === 'accepted') {
     if (run) throw invalid(run, 'it was accepted twice');
     return accepted(body.value, at);
