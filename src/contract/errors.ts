@@ -36,7 +36,8 @@ const CODES: readonly (Code | undefined)[] = [
 /** The gRPC number of a code (grpc.io, "Status codes and their use in gRPC"). */
 export const codeNumber = (code: Code): number => CODES.indexOf(code);
 
-const codeOf = (number: number): Code => CODES[number] ?? 'unknown';
+/** The code of a gRPC number; what is not known is `unknown`. */
+export const codeOf = (number: number): Code => CODES[number] ?? 'unknown';
 
 /** Whether the same call may succeed later without a change: with a deadline of its own, too. */
 export const mayPass = ({ reason, retryable }: Pick<Failure, 'reason' | 'retryable'>): boolean =>

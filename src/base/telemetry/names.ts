@@ -40,6 +40,13 @@ export const METRICS = {
     what: 'Slots of the workers that are connected to this replica.',
     labels: ['state'],
   },
+  circuits: {
+    name: 'bowline.circuits.open',
+    kind: 'gauge',
+    unit: '{circuit}',
+    what: 'Workers and providers that this replica leaves alone, or tries with one job, because their attempts fail.',
+    labels: [],
+  },
   waiting: {
     name: 'bowline.jobs.waiting',
     kind: 'gauge',

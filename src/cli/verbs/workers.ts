@@ -66,7 +66,7 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
   }
   const columns: Column<Worker>[] = [
     { heading: 'worker', text: ({ name }) => name, least: 12 },
-    { heading: 'state', text: ({ draining }) => (draining ? 'leaving' : 'connected') },
+    { heading: 'state', text: stateText },
     { heading: 'busy', text: ({ busy, slots }) => `${busy}/${slots}` },
     timeColumn('last seen', ({ lastSeenTime }) => lastSeenTime, { leaves: 2 }),
     {
@@ -79,6 +79,9 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
   const none = 'no workers are connected; start one with: bowline worker --serve llm';
   out.table(columns, all, { none, wide: options.wide });
 }
+
+const stateText = ({ draining, restReason }: Worker): string =>
+  draining ? 'leaving' : restReason ? `rests: ${restReason}` : 'connected';
 
 async function createKey(io: CliIo, name: string, options: KeyOptions): Promise<void> {
   const packages = options.package.map((one) => (/^\w+$/.test(one) ? `bowline.capability.${one}.v1` : one));

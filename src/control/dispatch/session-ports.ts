@@ -2,6 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { OpenToolCall, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ChildResultSchema, JobAssignment, WorkerHello } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import type { Rest } from '../routing/circuit.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 
 /** What a worker said of itself, as far as all replicas know it. */
@@ -20,6 +21,8 @@ export interface ConnectedWorker {
   readonly draining: boolean;
   /** Jobs that it has, or is about to have. */
   readonly busy: number;
+  /** Why it is left alone for a while; never set for one of another replica. */
+  readonly rest?: Rest | undefined;
   /** As placement sees it. */
   view(): WorkerView;
 }

@@ -3,10 +3,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { JobAssignmentSchema, WorkerHelloSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { FrameCounter } from '../../contract/session/frames.ts';
+import type { Rest } from '../routing/circuit.ts';
+import { misfit } from '../routing/fit.ts';
 import { LiveWorker, type WorkerBody } from './live-worker.ts';
 import { type PeerQueue, peerQueue } from './peer-queue.ts';
 
-function start(slots: number) {
+function start(slots: number, restOf: () => Rest | undefined = () => undefined) {
   const out: PeerQueue<WorkerBody> = peerQueue<WorkerBody>({
     counter: new FrameCounter(),
     maxQueuedFrames: 1_000,
@@ -14,7 +16,7 @@ function start(slots: number) {
     onSent: (body, seq) => worker.numbered(body, seq),
   });
   const hello = create(WorkerHelloSchema, { name: 'w', slots });
-  const parts = { key: 'k', tenants: ['*'], pool: 'default', replica: 'r', maxFrameBytes: 64 << 10, now: 0 };
+  const parts = { key: 'k', tenants: ['*'], pool: 'default', replica: 'r', maxFrameBytes: 64 << 10, now: 0, restOf };
   const worker = new LiveWorker({ ...parts, hello, out });
   const frames = out.frames();
   const job = create(JobAssignmentSchema, { dispatchId: 'a/0/0-1' });
@@ -37,6 +39,27 @@ test('a number that the worker told before it received a job does not give that 
   expect(worker.view().freeSlots).toBe(2);
   worker.draining = true;
   expect(worker.view().freeSlots).toBe(0);
+});
+
+test('a worker whose attempts fail gets nothing, then one job at a time; what it could serve waits and is told why', () => {
+  let rest: Rest | undefined = { phase: 'open', until: 5_000, reason: 'GPU_LOST', who: 'it' };
+  const { worker } = start(3, () => rest);
+  worker.credits(3, 0n);
+  const need = { capability: 'c', method: '', tenant: 't', selector: {}, recipients: [], slots: 1 };
+  const against = () => misfit(need, { ...worker.view(), packages: [{ package: 'c', methods: [] }] });
+  expect(against()).toEqual({
+    kind: 'rests',
+    why: 'rests until 00:00:05 UTC because it fails its attempts (GPU_LOST)',
+    permanent: false,
+  });
+  rest = { ...rest, phase: 'half-open' };
+  expect(against()).toBeUndefined();
+  const giveBack = worker.reserve(1);
+  expect(against()?.why).toBe('is tried with one job at a time because it fails its attempts (GPU_LOST)');
+  giveBack();
+  rest = undefined;
+  worker.reserve(1);
+  expect(worker.view().freeSlots).toBe(2);
 });
 
 test('a reserved slot that is not used is given back, and a job that no frame can hold is refused', () => {

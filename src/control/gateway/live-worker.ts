@@ -12,7 +12,9 @@ import { newId } from '../../base/ids.ts';
 import { type Encodable, encodeContent } from '../../contract/encodable.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { WorkerSession } from '../dispatch/session-ports.ts';
+import type { Circuits } from '../dispatch/workers/circuits.ts';
 import { worksAs } from '../dispatch/workers/worker-view-of.ts';
+import type { Rest } from '../routing/circuit.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import type { PeerQueue } from './peer-queue.ts';
 
@@ -29,6 +31,8 @@ export interface LiveWorkerParts {
   readonly maxFrameBytes: number;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Why it is left alone for a while. */
+  readonly restOf: Circuits['restOf'];
 }
 
 /** Room in a frame around the parameters of a job. */
@@ -55,8 +59,9 @@ export class LiveWorker implements WorkerSession {
   readonly #out: PeerQueue<WorkerBody>;
   readonly #maxFrameBytes: number;
   readonly #view: Omit<WorkerView, 'freeSlots'>;
+  readonly #restOf: Circuits['restOf'];
 
-  constructor({ hello, key, tenants, pool, replica, out, maxFrameBytes, now }: LiveWorkerParts) {
+  constructor({ hello, key, tenants, pool, replica, out, maxFrameBytes, now, restOf }: LiveWorkerParts) {
     this.hello = hello;
     this.bootId = hello.bootId;
     this.connectedAt = now;
@@ -65,11 +70,20 @@ export class LiveWorker implements WorkerSession {
     this.#maxFrameBytes = maxFrameBytes;
     this.replica = replica;
     this.key = key;
+    this.#restOf = restOf;
     this.#view = worksAs({ id: this.id, replica, hello, tenants, pool });
   }
 
   view(): WorkerView {
-    return { ...this.#view, freeSlots: this.draining ? 0 : this.#free };
+    const { rest } = this;
+    // Half open: one job tells.
+    const mayHave = !this.draining && (rest === undefined || (rest.phase === 'half-open' && this.busy === 0));
+    return { ...this.#view, freeSlots: mayHave ? this.#free : 0, ...(rest ? { rests: restText(rest) } : {}) };
+  }
+
+  /** Undefined when its attempts do not fail. */
+  get rest(): Rest | undefined {
+    return this.#restOf(this.#view);
   }
 
   /** Jobs that it has, or is about to have. */
@@ -165,3 +179,11 @@ function encodable(frame: WorkerBody, maxBytes: number): WorkerBody {
 
 const tooLarge = (what: string, bytes: number): AppError =>
   new AppError('LIMIT_EXCEEDED', { what, limit: `${bytes} bytes of one frame`, setting: 'BOWLINE_MAX_FRAME_BYTES' });
+
+/** A clause that follows the worker's name. */
+const restText = ({ phase, until, reason, who }: Rest): string => {
+  const why = `because ${who} fails its attempts (${reason})`;
+  return phase === 'open'
+    ? `rests until ${new Date(until).toISOString().slice(11, 19)} UTC ${why}`
+    : `is tried with one job at a time ${why}`;
+};

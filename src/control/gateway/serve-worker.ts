@@ -18,6 +18,7 @@ import { FrameCounter } from '../../contract/session/frames.ts';
 import { Heartbeat } from '../../contract/session/heartbeat.ts';
 import { validate } from '../../contract/validate.ts';
 import { negotiate } from '../../contract/versions.ts';
+import type { Circuits } from '../dispatch/workers/circuits.ts';
 import type { WorkerJobs } from '../dispatch/workers/worker-jobs.ts';
 import { type Plugins, verifyContract } from '../identity/plugins.ts';
 import type { WorkerPrincipal } from '../identity/principal.ts';
@@ -36,6 +37,7 @@ export interface WorkerSessionParts {
   readonly maxQueuedFrames: number;
   readonly maxQueuedBytes: number;
   readonly maxFrameBytes: number;
+  readonly restOf: Circuits['restOf'];
 }
 
 /** Runs one stream. `opened` is told of the live session and returns what to call at its end. */
@@ -77,6 +79,7 @@ export async function* serveWorker(
     out,
     maxFrameBytes,
     now,
+    restOf: parts.restOf,
   });
   const log = sparing(parts.log.child({ worker: worker.id, name: hello.name }), clock);
   if (out.ended) return;

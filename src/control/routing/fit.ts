@@ -3,7 +3,7 @@ import { type JobNeed, labelsOf, MODEL_LABEL, NO_PROVIDER, type OfferedModel, ty
 
 /** A reason why a worker does not get a job. */
 export interface Misfit {
-  readonly kind: 'capability' | 'method' | 'label' | 'recipient' | 'size' | 'busy' | 'starting' | 'paused';
+  readonly kind: 'capability' | 'method' | 'label' | 'recipient' | 'size' | 'rests' | 'busy' | 'starting' | 'paused';
   /** A clause that follows the worker's name, e.g. `has no label gpu`. */
   readonly why: string;
   /** True when waiting cannot help: also the idle worker could not serve the job. */
@@ -64,6 +64,7 @@ function busy(job: JobNeed, worker: WorkerView): Misfit | undefined {
   }
   if (worker.freeSlots >= job.slots) return undefined;
   if (worker.starting) return { kind: 'starting', why: 'has no worker yet and is being started', permanent: false };
+  if (worker.rests !== undefined) return { kind: 'rests', why: worker.rests, permanent: false };
   const why = `is busy: ${Math.max(worker.freeSlots, 0)} of ${worker.totalSlots} slots are free, and the job takes ${job.slots}`;
   return { kind: 'busy', why, permanent: false };
 }

@@ -36,6 +36,8 @@ export interface WorkerView {
   readonly starting?: boolean;
   /** Its provider has asked to be left alone for so long, in milliseconds; it has no free slots then. */
   readonly pausedMs?: number;
+  /** Why it gets nothing for a while, as a clause; what other replicas tell has none. */
+  readonly rests?: string;
 }
 
 /** A model of a worker. */

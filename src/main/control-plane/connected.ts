@@ -2,6 +2,7 @@
 // sessions whose device or key may not be here any more.
 
 import type { Signals } from '../../control/dispatch/signals/signals.ts';
+import { Circuits } from '../../control/dispatch/workers/circuits.ts';
 import { LocalWorkers } from '../../control/dispatch/workers/local-workers.ts';
 import { ModelRefusals } from '../../control/dispatch/workers/model-refusals.ts';
 import { WorkerPresence } from '../../control/dispatch/workers/worker-presence.ts';
@@ -30,8 +31,12 @@ export interface Connected {
   readonly news: ModelNews;
   /** What models failed with that only their owners can mend. */
   readonly refusals: ModelRefusals;
+  readonly circuits: Circuits;
   readonly owners: OwnerStreams;
 }
+
+/** Times that a circuit is open longer than the first time, at most. */
+const CIRCUIT_MOST = 6;
 
 export function openSessions({ config, clock, life, log, replica }: Ground, { ports }: OpenPorts): Connected {
   const local = new LocalWorkers();
@@ -52,7 +57,23 @@ export function openSessions({ config, clock, life, log, replica }: Ground, { po
   sessions.onWorkers(() => news.changed());
   news.start();
   const refusals = new ModelRefusals(() => news.changed());
-  return { sessions, local, presence, pools, news, refusals, owners: new OwnerStreams(config.maxOwnerStreams) };
+  const rules = {
+    jobs: config.circuitJobs,
+    windowMs: config.circuitWindowMs,
+    openMs: config.circuitOpenMs,
+    mostMs: CIRCUIT_MOST * config.circuitOpenMs,
+  };
+  const circuits = new Circuits({ clock, log, rules, changed: () => local.tell() });
+  return {
+    sessions,
+    local,
+    presence,
+    pools,
+    news,
+    refusals,
+    circuits,
+    owners: new OwnerStreams(config.maxOwnerStreams),
+  };
 }
 
 /** Ends sessions that another replica has taken over, and those of removed devices and revoked keys. */

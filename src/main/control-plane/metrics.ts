@@ -31,7 +31,7 @@ interface Told {
 export async function openControlMetrics(
   { config, clock, home, life, log, replica }: Ground,
   { database }: Store,
-  { sessions, pools }: Connected,
+  { sessions, pools, circuits }: Connected,
   { runs }: Work,
   { health, turns, tls, limiter, told }: Told,
 ): Promise<void> {
@@ -46,6 +46,7 @@ export async function openControlMetrics(
     ...healthMeasures(health),
     ...sessionMeasures(sessions),
     ...poolMeasures(sessions, pools),
+    { metric: 'circuits', value: circuits.open, labels: {} },
     ...processMeasures(turns.figures),
     ...[...limiter.refused()].map(([rate, value]) => ({ metric: 'rateRefusals', value, labels: { rate } }) as const),
     ...(await state()),

@@ -70,10 +70,11 @@ export function edgeSessionService(
 export function workerSessionService(
   { config, clock, log, replica }: Ground,
   { plugins }: Identities,
-  { sessions }: Connected,
+  { sessions, circuits }: Connected,
   { dispatch }: Work,
 ): ServiceImpl<typeof WorkerService> {
-  const parts = { ...config, clock, log, jobs: dispatch.jobs, replica, plugins };
+  const restOf: typeof circuits.restOf = (worker) => circuits.restOf(worker);
+  const parts = { ...config, clock, log, jobs: dispatch.jobs, replica, plugins, restOf };
   const doors = new SessionCounts(config.maxKeySessions, 'sessions with this worker key', 'BOWLINE_MAX_KEY_SESSIONS');
   return {
     work: (requests, context) => {

@@ -69,7 +69,10 @@ export async function startWork(
     log,
     config: { ...config, replica, weights: weightsOf(config.weights) },
     rules: () => rules.rules,
-    onResult: (attempt, result) => connected.refusals.ended(attempt, result),
+    onResult: (attempt, result) => {
+      connected.refusals.ended(attempt, result);
+      connected.circuits.ended(attempt, result);
+    },
     onWorkers: () => connected.news.changed(),
   });
   life.onStop('dispatch', () => dispatch.stop());

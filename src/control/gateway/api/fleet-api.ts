@@ -47,6 +47,7 @@ export function workerApi(parts: {
           draining: worker.draining,
           connectTime: timestampFromMs(worker.connectedAt),
           lastSeenTime: timestampFromMs(worker.lastSeen),
+          ...(worker.rest ? { restUntilTime: timestampFromMs(worker.rest.until), restReason: worker.rest.reason } : {}),
           ...(worker.hello.manifest ? { manifest: worker.hello.manifest } : {}),
         })),
         nextPageToken,

@@ -1,12 +1,13 @@
 // What follows from news about an attempt: it started, was received, ended, was lost. Pure, part of `decide`.
 import { hash } from 'node:crypto';
-import { durationFromMs, durationMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import type { JobFinished } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { fixedLimit } from '../../../base/fixed-limit.ts';
 import { dispatchId } from '../../../base/ids.ts';
-import { codeNumber, toFailure } from '../../../contract/errors.ts';
+import { toFailure } from '../../../contract/errors.ts';
+import { failureClass } from '../../../contract/failure-class.ts';
 import { chatResult } from '../models/chat-result.ts';
 import { taintsOfResult } from '../models/taints.ts';
 import { edgeEnds, endsEdges, isNewEnd } from '../run/edge-ends.ts';
@@ -167,22 +168,20 @@ function judge(
   return { case: 'failure', value: boundedFailure(failure) };
 }
 
-const UNAVAILABLE = codeNumber('unavailable');
 const RETRY_BASE_MS = 500;
 const RETRY_CAP_MS = 30_000;
-const RETRY_AFTER_CAP_MS = 300_000;
 
 function retried(draft: DecisionDraft, job: FoldedJob, failure: Failure, command: ResultCommand): boolean {
   const { run, at, methods } = draft;
-  if (job.phase === 'cancelling' || !failure.retryable || !mayRepeat(job, methods)) return false;
-  const most = run.limits.maxAttempts + (failure.code === UNAVAILABLE ? MORE_WHILE_AWAY : 0);
+  const { retry, waitMs, isAway } = failureClass(failure);
+  if (job.phase === 'cancelling' || retry === 'never' || !mayRepeat(job, methods)) return false;
+  const most = run.limits.maxAttempts + (isAway ? MORE_WHILE_AWAY : 0);
   if (run.phase !== 'running' || job.failures + 1 >= most) return false;
   if (metMoney(run, Number(command.usage?.costMicros ?? 0n))) return false;
   if (failsUpward(run, job, failure, draft.routes)) return false;
-  const asked = failure.retryAfter ? Math.min(Math.max(durationMs(failure.retryAfter), 0), RETRY_AFTER_CAP_MS) : 0;
   const backoff =
     Math.min(RETRY_BASE_MS * 2 ** job.failures, RETRY_CAP_MS) * spread(dispatchId(job.id, job.epoch, job.nonce));
-  const delay = Math.ceil(Math.max(asked, backoff));
+  const delay = Math.ceil(Math.max(waitMs, backoff));
   const end = run.createdAt + run.timeoutMs + heldFor(run, at);
   if (run.timeoutMs > 0 && at + delay >= end) return false;
   draft.add({

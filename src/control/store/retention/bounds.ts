@@ -11,6 +11,7 @@ export const BOUNDS: Readonly<Record<keyof Schema | Others, string>> = {
   run: '`BOWLINE_KEEP_RUNS`; longer while something of it is open, or the next turn of its conversation needs it',
   job: RUN,
   set_aside: RUN,
+  dead_job: `${RUN}; 30 days after somebody dealt with it`,
   events: `${RUN}; those of a conversation with it, about three small ones for each turn`,
   streams: `${RUN} or its conversation`,
   conversation: '`BOWLINE_KEEP_CONVERSATIONS` after its last run; longer while runs of it are kept',
