@@ -181,7 +181,7 @@ const linesSql = (capability: string, after: string, tenants: number, each: numb
           select (select tenant from outbox where ${FREE} and capability = ${capability} and tenant > line.name
             order by tenant limit 1) from line where line.name is not null)
         select found.* from (select name from line
-          where name is not null and (select t.stopped_at from tenant t where t.id = name) is null limit ${tenants}) line
+          where name is not null and (select t.stopped_at from tenant t where t.id = line.name) is null limit ${tenants}) line
         cross join lateral (select ${COLUMNS} from outbox
           where ${FREE} and capability = ${capability} and tenant = line.name and ${MAY_GO}
           order by ${PLACE_OF}, dispatch_id limit ${each}) found`;
