@@ -96,6 +96,11 @@ test('an ask that says what it may cost begins nothing that might go beyond it',
   expect(little.failure?.reason).toBe('ASK_COST_MET');
   expect(little.failure?.message).toMatch(/^this ask may cost 0\.00001, of which 0 is spent or under way, and what comes next may need 0\.\d+; ask again/); // biome-ignore format: one line
   expect(worker.all('job')).toEqual([]);
+  const told = await Array.fromAsync(control.client(RunService).ask({ text: '便宜一点', maxCostMicros: 10n }));
+  const ended = told.flatMap(({ event }) =>
+    event.case === 'run' && event.value.outcome ? [event.value.outcome] : [],
+  )[0];
+  expect(ended?.failure).toMatchObject({ reason: 'ASK_COST_MET', metadata: { limit: '0.00001', spent: '0' } });
   const { run } = edge.ask('for more', { maxCostMicros: 1_000_000n });
   const job = await worker.job(0);
   expect(WorkerStream.chat(job).maxOutputTokens).toBe(1_000);

@@ -5,7 +5,6 @@ import { Command, Option } from 'commander';
 import { type AskRequest, AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
-import { parseMoney } from '../../base/money-text.ts';
 import { askedThere } from '../approvals/asked-approvals.ts';
 import { type AskResult, askJson, exitOfAsk, notAskedBefore, unsharedOf } from '../ask-result.ts';
 import { awaitStart } from '../await-start.ts';
@@ -18,6 +17,7 @@ import type { CliIo } from '../io.ts';
 import { knownConversation } from '../known-conversation.ts';
 import { linksOf } from '../links.ts';
 import { liveLine } from '../live-line.ts';
+import { maxCostOption } from '../max-cost-option.ts';
 import { namingMissing } from '../missing-path.ts';
 import { offeredShares } from '../offered-shares.ts';
 import { Printer } from '../output.ts';
@@ -113,12 +113,7 @@ export function askVerb(io: CliIo): Command {
         'most time that the ask lives, at most 24h; after it the ask itself ends, also one that was not sent yet',
       ).argParser(parseAskTime),
     )
-    .addOption(
-      new Option(
-        '--max-cost <money>',
-        'most that the run may cost, like 0.05; nothing is begun that might go beyond it',
-      ).argParser(parseMoney),
-    )
+    .addOption(maxCostOption())
     .option('--tier <name>', 'begin with this tier of the routing rules, and not with the cheapest')
     .option(
       '--better',

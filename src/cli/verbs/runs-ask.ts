@@ -11,6 +11,7 @@ import { conversationId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
 import { factsOfBox } from '../known-facts.ts';
 import { liveLine } from '../live-line.ts';
+import { maxCostOption } from '../max-cost-option.ts';
 import { Printer } from '../output.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { showAsk } from '../show-ask.ts';
@@ -25,6 +26,7 @@ interface AskOptions extends GlobalOptions {
   tier?: string;
   better?: boolean;
   wait?: number | false;
+  maxCost?: bigint;
   json?: boolean;
   verbose?: boolean;
 }
@@ -60,6 +62,7 @@ export function askCommand(io: CliIo): Command {
         'most time that the ask lives, at most 24h; after it the ask itself ends',
       ).argParser(parseAskTime),
     )
+    .addOption(maxCostOption())
     .option('--tier <name>', 'begin with this tier of the routing rules, and not with the cheapest')
     .option('--better', 'begin one tier up')
     .option('--verbose', 'show each job')
@@ -76,6 +79,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
     conversation: options.conversation ?? '',
     device: options.device ?? '',
     requestId: newId(),
+    maxCostMicros: options.maxCost ?? 0n,
     tier: options.tier ?? '',
     better: options.better === true,
     ...(options.timeout === undefined ? {} : { timeout: durationFromMs(options.timeout) }),

@@ -58,6 +58,7 @@ export async function runOfAsk(
     shares: [],
     requestDigest: digestOf(request),
     traceParent,
+    maxCostMicros: request.maxCostMicros,
     tier: request.tier,
     better: request.better,
     betterThan: request.betterThan,
