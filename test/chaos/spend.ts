@@ -92,6 +92,10 @@ export class SpendSite {
       await within(PATIENCE_MS, 'the asks and faults', Promise.all(all));
       await within(PATIENCE_MS, 'mending', this.cluster.heal(60_000));
       await this.#quiet();
+    } catch (error) {
+      const { rows } = await this.#sql.query('select dispatch_id, state, holder from outbox limit 8');
+      print(`  under way: ${JSON.stringify(rows)}`);
+      throw error;
     } finally {
       await watch.end();
     }

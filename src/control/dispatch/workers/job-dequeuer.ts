@@ -54,6 +54,8 @@ export class JobDequeuer implements HandOff {
   readonly #ready = new Set<string>();
   /** Dispatches that are being made free. */
   readonly #releasing = new Set<string>();
+  /** Of these, the ones whose release the store did not answer. */
+  readonly #unanswered = new Set<string>();
   /** Ids asked of a queue that have not come yet. */
   readonly #asked = new Map<string, number>();
   readonly #workers: WorkersFor;
@@ -116,6 +118,10 @@ export class JobDequeuer implements HandOff {
   /** Looks into every queue again, and gives up what waits here while another replica has room for it. Never throws. */
   async scan(): Promise<void> {
     for (const queue of this.#listening.keys()) this.#ready.add(queue);
+    const unanswered = [...this.#unanswered];
+    await this.release(unanswered).catch((error: unknown) =>
+      this.#parts.log.debug('jobs could not be given back yet', { jobs: unanswered.length, why: String(error) }),
+    );
     const idle = [...this.#hands].flatMap(([, { row, starting }]) => (row && !starting ? [row] : []));
     const elsewhere = this.#workers.elsewhere();
     await this.#release(idle.filter((row) => place(needOf({ ...row, method: '' }), elsewhere).ok));
@@ -190,9 +196,17 @@ export class JobDequeuer implements HandOff {
   async release(dispatchIds: readonly string[]): Promise<void> {
     if (dispatchIds.length === 0) return;
     for (const id of dispatchIds) this.#releasing.add(id);
-    // Without an answer it may still come to pass, so nothing of it is claimed until a later one is answered.
-    await this.#parts.outbox.release(this.replica, dispatchIds);
-    for (const id of dispatchIds) this.#releasing.delete(id);
+    // Without an answer it may still come to pass, so nothing of it is claimed until a later one is answered: that of the next scan.
+    try {
+      await this.#parts.outbox.release(this.replica, dispatchIds);
+    } catch (error) {
+      for (const id of dispatchIds) this.#unanswered.add(id);
+      throw error;
+    }
+    for (const id of dispatchIds) {
+      this.#releasing.delete(id);
+      this.#unanswered.delete(id);
+    }
     this.kick();
   }
 

@@ -115,6 +115,9 @@ export class Settler {
         return 'stored';
       } catch (error) {
         if (!mayPass(error)) return 'refused';
+        const { log } = this.#parts;
+        if (round % 8 === 0)
+          log.warn('a result is not stored yet', { dispatch: attempt.dispatchId, why: String(error) });
         await sleep(this.#parts.clock, fullJitter(round, 100, 5_000), this.#stop.signal);
         if (this.#stop.signal.aborted) return 'stopped';
       }
