@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BudgetPeriod, BudgetScope, BudgetService } from '../../gen/bowline/control/v1/budget_service_pb.ts';
 import { RouteService } from '../../gen/bowline/control/v1/route_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
-import { EscalationReason, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { EscalationReason, type Outcome, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { newId } from '../../src/base/ids.ts';
 import { eventually, TestControl } from '../support/control-plane.ts';
@@ -96,10 +96,9 @@ test('an ask that says what it may cost begins nothing that might go beyond it',
   expect(little.failure?.reason).toBe('ASK_COST_MET');
   expect(little.failure?.message).toMatch(/^this ask may cost 0\.00001, of which 0 is spent or under way, and what comes next may need 0\.\d+; ask again/); // biome-ignore format: one line
   expect(worker.all('job')).toEqual([]);
-  const told = await Array.fromAsync(control.client(RunService).ask({ text: '便宜一点', maxCostMicros: 10n }));
-  const ended = told.flatMap(({ event }) =>
-    event.case === 'run' && event.value.outcome ? [event.value.outcome] : [],
-  )[0];
+  let ended: Outcome | undefined;
+  for await (const { event } of control.client(RunService).ask({ text: '便宜一点', maxCostMicros: 10n }))
+    if (event.case === 'run' && event.value.outcome) ended = event.value.outcome;
   expect(ended?.failure).toMatchObject({ reason: 'ASK_COST_MET', metadata: { limit: '0.00001', spent: '0' } });
   const { run } = edge.ask('for more', { maxCostMicros: 1_000_000n });
   const job = await worker.job(0);

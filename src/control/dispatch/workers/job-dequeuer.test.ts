@@ -1,5 +1,4 @@
 import { expect, test, vi } from 'vitest';
-import { AppError } from '../../../base/errors.ts';
 import { createLogger } from '../../../base/logger.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import { JobDequeuer, type JobDequeuerParts } from './job-dequeuer.ts';
@@ -39,7 +38,7 @@ test('a job that was given back without an answer of the store is given back aga
     outbox: {
       release: async (_: string, ids: string[]) => {
         released.push(ids);
-        if (!answers && ids.length > 0) throw new AppError('STORE_UNAVAILABLE');
+        if (!answers && ids.length > 0) throw new Error('no answer');
       },
       claim: async (_: string, ids: string[]) => {
         claimed.push(ids);
