@@ -57,6 +57,7 @@ test('a job that was given back without an answer of the store is given back aga
     backlog: { flag: () => {}, heard: () => undefined },
     attempts: { wasSent: () => false },
     promised: { has: () => false },
+    search: { serve: () => {} },
   } as unknown as JobDequeuerParts;
   const dequeuer = new JobDequeuer(parts);
   await expect(dequeuer.release(['d-1'])).rejects.toThrow();

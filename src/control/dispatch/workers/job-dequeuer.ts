@@ -13,6 +13,7 @@ import type { Attempts } from '../attempts/attempts.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import type { Backlog } from './backlog.ts';
 import { couldServe, type FreeSearch } from './free-search.ts';
+import { GivingBack } from './giving-back.ts';
 import { type JobSender, jobToSend } from './job-sender.ts';
 import type { PromisedJobs } from './promised-jobs.ts';
 import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './relay.ts';
@@ -52,10 +53,7 @@ export class JobDequeuer implements HandOff {
   readonly #listening = new Map<string, () => void>();
   /** Queues in which something may wait. */
   readonly #ready = new Set<string>();
-  /** Dispatches that are being made free. */
-  readonly #releasing = new Set<string>();
-  /** Of these, the ones whose release the store did not answer. */
-  readonly #unanswered = new Set<string>();
+  readonly #givingBack: GivingBack;
   /** Ids asked of a queue that have not come yet. */
   readonly #asked = new Map<string, number>();
   readonly #workers: WorkersFor;
@@ -68,6 +66,7 @@ export class JobDequeuer implements HandOff {
     this.#parts = parts;
     this.replica = parts.replica;
     this.#workers = parts.workersFor;
+    this.#givingBack = new GivingBack(parts.replica, parts.outbox);
   }
 
   /** Dispatches that this replica holds and that have no worker yet. */
@@ -118,7 +117,7 @@ export class JobDequeuer implements HandOff {
   /** Looks into every queue again, and gives up what waits here while another replica has room for it. Never throws. */
   async scan(): Promise<void> {
     for (const queue of this.#listening.keys()) this.#ready.add(queue);
-    const unanswered = [...this.#unanswered];
+    const unanswered = this.#givingBack.unanswered();
     await this.release(unanswered).catch((error: unknown) =>
       this.#parts.log.debug('jobs could not be given back yet', { jobs: unanswered.length, why: String(error) }),
     );
@@ -188,25 +187,12 @@ export class JobDequeuer implements HandOff {
     const hands = [...this.#hands].filter(([, { starting }]) => !starting);
     for (const [id] of hands) this.#hands.delete(id);
     await Promise.all(hands.map(([, { dequeued }]) => dequeued?.release()));
-    const claimed = hands.flatMap(([id, { row }]) => (row ? [id] : []));
-    await this.release(claimed);
+    await this.release(hands.flatMap(([id, { row }]) => (row ? [id] : [])));
   }
 
   /** Makes dispatches free that this replica holds and that no worker ever had; they are not in hand any more. */
   async release(dispatchIds: readonly string[]): Promise<void> {
-    if (dispatchIds.length === 0) return;
-    for (const id of dispatchIds) this.#releasing.add(id);
-    // Without an answer it may still come to pass, so nothing of it is claimed until a later one is answered: that of the next scan.
-    try {
-      await this.#parts.outbox.release(this.replica, dispatchIds);
-    } catch (error) {
-      for (const id of dispatchIds) this.#unanswered.add(id);
-      throw error;
-    }
-    for (const id of dispatchIds) {
-      this.#releasing.delete(id);
-      this.#unanswered.delete(id);
-    }
+    await this.#givingBack.giveBack(dispatchIds);
     this.kick();
   }
 
@@ -254,7 +240,7 @@ export class JobDequeuer implements HandOff {
   /** The store says whose they are. */
   async #claimDequeued(): Promise<void> {
     // What is being given back may still look like its own.
-    const unread = [...this.#hands].filter(([id, hand]) => !hand.row && !this.#releasing.has(id));
+    const unread = [...this.#hands].filter(([id, hand]) => !hand.row && !this.#givingBack.has(id));
     if (unread.length === 0) return;
     const { attempts, outbox, relay } = this.#parts;
     const ids = unread.map(([id]) => id);
