@@ -75,7 +75,7 @@ export type DeadJob = Message<"bowline.control.v1.DeadJob"> & {
   reason: string;
 
   /**
-   * Attempts made.
+   * How often it was tried, lost tries and those that failed alike.
    *
    * @generated from field: uint32 attempts = 8;
    */
@@ -103,7 +103,7 @@ export const DeadJobSchema: GenMessage<DeadJob> = /*@__PURE__*/
  */
 export type JobAttempt = Message<"bowline.control.v1.JobAttempt"> & {
   /**
-   * Its epoch.
+   * Grows with each try; results of older ones are not taken.
    *
    * @generated from field: uint64 epoch = 1;
    */
@@ -208,7 +208,7 @@ export const ListDeadJobsRequestSchema: GenMessage<ListDeadJobsRequest> = /*@__P
  */
 export type ListDeadJobsResponse = Message<"bowline.control.v1.ListDeadJobsResponse"> & {
   /**
-   * Newest first.
+   * A page of them, the one that died last at the top.
    *
    * @generated from field: repeated bowline.control.v1.DeadJob jobs = 1;
    */

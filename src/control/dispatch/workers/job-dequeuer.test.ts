@@ -15,6 +15,7 @@ const worker: WorkerView = {
   region: '',
   priceMicrosPerKiloToken: 0,
   provider: 'rules',
+  models: [],
   locality: 'local',
   freeSlots: 4,
   totalSlots: 4,

@@ -2,6 +2,7 @@
 // and throws for what it does not know, which leaves the run to a newer replica.
 import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import {
+  type AttemptLost,
   type JobFinished,
   type JobQueued,
   JobRole as Role,
@@ -72,21 +73,8 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
     }
     case 'jobReleased':
       return withJob(next, body.value.job, at, (was) => released(was, at));
-    case 'attemptLost': {
-      const epoch = Number(body.value.nextEpoch);
-      const { handedBack } = body.value;
-      return withJob(next, body.value.job, at, (was) => ({
-        ...was,
-        phase: 'queued',
-        epoch,
-        attempts: was.attempts + 1,
-        losses: was.losses + (handedBack ? 0 : 1),
-        handBacks: was.handBacks + (handedBack ? 1 : 0),
-        handedBackBy: handedBack ? body.value.why : '',
-        received: false,
-        heldBy: [],
-      }));
-    }
+    case 'attemptLost':
+      return withJob(next, body.value.job, at, (was) => lost(was, body.value));
     case 'attemptFailed': {
       const { job, epoch, nextEpoch, failure, delay, usage } = body.value;
       const dueAt = at + (delay ? durationMs(delay) : 0);
@@ -133,6 +121,19 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
       return { ...next, phase: phaseOf(run, body.value.outcome?.state), endedAt: at, outcome: body.value.outcome };
   }
 }
+
+/** Nobody knows what became of an attempt, or its worker gave it back: the next one may begin. */
+const lost = (was: FoldedJob, { nextEpoch, handedBack, why }: AttemptLost): FoldedJob => ({
+  ...was,
+  phase: 'queued',
+  epoch: Number(nextEpoch),
+  attempts: was.attempts + 1,
+  losses: was.losses + (handedBack ? 0 : 1),
+  handBacks: was.handBacks + (handedBack ? 1 : 0),
+  handedBackBy: handedBack ? why : '',
+  received: false,
+  heldBy: [],
+});
 
 /** The state after these events. */
 export function fold(events: Iterable<RunEvent>, from?: FoldedRun): FoldedRun | undefined {
