@@ -1,9 +1,17 @@
 // The runs whose histories are kept as golden files. Only for writing new files: a kept history is never written again.
 import { create } from '@bufbuild/protobuf';
-import { CallSpecSchema, type RunEvent, TargetKind, TurnSchema } from '../../gen/bowline/event/v1/event_pb.ts';
+import {
+  CallSpecSchema,
+  CostBoundSchema,
+  type RunEvent,
+  TargetKind,
+  TurnRouteSchema,
+  TurnSchema,
+} from '../../gen/bowline/event/v1/event_pb.ts';
 import { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
 import { CollectionUseSchema, ShareGrantSchema } from '../../gen/bowline/record/v1/record_pb.ts';
 import { EgressSchema, UsageSchema, WithheldReason, WithheldSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import type { RoutedTurn } from '../../src/control/orchestrator/decide/draft.ts';
 import { PlayedRun } from '../support/play-run.ts';
 import {
   deviceTools,
@@ -153,4 +161,27 @@ export const scenarios: Readonly<Record<string, () => readonly RunEvent[]>> = {
     run.apply({ type: 'result', job: 'r1/0/1000', epoch: 1, usage, result });
     return run.events;
   },
+  'asked-again-one-tier-up': () => {
+    const tier = (name: string, more: object = {}): RoutedTurn => ({
+      route: create(TurnRouteSchema, { tier: name, ...more }),
+      selector: { model: name },
+      timeoutMs: 0,
+    });
+    const bound = () => create(CostBoundSchema, { input: 1, output: 2, maxOutputTokens: 1000, prices: 'p' });
+    const [small, large] = [tier('small', { next: 'large', below: 0.6 }), tier('large')];
+    const routes = { first: () => ({ ...small, from: undefined }), above: () => large, bound };
+    const run = new PlayedRun({ tools: [], given: { routes } });
+    run.result('0/0', said({ text: 'Perhaps.', sure: 0.59 }));
+    run.at += 5;
+    run.result('1/0', said({ text: '是的。', sure: 0.9 }));
+    return run.events;
+  },
+  'with-large-events': () => {
+    const run = new PlayedRun({ tools: [] });
+    run.result('0/0', said({ text: 'It is long. 它很长。'.repeat(40) }));
+    return run.events;
+  },
 };
+
+/** Where events of so many bytes lie in the blob store. */
+export const LARGE_FROM: Readonly<Record<string, number>> = { 'with-large-events': 600 };
