@@ -33,13 +33,17 @@ const ELSEWHERE: readonly { readonly like: RegExp; readonly why: string; readonl
     why: 'writes pictures into the checkout; a test holds them against its list',
     where: 'test/docs/tour.test.ts',
   },
-  { like: /^make (?:chaos|bench|fuzz)$/, why: 'takes longer than a test may', where: 'test/chaos' },
+  { like: /^make (?:chaos|chaos-money|bench|fuzz|soak)$/, why: 'takes longer than a test may', where: 'test/chaos' },
   {
     like: /^make gen$/,
     why: 'writes into the checkout; `make check` makes the same beside it',
     where: 'scripts/gen.mjs',
   },
-  { like: /\bdocker compose\b/, why: 'needs a Docker engine: `make docker-test`', where: 'docker/test/main.mjs' },
+  {
+    like: /\bdocker compose\b|scale-pools\.mjs$/,
+    why: 'needs a Docker engine: `make docker-test`',
+    where: 'docker/test/main.mjs',
+  },
   { like: /^net=\$\(docker|iptables/, why: 'needs root on the host of a Docker engine' },
   {
     like: /^NODE_EXTRA_CA_CERTS=ca\.pem /,
@@ -57,6 +61,7 @@ const ELSEWHERE: readonly { readonly like: RegExp; readonly why: string; readonl
     why: 'needs a replica with a port for metrics',
     where: 'test/integration/telemetry.test.ts',
   },
+  { like: /^bowline jobs /, why: 'needs a job that died', where: 'test/cli/owner-verbs.test.ts' },
   { like: /\[--share GLOB\]/, why: 'shows the form of a command' },
   {
     like: /^pip install /,
