@@ -243,3 +243,11 @@ test('an ask leaves only after it is in the journal', () => {
   const copy: Message = create(AskSchema, { ...ask });
   expect(send(gate, { frame: { case: 'ask', value: copy as typeof ask } }).text).not.toContain('my words');
 });
+
+test('what an owner says of the tier of an ask, and which run it asks again, leaves with it', () => {
+  const gate = new Gate(noGrants, roomyDay());
+  const ask = create(AskSchema, { run: 'r', text: 'my words', tier: 'large', better: true, betterThan: 'r0' });
+  gate.admitAsk(ask);
+  const { text } = send(gate, { frame: { case: 'ask', value: ask } });
+  for (const said of ['large', 'r0']) expect(text).toContain(said);
+});

@@ -12,6 +12,7 @@ export const REVIEWED: ReadonlySet<string> = new Set([
   'bowline.record.v1.Ask.journal_id',
   'bowline.record.v1.Ask.run',
   'bowline.record.v1.Ask.conversation',
+  'bowline.record.v1.Ask.better_than',
   'bowline.record.v1.ShareGrant.id',
   'bowline.record.v1.CollectionUse.grant',
   'bowline.edge.v1.CancelRun.run',
@@ -49,6 +50,8 @@ export const REVIEWED: ReadonlySet<string> = new Set([
   'bowline.telemetry.v1.EdgeSpan.reason',
   'bowline.telemetry.v1.EdgeLogLine.reason',
   'bowline.common.v1.Failure.reason',
+  // Of the routing rules of the control plane; its owner typed it, and it has at most 32 small letters, digits and `-`.
+  'bowline.record.v1.Ask.tier',
   // Names of fields of the contract.
   'bowline.run.v1.Withheld.field',
   'bowline.run.v1.Egress.field',
