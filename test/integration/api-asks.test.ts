@@ -1,9 +1,9 @@
 // Asks over the public API: recorded before anything is answered, one run for one request id, and nobody's who only watches. What one key may hold
 // open is bounded.
 
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AskRequestSchema, type AskResponse, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { AskRequestSchema, type AskResponse, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { eventually, refusal, TestControl } from '../support/control-plane.ts';
 
@@ -86,7 +86,7 @@ test('a request id belongs to all fields of its first request, of an ask and of 
 });
 
 test('an ask whose words are no UTF-8 is the fault of its sender', async () => {
-  const text = { $typeName: 'bowline.control.v1.AskRequest', $unknown: [] };
+  const text = create(AskRequestSchema);
   const bytes = Uint8Array.of(1, 0xff);
   const unknown = { no: 1, wireType: 2, data: bytes };
   expect(await refusal(runs().ask({ ...text, $unknown: [unknown] } as never))).toMatchObject({

@@ -104,7 +104,7 @@ describe.skipIf(lacks !== undefined)(`a worker in Python${lacks ? ` (skipped: ${
     writeFileSync(wrong, 'not a descriptor set');
     expect((await stack.cli(['plugins', 'add', wrong])).stderr).toContain('buf build --as-file-descriptor-set');
     const own = join(out, 'own.binpb');
-    execFileSync(BUF, ['build', '--as-file-descriptor-set', '-o', own], { cwd: ROOT });
+    execFileSync(BUF, ['build', 'proto', '--as-file-descriptor-set', '-o', own], { cwd: ROOT });
     expect((await stack.cli(['plugins', 'add', own])).stderr).toContain('holds no service outside of bowline');
   });
 
