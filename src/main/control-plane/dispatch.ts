@@ -192,7 +192,10 @@ function makeParts(given: DispatchParts) {
 function listen({ runs, local, presence, onWorkers }: DispatchParts, parts: Parts): () => void {
   const { attempts, backlog, dequeuer, jobs } = parts;
   attempts.onRemoved(() => jobs.kick());
-  backlog.onTell((capability) => presence.tellBacklog(capability));
+  backlog.onFlag((capability, tell) => {
+    if (tell) presence.tellBacklog(capability);
+    jobs.kick();
+  });
   local.onChange(() => {
     dequeuer.listen();
     presence.workersChanged();
@@ -212,10 +215,7 @@ function ofReplicas({ onWorkers }: DispatchParts, { backlog, feeds, jobs, pauses
       onWorkers();
     },
     replicaLeft: (replica) => void relay.replicaLeft(replica),
-    jobsWait: (capability) => {
-      backlog.flag(capability);
-      jobs.kick();
-    },
+    jobsWait: (capability) => backlog.flag(capability),
     paused: (account, ms) => void pauses.heard(account, ms),
     dispatchesEnded: (dispatchIds) => void jobs.stopIfStale(dispatchIds),
   };

@@ -3,14 +3,14 @@
 export class Backlog {
   /** By capability: grows with each word of it, so that a look that began before does not take it back. */
   readonly #heard = new Map<string, number>();
-  readonly #listeners: ((capability: string) => void)[] = [];
+  readonly #listeners: ((capability: string, tell: boolean) => void)[] = [];
   #count = 0;
 
   /** Something of this capability waits in the store. With `tell` the other replicas hear it too. */
   flag(capability: string, tell = false): void {
     this.#heard.set(capability, ++this.#count);
-    // Each time: what is known here says nothing of what others know.
-    if (tell) for (const listener of this.#listeners) listener(capability);
+    // Each time: what is known here says nothing of what others know, nor whether somebody looks.
+    for (const listener of this.#listeners) listener(capability, tell);
   }
 
   /** Undefined when nothing was heard, else what `clear` wants to know. */
@@ -23,8 +23,8 @@ export class Backlog {
     if (this.#heard.get(capability) === heard) this.#heard.delete(capability);
   }
 
-  /** Hears of capabilities that this replica left in the store, so that others look there. */
-  onTell(listener: (capability: string) => void): void {
+  /** Hears of each word of it, so that none waits for somebody to look; with `tell` others are to look there too. */
+  onFlag(listener: (capability: string, tell: boolean) => void): void {
     this.#listeners.push(listener);
   }
 }

@@ -33,7 +33,6 @@ test('a job that was given back without an answer of the store is given back aga
       here: () => [worker],
       elsewhere: () => [],
       packages: () => ['p'],
-      free: () => 4,
       sessionFor: () => undefined,
     },
     outbox: {

@@ -1,5 +1,6 @@
 // Takes jobs on behalf of free slots and brings them to workers: jobs committed here at once, jobs from the queues, jobs that
-// lie in the store. Only the holder of a dispatch sends it, and who that is the store says. What a queue says is a hint.
+// lie in the store. Only the holder of a dispatch sends it, and who that is the store says. What a queue says is a hint, and all that
+// it names lies in the store: where more waits than there are slots, the store is asked first, so that nothing jumps the line by a queue.
 import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { FoldedRun } from '../../orchestrator/run/state.ts';
@@ -16,7 +17,9 @@ import { couldServe, type FreeSearch } from './free-search.ts';
 import { GivingBack } from './giving-back.ts';
 import { type JobSender, jobToSend } from './job-sender.ts';
 import type { PromisedJobs } from './promised-jobs.ts';
-import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './relay.ts';
+import { QueueIds } from './queue-ids.ts';
+import { commonQueue, needOf, type Relay, type RelayRow } from './relay.ts';
+import { mayServe, type OnTheWay, roomOf } from './room.ts';
 import { servesPackage, type WorkersFor } from './workers-for.ts';
 
 export interface JobDequeuerParts {
@@ -35,6 +38,8 @@ export interface JobDequeuerParts {
 }
 
 interface Hand {
+  /** Undefined while it is not known. */
+  capability: string | undefined;
   /** Its place in a queue, until it is claimed. */
   dequeued?: DequeuedJob;
   /** Read when it was claimed; absent while the store could not be asked. */
@@ -50,12 +55,10 @@ export class JobDequeuer implements HandOff {
   readonly replica: string;
   readonly #parts: JobDequeuerParts;
   readonly #hands = new Map<string, Hand>();
-  readonly #listening = new Map<string, () => void>();
-  /** Queues in which something may wait. */
-  readonly #ready = new Set<string>();
+  readonly #queues: QueueIds;
   readonly #givingBack: GivingBack;
-  /** Ids asked of a queue that have not come yet. */
-  readonly #asked = new Map<string, number>();
+  /** By capability: when something of it was last taken from the store, counted. */
+  readonly #pulled = new Map<string, number>();
   readonly #workers: WorkersFor;
   #working: Promise<void> | undefined;
   #again = false;
@@ -67,6 +70,15 @@ export class JobDequeuer implements HandOff {
     this.replica = parts.replica;
     this.#workers = parts.workersFor;
     this.#givingBack = new GivingBack(parts.replica, parts.outbox);
+    this.#queues = new QueueIds({
+      ...parts,
+      roomFor: (counts) => this.#roomFor(counts),
+      onTaken: (jobs, capability) => {
+        for (const dequeued of jobs)
+          if (!this.#hands.has(dequeued.id)) this.#hands.set(dequeued.id, { capability, dequeued, starting: false });
+      },
+      onReady: () => this.kick(),
+    });
   }
 
   /** Dispatches that this replica holds and that have no worker yet. */
@@ -83,30 +95,16 @@ export class JobDequeuer implements HandOff {
   listen(): void {
     if (this.#stopped) return;
     const views = this.#workers.here();
-    const wanted = new Set(views.flatMap(queuesOf));
-    for (const [queue, stop] of this.#listening) {
-      if (wanted.has(queue)) continue;
-      stop();
-      this.#listening.delete(queue);
-      this.#ready.delete(queue);
-    }
-    for (const queue of wanted) {
-      this.#ready.add(queue);
-      if (this.#listening.has(queue)) continue;
-      const wake = () => {
-        this.#ready.add(queue);
-        this.kick();
-      };
-      this.#listening.set(queue, this.#parts.queue.onReady(queue, wake));
-    }
+    this.#queues.listen(views);
     for (const view of views) for (const served of view.packages) this.#parts.backlog.flag(served.package);
   }
 
   /** Looks for work; calls are merged. Costs nothing when nothing waits as far as is known. */
   kick(): void {
     if (this.#stopped) return;
-    for (const queue of this.#ready) this.#dequeue(queue);
-    if (this.#hands.size === 0 && !this.#mayPull()) return;
+    const wanted = this.#workers.packages().filter((capability) => this.#mayPull(capability));
+    this.#queues.take(wanted);
+    if (this.#hands.size === 0 && wanted.length === 0) return;
     this.#again = true;
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined;
@@ -116,7 +114,7 @@ export class JobDequeuer implements HandOff {
 
   /** Looks into every queue again, and gives up what waits here while another replica has room for it. Never throws. */
   async scan(): Promise<void> {
-    for (const queue of this.#listening.keys()) this.#ready.add(queue);
+    this.#queues.lookAgain();
     const unanswered = this.#givingBack.unanswered();
     await this.release(unanswered).catch((error: unknown) =>
       this.#parts.log.debug('jobs could not be given back yet', { jobs: unanswered.length, why: String(error) }),
@@ -150,7 +148,7 @@ export class JobDequeuer implements HandOff {
         return false;
       }
       const stored = { ...row, holder: this.replica, createdAt: 0 };
-      const hand: Hand = { row: stored, starting: false };
+      const hand: Hand = { capability: row.capability, row: stored, starting: false };
       this.#hands.set(row.dispatchId, hand);
       void this.#start(hand, stored, state, promised.session, promised.giveBack);
       return false;
@@ -169,8 +167,7 @@ export class JobDequeuer implements HandOff {
   leave(): void {
     this.#stopped = true;
     this.#again = false;
-    for (const stop of this.#listening.values()) stop();
-    this.#listening.clear();
+    this.#queues.stop();
     this.#left ??= this.#giveBack().catch((error: unknown) =>
       this.#parts.log.warn('jobs in hand could not be given back', { why: String(error) }),
     );
@@ -196,33 +193,6 @@ export class JobDequeuer implements HandOff {
     this.kick();
   }
 
-  #dequeue(queue: string): void {
-    const max = Math.min(
-      this.#roomFor((view) => queuesOf(view).includes(queue)),
-      MAX_HANDS,
-    );
-    if (max <= 0 || this.#asked.has(queue)) return;
-    this.#asked.set(queue, max);
-    // Before the answer: a wake that comes meanwhile counts.
-    this.#ready.delete(queue);
-    this.#parts.queue
-      .dequeue(queue, max)
-      .then((taken) => {
-        if (taken.length === max) this.#ready.add(queue);
-        this.#parts.relay.dequeued(queue, taken.length);
-        for (const job of taken) {
-          // The queue may be closed by now; the lock on what it gave lapses by itself.
-          if (this.#stopped) job.release().catch(() => {});
-          else if (!this.#hands.has(job.id)) this.#hands.set(job.id, { dequeued: job, starting: false });
-        }
-      })
-      .catch((error: unknown) => this.#parts.log.warn('jobs could not be taken', { queue, why: String(error) }))
-      .finally(() => {
-        this.#asked.delete(queue);
-        this.kick();
-      });
-  }
-
   async #work(): Promise<void> {
     while (this.#again && !this.#stopped) {
       this.#again = false;
@@ -234,6 +204,8 @@ export class JobDequeuer implements HandOff {
         // What was taken stays in hand; the next kick or scan goes on with it.
         this.#parts.log.warn('jobs could not be taken', { why: String(error) });
       }
+      // What the store has left free. Also when it did not say: what cannot be pulled must not stop what can be taken.
+      this.#queues.take();
     }
   }
 
@@ -251,7 +223,7 @@ export class JobDequeuer implements HandOff {
       const row = rows.get(id);
       if (this.#hands.get(id) !== hand) continue;
       // What it holds already it may have sent; that is never sent again.
-      if (row && !attempts.wasSent(id)) hand.row = row;
+      if (row && !attempts.wasSent(id)) Object.assign(hand, { row, capability: row.capability });
       else this.#hands.delete(id);
       // Whoever has it now, the queue has no part in it.
       this.#done(id, hand);
@@ -312,7 +284,8 @@ export class JobDequeuer implements HandOff {
     } finally {
       hand.starting = false;
       if (end !== 'sent') giveBack();
-      if (end === 'again') this.kick();
+      // It has no slot any more: that is somebody else's now.
+      if (end === 'again' || (end !== 'sent' && !this.#hands.has(id))) this.kick();
     }
   }
 
@@ -322,19 +295,18 @@ export class JobDequeuer implements HandOff {
     if (!(error instanceof AppError && error.retryable)) this.#drop(id, hand);
   }
 
-  #mayPull(): boolean {
-    return this.#workers
-      .packages()
-      .some(
-        (capability) =>
-          this.#parts.backlog.heard(capability) !== undefined && this.#roomFor(servesPackage(capability)) > 0,
-      );
+  #mayPull(capability: string): boolean {
+    return this.#parts.backlog.heard(capability) !== undefined && this.#roomFor(servesPackage(capability)) > 0;
   }
 
-  /** Takes from what lies in the store, in its order: as much as there are free slots, and a few for the next ones. */
+  /**
+   * Takes from what lies in the store, in its order: as much as there are free slots, and a few for the next ones. Capabilities take turns
+   * where workers serve several.
+   */
   async #pull(): Promise<void> {
     const { backlog, search } = this.#parts;
-    for (const capability of this.#workers.packages()) {
+    const last = (capability: string) => this.#pulled.get(capability) ?? 0;
+    for (const capability of this.#workers.packages().sort((a, b) => last(a) - last(b))) {
       const heard = backlog.heard(capability);
       const free = this.#roomFor(servesPackage(capability));
       if (heard === undefined || free <= 0) continue;
@@ -345,9 +317,10 @@ export class JobDequeuer implements HandOff {
       );
       const skip = (id: string) => this.knows(id) || this.#parts.relay.isHopeless(id);
       const wanted = await search.find(capability, mine, room, skip);
-      for (const id of wanted) this.#hands.set(id, { starting: false });
+      for (const id of wanted) this.#hands.set(id, { capability, starting: false });
       // Claimed with what was taken from queues, in the next turn of the loop.
       if (wanted.length > 0) this.#again = true;
+      if (wanted.length > 0) this.#pulled.set(capability, Math.max(0, ...this.#pulled.values()) + 1);
       // Less than there was room for: the rest is for others.
       if (wanted.length < room && !search.goesOn(capability)) backlog.clear(capability, heard);
     }
@@ -368,19 +341,21 @@ export class JobDequeuer implements HandOff {
 
   /** Whether something older waits for the same workers. */
   #waitsBefore({ capability, tier }: RelayRow): boolean {
-    if (this.#ready.has(commonQueue(capability, tier)) || this.#asked.has(commonQueue(capability, tier))) return true;
+    if (this.#queues.mayHave(commonQueue(capability, tier))) return true;
     if (this.#parts.backlog.heard(capability) !== undefined) return true;
-    for (const hand of this.#hands.values()) if (!hand.starting) return true;
-    return false;
+    if (this.#hands.size === 0) return false;
+    const theirs = mayServe(this.#workers.here().filter(servesPackage(capability)));
+    return [...this.#hands.values()].some((hand) => !hand.starting && theirs(hand.capability));
   }
 
-  /** Free slots of the workers here that `counts` names, less what is on its way to some. */
+  /** Free slots of the workers here that `counts` names, less what is on its way to them. */
   #roomFor(counts: (view: WorkerView) => boolean): number {
-    let room = this.#workers.free(counts);
-    if (room === 0) return 0;
-    for (const hand of this.#hands.values()) if (!hand.starting) room--;
-    for (const asked of this.#asked.values()) room -= asked;
-    return room;
+    return roomOf(this.#workers.here().filter(counts), this.#onTheWay());
+  }
+
+  *#onTheWay(): Generator<OnTheWay> {
+    for (const { capability, starting } of this.#hands.values()) if (!starting) yield { capability, jobs: 1 };
+    yield* this.#queues.onTheWay();
   }
 
   #drop(id: string, hand: Hand): void {

@@ -132,7 +132,7 @@ test('a job in a queue that its last possible worker left says so, until one com
 test('a queue holds what there are free slots for; the rest stays in the store, and whoever has a slot hears of it', async () => {
   const { relay, queue, backlog, fleet, waiting } = await start([worker({ totalSlots: 40, freeSlots: 20 })]);
   const told: string[] = [];
-  backlog.onTell((capability) => told.push(capability));
+  backlog.onFlag((capability, tell) => tell && told.push(capability));
   const rows = Array.from({ length: 30 }, (_, n) => row(`r${n}`));
   await relay.add(rows.slice(0, 15));
   expect(told).toEqual([]);

@@ -37,11 +37,6 @@ export class WorkersFor {
     return [...new Set(this.here().flatMap((view) => view.packages.map((served) => served.package)))];
   }
 
-  /** Free slots of the workers here that `counts` names. */
-  free(counts: (view: WorkerView) => boolean): number {
-    return this.here().reduce((total, view) => total + (counts(view) ? view.freeSlots : 0), 0);
-  }
-
   /** The worker here that has room for it now. */
   sessionFor(row: RelayRow): WorkerSession | undefined {
     const sessions = this.#parts.local.all();
