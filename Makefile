@@ -33,9 +33,10 @@ build: $(INSTALLED) ## Bundle the programs into dist/ if a source is newer
 demo: build ## Ask a question about a folder, not shared and shared: [DIR=path] [ASK="question"]
 	@node scripts/demo.mjs
 
-tour: build ## Take the pictures of docs/tour.md and docs/approvals.md again, from the real programs in a terminal: [ONLY=name,...]
+tour: build ## Take the pictures of docs/tour.md, docs/approvals.md and docs/money.md again, from the real programs in a terminal: [ONLY=name,...]
 	@node scripts/tour.ts
 	@[ -n "$$ONLY" ] || node scripts/approval-captures.ts
+	@[ -n "$$ONLY" ] || node scripts/money-captures.ts
 
 up: build ## Run everything on this machine over a folder: [DIR=path], by default docs/, [PORT=number], by default 7420
 	@exec ./bowline up --allow "$${DIR:-docs}" $${PORT:+--port "$$PORT"}

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { chunk, events, FakeProvider, type Reply } from '../test/support/fake-provider.ts';
 import { Program } from '../test/support/program.ts';
-import { ANSWER, APPROVAL_CAPTURES, approvalPart, MARKS, QUESTION, READ, SAID, WRITES } from './approval-page.ts';
+import { ANSWER, APPROVAL_CAPTURES, MARKS, pagePart, QUESTION, READ, SAID, WRITES } from './approval-page.ts';
 import { fiveDigits, LIMIT_MS, newFolder, type Place, ROOT, take } from './take-capture.ts';
 import { SIZES } from './tour-captures.ts';
 
@@ -100,7 +100,7 @@ async function main(): Promise<void> {
       }
     }
     const [before = '', rest = ''] = readFileSync(PAGE, 'utf8').split(MARKS.begin);
-    writeFileSync(PAGE, `${before}${approvalPart(texts)}${rest.split(MARKS.end)[1] ?? ''}`);
+    writeFileSync(PAGE, `${before}${pagePart(APPROVAL_CAPTURES, texts)}${rest.split(MARKS.end)[1] ?? ''}`);
   } finally {
     await up.stop();
     await model.close();

@@ -91,9 +91,9 @@ export const APPROVAL_CAPTURES: readonly ApprovalCapture[] = [
   },
 ];
 
-/** The part of the page between the marks, with them. */
-export function approvalPart(texts: ReadonlyMap<string, string>): string {
-  const parts = APPROVAL_CAPTURES.flatMap(({ name, title, about }) =>
+/** The part of a page between the marks, with them. */
+export function pagePart(captures: readonly Capture[], texts: ReadonlyMap<string, string>): string {
+  const parts = captures.flatMap(({ name, title, about }) =>
     SIZES.map(({ columns }, at) => {
       const words = about && at === 0 ? `${about}\n\n` : '';
       return `### ${title}, ${columns} columns\n\n${words}\`\`\`text\n${texts.get(`${name}-${columns}`) ?? ''}\n\`\`\``;
