@@ -7,6 +7,7 @@ import { every } from '../../base/every.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Schema } from '../store/schema.ts';
 import { type BudgetUse, budgetsOf } from './budgets.ts';
+import type { KnownPrices } from './known-prices.ts';
 import { costBound, type PricedWorker, type PriceRules, type WantedPrices } from './price-table.ts';
 
 export interface KnownBudgetsParts {
@@ -15,6 +16,8 @@ export interface KnownBudgetsParts {
   readonly log: Logger;
   /** Workers of all replicas that may work for a tenant. */
   readonly workers: (tenant: string) => readonly PricedWorker[];
+  /** What workers told before. */
+  readonly prices: Pick<KnownPrices, 'of' | 'refresh'>;
   readonly rules: PriceRules;
   /** Between two looks. */
   readonly everyMs: number;
@@ -49,7 +52,8 @@ export class BudgetsKnown {
   }
 
   bound(tenant: string, wanted: WantedPrices): CostBound {
-    return costBound(this.#parts.workers(tenant), wanted, this.#parts.rules);
+    const { workers, prices, rules } = this.#parts;
+    return costBound({ live: workers(tenant), known: prices.of(tenant) }, wanted, rules);
   }
 
   /** Those of a tenant that were at a share of which is told, when they were last read. */
@@ -62,7 +66,8 @@ export class BudgetsKnown {
 
   /** Reads all of them. Throws STORE_UNAVAILABLE. */
   async refresh(): Promise<void> {
-    const { db, log, lapseMs } = this.#parts;
+    const { db, log, lapseMs, prices } = this.#parts;
+    await prices.refresh();
     const all = await budgetsOf(db);
     const byTenant = new Map<string, BudgetUse[]>();
     for (const budget of all) byTenant.set(budget.tenant, [...(byTenant.get(budget.tenant) ?? []), budget]);

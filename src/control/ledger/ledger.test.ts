@@ -1,6 +1,11 @@
+import { clone, create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { WorkerHelloSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { onBothDatabases } from '../../../test/support/identity-database.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { listAudit, writeAudit } from './audit.ts';
+import { KnownPrices } from './known-prices.ts';
+import { costBound, type PricedWorker } from './price-table.ts';
 import { type UsageKey, usageSince } from './usage-sums.ts';
 
 onBothDatabases('the ledger', (under) => {
@@ -57,6 +62,37 @@ onBothDatabases('the ledger', (under) => {
     expect(await keys('conversation')).toEqual([['', '', 1, 100], ['c1', '三月三日', 2, 14]]); // biome-ignore format: short
     expect(await keys('device')).toEqual([['', '', 1, 100], ['d1', '', 2, 14]]); // biome-ignore format: short
     expect(await keys('tool')).toEqual([['p.Embed/Embed', '', 1, 100], ['p.Llm/Chat', '', 2, 14]]); // biome-ignore format: short
+  });
+
+  test('prices of a worker that is not here bound what comes next, for the tenants that it may work for', async () => {
+    const clock = new ManualClock();
+    const hello = create(WorkerHelloSchema, {
+      manifest: { capabilities: [{ package: 'p' }] },
+      models: [{ alias: 'm', provider: '云', name: 'big', price: { input: 3, output: 5 } }],
+    });
+    const here = new KnownPrices({ db: under.db, clock, local: () => [{ hello, view: () => ({ tenants: ['a'] }) }] });
+    await here.refresh();
+    await here.refresh();
+    const later = new KnownPrices({ db: under.db, clock, local: () => [] });
+    await later.refresh();
+    const rules = { unknownPrice: 100, maxOutputTokens: 10 };
+    const bound = (tenant: string, live: PricedWorker[] = []) => {
+      const wanted = { method: 'p.Llm/Chat', called: false, recipients: [] };
+      const { input, output, isPriced, models } = costBound({ live, known: later.of(tenant) }, wanted, rules);
+      return { input, output, isPriced, models };
+    };
+    expect(bound('a')).toEqual({ input: 3, output: 5, isPriced: true, models: ['big', '云/big'] });
+    expect(bound('b')).toEqual({ input: 100, output: 100, isPriced: false, models: [] });
+    // What is connected counts, and not what was told before.
+    const cheap = clone(WorkerHelloSchema, hello);
+    cheap.models[0]!.price!.input = 1;
+    expect(bound('a', [{ hello: cheap }])).toMatchObject({ input: 1, output: 5 });
+    await under.db
+      .updateTable('known_prices')
+      .set({ at: new Date(0) })
+      .execute();
+    await later.refresh();
+    expect(bound('a').isPriced).toBe(false);
   });
 
   test('the audit lists the newest first and only the tenant asked for', async () => {

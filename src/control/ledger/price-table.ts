@@ -10,6 +10,12 @@ export interface PricedWorker {
   readonly hello: Pick<WorkerHello, 'manifest' | 'models'>;
 }
 
+export interface PriceSources {
+  readonly live: readonly PricedWorker[];
+  /** What workers told lately, connected or not. */
+  readonly known: readonly PricedWorker[];
+}
+
 export interface WantedPrices {
   /** Full name of the method. */
   readonly method: string;
@@ -31,9 +37,13 @@ export interface PriceRules {
 /** Models that a bound names; more are any. */
 const MOST_MODELS = 32;
 
-/** The dearest of what may do it counts. Where no worker is connected, any may come. */
-export function costBound(workers: readonly PricedWorker[], wanted: WantedPrices, rules: PriceRules): CostBound {
-  const models = workers.flatMap(({ hello }) => modelsFor(hello, wanted));
+/**
+ * The dearest of what may do it counts: of the workers that are connected, else of those that were lately. Where there was none, any may come.
+ */
+export function costBound({ live, known }: PriceSources, wanted: WantedPrices, rules: PriceRules): CostBound {
+  const modelsOf = (workers: readonly PricedWorker[]) => workers.flatMap(({ hello }) => modelsFor(hello, wanted));
+  const connected = modelsOf(live);
+  const models = connected.length > 0 ? connected : modelsOf(known);
   const prices = models.map((model) => priceOf(model, rules));
   const none = models.length === 0;
   const most = (of: (price: Price) => number) => (none ? rules.unknownPrice : Math.max(...prices.map(of)));

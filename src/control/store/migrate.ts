@@ -31,6 +31,7 @@ import { fairLines } from './migrations/0018-fair-lines.ts';
 import { retention } from './migrations/0019-retention.ts';
 import { snapshots } from './migrations/0020-snapshots.ts';
 import { deadJobs } from './migrations/0021-dead-jobs.ts';
+import { knownPrices } from './migrations/0022-known-prices.ts';
 import type { Schema } from './schema.ts';
 
 /** They come before the expansions: one that takes away what an expansion made says `if exists`. */
@@ -60,6 +61,7 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0019-retention': retention,
   '0020-snapshots': snapshots,
   '0021-dead-jobs': deadJobs,
+  '0022-known-prices': knownPrices,
 };
 
 /** What `migrate` brings a database to, in order. */

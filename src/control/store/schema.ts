@@ -265,6 +265,8 @@ export interface Schema {
     body: Bytes;
     expires_at: Time;
   };
+  /** Prices that workers told; those that say the same share a row. */
+  known_prices: { digest: string; tenants: string[]; packages: string[]; models: Json<object[]>; at: TimeOrNow };
   /** Jobs that nothing goes on with by itself; a trigger on `job` adds them. */
   dead_job: {
     tenant: string;

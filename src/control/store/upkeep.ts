@@ -28,6 +28,9 @@ const BUSY_TABLES = [
 const TIDY_DEAD_JOBS_SQL = `delete from dead_job d where not exists (select from run r where r.tenant = d.tenant and r.id = d.run)
   or (handled is not null and at < now() - interval '30 days')`;
 
+/** As long as they are looked at. */
+const TIDY_PRICES_SQL = "delete from known_prices where at < now() - interval '7 days'";
+
 const FIRST_MS = 60_000;
 const MOST_EVERY_MS = 3_600_000;
 const LEAST_EVERY_MS = 5_000;
@@ -66,6 +69,7 @@ export async function upkeep(database: Database, keep: Keep, options: UpkeepOpti
     });
     await database.pool.query(TIDY_LEASES_SQL);
     await database.pool.query(TIDY_DEAD_JOBS_SQL);
+    await database.pool.query(TIDY_PRICES_SQL);
     if (!signal?.aborted) await options.collect?.(signal);
     if (database.kind === 'pglite' && !signal?.aborted) {
       for (const table of BUSY_TABLES) await database.pool.query(`vacuum (analyze) ${table}`);

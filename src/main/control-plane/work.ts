@@ -6,6 +6,7 @@ import { homePaths } from '../../base/home.ts';
 import { retrySetAside } from '../../control/dispatch/loops/retry-set-aside.ts';
 import { toolsOfNewRun } from '../../control/gateway/offered-tools.ts';
 import { BudgetsKnown } from '../../control/ledger/known-budgets.ts';
+import { KnownPrices } from '../../control/ledger/known-prices.ts';
 import { DispatchNonces } from '../../control/orchestrator/service/dispatch-nonces.ts';
 import { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
 import type { RoutesKnown } from '../../control/orchestrator/service/run-decisions.ts';
@@ -104,6 +105,7 @@ async function knownBudgets({ config, clock, life, log }: Ground, { database }: 
     clock,
     log,
     workers,
+    prices: new KnownPrices({ db: database.db, clock, local: () => sessions.workers() }),
     rules: { unknownPrice, maxOutputTokens },
     everyMs,
     lapseMs,

@@ -24,6 +24,7 @@ export const BOUNDS: Readonly<Record<keyof Schema | Others, string>> = {
   budget: `${OWNERS}; 100 a tenant`,
   budget_period: '`BOWLINE_KEEP_USAGE_SUMS`; longer while something is reserved in it',
   reservation: 'what is outstanding, and 7 days of what lapsed',
+  known_prices: '7 days after a worker last told them',
   audit: '`BOWLINE_KEEP_AUDIT`',
   join_token: '30 days after its time is over',
   owner_note: 'its own time',
