@@ -14,7 +14,7 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo tour up test chaos chaos-money fuzz memory memory-flat soak bench docker-test test-llama check verify clean
+.PHONY: help gen build demo tour up test chaos chaos-money fuzz memory memory-flat soak bench docker-test test-llama test-s3 check verify clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,15 @@ $(LLAMA)/.bowline-stamp: src/worker/llama/llama.ts $(INSTALLED)
 
 test-llama: build $(LLAMA)/.bowline-stamp ## Run the tests of local models with node-llama-cpp: [BOWLINE_TEST_GGUF=file]
 	@npm run --silent test -- test/llama
+
+# So is the client of S3, with a server to test it on.
+S3 := .build/s3
+$(S3)/.bowline-stamp: src/control/blobs/s3-library.ts scripts/install-s3.ts $(INSTALLED)
+	@node scripts/install-s3.ts $(S3)
+	@touch $@
+
+test-s3: build $(S3)/.bowline-stamp ## Run the tests of large payloads in a bucket, with a real server of S3
+	@npm run --silent test -- test/s3
 
 # What Bowline is measured beside is installed by this alone, without install scripts.
 $(BENCH): bench/package-lock.json

@@ -41,7 +41,9 @@ export function homePaths(home: string) {
     keys: join(home, 'keys'),
     /** What commands get by handles, a file for each. */
     secrets: join(home, 'secrets'),
+    /** Where optional libraries are installed: the one of local models, and the client of S3. */
     llama: join(home, 'llama'),
+    s3: join(home, 's3'),
     journal: join(home, 'journal'),
     blobs: join(home, 'blobs'),
     previews: join(home, 'previews'),

@@ -1,6 +1,7 @@
 // The configuration of the control plane: its settings from flags, environment and file, and the rules that they must keep
 // together. It reads nothing but files that hold a secret.
 import { AppError } from '../base/errors.ts';
+import { isLoopback } from '../base/host.ts';
 import type { SettingValues } from '../base/settings/setting.ts';
 import { type SettledSettings, settle } from '../base/settings/settle.ts';
 import { fromEnvironment, fromFlags, type SettingTexts, type Texts } from '../base/settings/sources.ts';
@@ -34,8 +35,16 @@ function mustFitTogether(config: ControlConfig): void {
       'REDIS_URL is set and DATABASE_URL is not: the embedded database cannot be shared by replicas. Set DATABASE_URL to a Postgres too, or leave REDIS_URL out',
     );
   }
-  if ((config.blobStore === 'folder') !== (config.blobFolder !== undefined)) {
-    usage(`${name('blobStore')}=folder and ${name('blobFolder')} go together; one is missing`);
+  for (const [store, key] of [
+    ['folder', 'blobFolder'],
+    ['s3', 's3Bucket'],
+  ] as const) {
+    if (config.blobStore === store && config[key] === undefined)
+      usage(`${name('blobStore')}=${store} needs ${name(key)}`);
+  }
+  const { s3Endpoint = 'https:' } = config;
+  if (!config.s3Insecure && !s3Endpoint.startsWith('https:') && !isLoopback(new URL(s3Endpoint).hostname)) {
+    usage(`${name('s3Endpoint')} has no TLS: use https://, or set ${name('s3Insecure')}=1 in a network that you trust`);
   }
   const sentinels = config.redisSentinels.length > 0;
   const cluster = config.redisCluster.length > 0;

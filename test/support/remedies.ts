@@ -142,6 +142,7 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
   PROVIDER_ADDRESS_WRONG: `${PROVIDER}: an address without /v1 is said when it is set, found out by the test, and its remedy works`,
   DIMENSION_WRONG: `${PROVIDER}: a model for vectors is set, made the default, tested, shown and forgotten, beside those that answer`,
   LLAMA_MISSING: 'no: it installs 85 MB from a registry; make test-llama runs with it',
+  S3_MISSING: 'no: it installs packages from a registry; make test-s3 runs with them',
   COLLECTION_UNKNOWN:
     'test/e2e/docs.test.ts: what is left out is told by its reason, a document that is not there is an error, and patterns leave out',
   DOCUMENT_UNKNOWN:

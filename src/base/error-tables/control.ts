@@ -224,6 +224,11 @@ export const CONTROL_ERRORS = {
     retryable: false,
   }),
   BLOB_STORE_AWAY: row('unavailable', 'the store of large payloads ({store}) does not answer: {problem}'),
+  BLOB_STORE_UNUSABLE: row('failed_precondition', 'the store of large payloads ({store}) cannot be used: {problem}'),
+  S3_MISSING: row(
+    'failed_precondition',
+    'large payloads are to lie in a bucket, but the optional client of S3 is not installed; run `{command}` on each machine of the control plane',
+  ),
   DATABASE_UNUSABLE: row('failed_precondition', 'the database cannot be used: {problem}'),
   DATABASE_NEWER: row('failed_precondition', 'a newer version of Bowline has used this database; start that version'),
   PLUGIN_INVALID: row('invalid_argument', 'this cannot be a plugin: {problem}'),

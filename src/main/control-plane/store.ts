@@ -6,6 +6,7 @@ import { databaseBlobs } from '../../control/blobs/database-blobs.ts';
 import { folderBlobs } from '../../control/blobs/folder-blobs.ts';
 import { createKeptBlobs, type KeptBlobs } from '../../control/blobs/kept-blobs.ts';
 import { largeEvents } from '../../control/blobs/large-events.ts';
+import { openS3Blobs } from '../../control/blobs/s3-blobs.ts';
 import { writeAudit } from '../../control/ledger/audit.ts';
 import { CommitWitness } from '../../control/store/commit-witness.ts';
 import { type Database, openDatabase } from '../../control/store/database.ts';
@@ -34,7 +35,7 @@ export interface Store {
   readonly disk: DiskState;
 }
 
-/** Throws DATABASE_UNUSABLE, DATABASE_NEWER, CANCELED. */
+/** Throws DATABASE_UNUSABLE, DATABASE_NEWER, BLOB_STORE_AWAY, BLOB_STORE_UNUSABLE, S3_MISSING, CANCELED. */
 export async function openStore(ground: Ground): Promise<Store> {
   const { clock, life } = ground;
   const disk = new DiskState();
@@ -65,13 +66,25 @@ export async function openStore(ground: Ground): Promise<Store> {
   };
 }
 
-/** The one that is written to, then those that may have payloads from before. Throws BLOB_STORE_AWAY. */
-async function blobBackends(
-  { config: { blobFolder } }: Ground,
-  { db }: Database,
-): Promise<[BlobBackend, ...BlobBackend[]]> {
+/** The one that is written to, then those that may have payloads from before. */
+async function blobBackends(ground: Ground, { db }: Database): Promise<[BlobBackend, ...BlobBackend[]]> {
+  const { blobStore, blobFolder } = ground.config;
+  const all: BlobBackend[] = [];
+  if (blobFolder !== undefined) all.push(await folderBlobs(blobFolder));
+  if (ground.config.s3Bucket !== undefined) all.push(await openBucket(ground, ground.config.s3Bucket));
   const database = databaseBlobs(db);
-  return blobFolder === undefined ? [database] : [await folderBlobs(blobFolder), database];
+  all.push(database);
+  const first = all.find(({ kind }) => kind === blobStore) ?? database;
+  return [first, ...all.filter((each) => each !== first)];
+}
+
+async function openBucket({ config, home, life, log }: Ground, bucket: string): Promise<BlobBackend> {
+  const { s3Endpoint: endpoint, s3Region: region, s3Prefix: prefix, s3HostStyle: hostStyle } = config;
+  const opened = await openS3Blobs({ bucket, endpoint, region, prefix, hostStyle }, homePaths(home).s3);
+  life.onStop('client of S3', opened.close);
+  // It may come back; until then large events are committed whole.
+  if (opened.away) log.warn('the bucket of large payloads does not answer', { why: String(opened.away) });
+  return opened.backend;
 }
 
 export class DiskState {

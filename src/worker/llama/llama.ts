@@ -1,8 +1,7 @@
 // A worker's side of its llama process: starts it at the first ask, hands asks over, and closes it. Knows nothing of jobs.
 import { type ChildProcess, fork } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { findApart } from '../../base/apart-library.ts';
 import { besideEntry } from '../../base/beside-entry.ts';
 import { AppError } from '../../base/errors.ts';
 import { LLAMA_PACKAGE } from './llama-library.ts';
@@ -30,17 +29,11 @@ interface Waiting {
   push(event: LlamaEvent): void;
 }
 
-/** The module of the optional package: in the folder made for it, or beside Bowline's own packages. Throws LLAMA_MISSING. Loads nothing. */
+/** The module of the optional package. Throws LLAMA_MISSING. Loads nothing. */
 export function findLlama(folder: string): string {
-  const entry = join(folder, 'node_modules', LLAMA_PACKAGE, 'dist', 'index.js');
-  if (existsSync(entry)) return pathToFileURL(entry).href;
-  try {
-    const url = import.meta.resolve(LLAMA_PACKAGE);
-    if (existsSync(fileURLToPath(url))) return url;
-  } catch {
-    // Told below.
-  }
-  throw new AppError('LLAMA_MISSING', { command: installCommand(folder) });
+  const url = findApart(folder, LLAMA_PACKAGE, 'dist/index.js');
+  if (url === undefined) throw new AppError('LLAMA_MISSING', { command: installCommand(folder) });
+  return url;
 }
 
 export class Llama {
