@@ -216,6 +216,19 @@ test('a server that hangs is given up after its time, and an abort reaches the s
   await server.until(() => server.requests.every((request) => request.aborted));
 });
 
+test('what was stopped before its first word is counted by its request: the provider has it, and may bill it', async () => {
+  server.reply = () => {};
+  const controller = new AbortController();
+  const settings = { name: 'house', provider: 'openai-compatible', model: 'm', baseUrl: url } as const;
+  const used: unknown[] = [];
+  const context = { ...loneContext(), signal: controller.signal, report: (usage: unknown) => void used.push(usage) };
+  const next = providerDriver(settings, systemClock).chat(REQUEST, context)[Symbol.asyncIterator]().next();
+  await server.until(() => server.requests.length === 1);
+  controller.abort(new AppError('CANCELED'));
+  await expect(next).rejects.toMatchObject({ reason: 'CANCELED' });
+  expect(used).toMatchObject([{ outputTokens: 0n, estimated: true }]);
+});
+
 test('a reader that leaves early frees the socket', async () => {
   server.reply = (response) => events(response, [chunk({ content: 'Well' })]);
   const settings = { name: 'house', provider: 'openai-compatible', model: 'm', baseUrl: url } as const;

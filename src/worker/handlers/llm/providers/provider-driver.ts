@@ -63,8 +63,9 @@ async function* chat(
   let written = '';
   /** What it thought aloud: not part of the answer, but paid for. */
   let thought = '';
-  /** It has begun to answer, and counts what it reads and writes, whatever comes of it. */
+  /** It has begun to answer, or was stopped with the request out, and counts what it reads and writes, whatever comes of it. */
   let counts = false;
+  let isOut = false;
   let metadata: unknown;
   const patience = new Patience(clock);
   const silent = () =>
@@ -81,6 +82,7 @@ async function* chat(
     for (let wait = firstChunkMs; ; ) {
       // What came together with the piece at which it was cancelled is not told.
       signal.throwIfAborted();
+      isOut = true;
       const next = await patience.within(parts.next(), wait, silent);
       if (next.done)
         throw new AppError('PROVIDER_UNAVAILABLE', { provider: settings.name, problem: 'it gave no answer' });
@@ -123,7 +125,10 @@ async function* chat(
       }
     }
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
+    if (signal.aborted) {
+      counts ||= isOut;
+      throw signal.reason;
+    }
     throw providerError(error, settings, clock.now());
   } finally {
     if (counts) {
