@@ -4,9 +4,11 @@
 // Compared are the medians of the last quarter and of the one before it; the first half is for filling up.
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
+import { Inspector } from '../bench/src/harness/inspector.ts';
 import { Lab, startControl } from '../bench/src/harness/lab.ts';
 import { median, percentile } from '../bench/src/harness/stats.ts';
 import { newId } from '../src/base/ids.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { residentMb } from '../test/support/resident-memory.ts';
 
 const KEEP = {
@@ -20,7 +22,7 @@ const KEEP = {
   BOWLINE_CACHED_RUNS: '500',
 };
 /** The last quarter may have so much more than the one before it: the machine is not alone, and a vacuum comes when it comes. */
-const MOST = { rows: 1.1, bytes: 1.15, memory: 1.05, p50: 1.3 };
+const MOST = { rows: 1.1, bytes: 1.15, live: 1.05, memory: 1.05, p50: 1.3 };
 const LOOK_MS = 60_000;
 /** Long conversations of each edge. */
 const LINES = 8;
@@ -38,7 +40,10 @@ interface Look {
   readonly runs: number;
   readonly p50: number;
   readonly p95: number;
+  /** What the process has of the machine, garbage included. */
   readonly memory: number;
+  /** Objects that are left after a full collection. */
+  readonly live: number;
   readonly rows: Readonly<Record<string, number>>;
   readonly bytes: Readonly<Record<string, number>>;
 }
@@ -49,11 +54,16 @@ try {
   const database = await lab.database('soak');
   const redis = await lab.redis();
   const pids: number[] = [];
+  const ports: number[] = [];
   const edges = [];
   for (let n = 0; n < 2; n++) {
     const stack = await lab.stack();
     Object.assign(stack.env, KEEP, { DATABASE_URL: database, REDIS_URL: redis.url, BOWLINE_REDIS_PREFIX: 'soak' });
+    const port = await freePort();
+    stack.env.NODE_OPTIONS = `--inspect=127.0.0.1:${port}`;
     pids.push((await startControl(stack)).pid);
+    delete stack.env.NODE_OPTIONS;
+    ports.push(port);
     edges.push((await lab.pair(stack.url, stack))[0]);
   }
   const client = new Client({ connectionString: database });
@@ -64,7 +74,19 @@ try {
     );
   const names = Object.keys(await count(TABLES()));
   const lines = edges.map(() => Array.from({ length: LINES }, newId));
-  line(['minute', 'runs', 'p50 ms', 'p95 ms', 'MB', 'runs kept', 'events', 'commands', 'usage', 'database MB']);
+  line([
+    'minute',
+    'runs',
+    'p50 ms',
+    'p95 ms',
+    'MB',
+    'live MB',
+    'runs kept',
+    'events',
+    'commands',
+    'usage',
+    'database MB',
+  ]);
   for (let minute = 1; minute <= minutes; minute++) {
     const args = { asks: ASKS, perSecond: perSecond / edges.length, ms: LOOK_MS };
     const times = (
@@ -76,6 +98,7 @@ try {
       p50: median(times),
       p95: percentile(times, 95),
       memory: pids.reduce((sum, pid) => sum + residentMb(pid), 0),
+      live: await liveMb(ports),
       rows: await count(
         names.map((name) => `select '${name}' as name, count(*) as n from ${name}`).join(' union all '),
       ),
@@ -90,6 +113,7 @@ try {
       look.p50.toFixed(1),
       look.p95.toFixed(1),
       look.memory.toFixed(0),
+      look.live.toFixed(1),
       rows.run,
       rows.events,
       rows.inbox,
@@ -108,6 +132,16 @@ function TABLES(): string {
   return `select relname as name, pg_total_relation_size(oid) as n from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`;
 }
 
+async function liveMb(ports: readonly number[]): Promise<number> {
+  let live = 0;
+  for (const port of ports) {
+    const inspector = await Inspector.attach(port);
+    live += (await inspector.memory()).heapUsed / 2 ** 20;
+    inspector.close();
+  }
+  return live;
+}
+
 function line(cells: readonly unknown[]): void {
   process.stdout.write(`${cells.map((cell) => String(cell).padStart(12)).join('')}\n`);
 }
@@ -119,6 +153,7 @@ function judge(): void {
   const table = Object.keys(last[0]!.rows).sort();
   const figures: [string, (look: Look) => number, number][] = [
     ['p50 ms', ({ p50 }) => p50, MOST.p50],
+    ['live objects of the replicas, MB', ({ live }) => live, MOST.live],
     ['memory of the replicas, MB', ({ memory }) => memory, MOST.memory],
     ...table.map((name): [string, (look: Look) => number, number] => [
       `rows of ${name}`,

@@ -83,6 +83,21 @@ test('a replica that no longer says that it follows a run is not told of it for 
   expect(heard).toEqual(['changed 100']);
 });
 
+test('who follows runs is forgotten in its time, also of runs of which nothing is told any more', async () => {
+  const hub = new MemoryBusHub(silentLogger);
+  const [a, b] = [await replica(hub, 'a'), await replica(hub, 'b')];
+  for (let n = 0; n < 50; n++) b.signals.follow({ ...followed, run: `old${n}` });
+  await settle();
+  a.clock.advance(FOLLOW_MS / 2);
+  b.signals.follow({ ...followed, run: 'old0' });
+  await settle();
+  expect(a.signals.remembered).toBe(50);
+  a.clock.advance(FOLLOW_MS / 2 + 1);
+  b.signals.follow({ ...followed, run: 'new' });
+  await settle();
+  expect(a.signals.remembered).toBe(2);
+});
+
 test('a replica that knows no other says nothing of what it follows', async () => {
   const hub = new MemoryBusHub(silentLogger);
   const a = await replica(hub, 'a');

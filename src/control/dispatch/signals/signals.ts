@@ -1,7 +1,6 @@
 // Signals about runs and devices: at once to whoever listens on this replica, over the bus to the replicas that follow. Hints
 // only. What happens within one replica does not depend on the bus.
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { LRUCache } from 'lru-cache';
 import { type RunSignal, RunSignalSchema } from '../../../../gen/bowline/bus/v1/bus_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
@@ -42,8 +41,8 @@ export class Signals {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #listeners = new Map<string, Set<SignalHandler>>();
-  /** By run: the replicas that follow it, and until when. */
-  readonly #followers = new LRUCache<string, Map<string, number>>({ max: MAX_FOLLOWED });
+  /** By run: the replicas that follow it, and until when; what was said last comes last. */
+  readonly #followers = new Map<string, Map<string, number>>();
   #answer: (followed: Followed, reply: (signal: SignalBody) => void) => void = () => {};
   #pending: { topic: string; signal: RunSignal }[] = [];
 
@@ -151,13 +150,28 @@ export class Signals {
     const topic = runTopic(tenant, run);
     const followers = this.#followers.get(topic) ?? new Map<string, number>();
     followers.set(from, this.#clock.monotonic() + FOLLOW_MS);
+    this.#followers.delete(topic);
     this.#followers.set(topic, followers);
+    this.#forgetFollowers();
     const { job } = known;
     const followed = { tenant, run, job, epoch: Number(known.epoch), offset: Number(known.offset) };
     this.#answer({ ...followed, version: Number(known.version) }, (body) => {
       const signal = create(RunSignalSchema, { tenant, run, signal: body });
       this.#mail.send(from, signal, sizeOf(signal));
     });
+  }
+
+  /** Runs of which somebody on another replica was to be told lately. */
+  get remembered(): number {
+    return this.#followers.size;
+  }
+
+  // Nothing is sent of a run that has ended, so nobody else would find out that its followers are over.
+  #forgetFollowers(): void {
+    for (const topic of this.#followers.keys()) {
+      if (this.#followers.size <= MAX_FOLLOWED && this.#followersOf(topic).length > 0) return;
+      this.#followers.delete(topic);
+    }
   }
 
   #followersOf(topic: string): string[] {
