@@ -32,6 +32,12 @@ export const KEEP_SETTINGS = {
     min: MINUTE,
     max: 3_650 * DAY,
   },
+  archive: {
+    env: 'BOWLINE_ARCHIVE',
+    group: 'keep',
+    kind: 'switch',
+    what: 'write each run into the blob store before it is removed; `runs show` goes on to show it for BOWLINE_KEEP_REMOVED',
+  },
   keepUsageMs: {
     env: 'BOWLINE_KEEP_USAGE',
     group: 'keep',

@@ -102,7 +102,8 @@ async function compose(ground: Ground): Promise<RunningControl> {
   await beReady(ground, health, store, ports);
   const graceMs = config.blobGraceHours * 3_600_000;
   const collect = (signal: AbortSignal | undefined) => store.blobs.sweep(graceMs, signal);
-  life.onStop('upkeep', startUpkeep(store.database, { clock, log, keep: keepOf(config), collect }));
+  const archive = config.archive ? store.archive : undefined;
+  life.onStop('upkeep', startUpkeep(store.database, { clock, log, keep: keepOf(config), collect, archive }));
 
   const url = serverUrl(tls !== undefined, server.host, server.port);
   log.info('the control plane listens', { url, database: store.database.kind, replica });

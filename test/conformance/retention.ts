@@ -1,6 +1,14 @@
 // What retention promises, whatever database is beneath: what is over goes, with all its rows and a note; what is needed stays.
+
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { newId } from '../../src/base/ids.ts';
+import { createBlobStore } from '../../src/control/blobs/blob-store.ts';
+import { databaseBlobs } from '../../src/control/blobs/database-blobs.ts';
+import { createKeptBlobs } from '../../src/control/blobs/kept-blobs.ts';
+import { largeEvents } from '../../src/control/blobs/large-events.ts';
+import { createRunArchive } from '../../src/control/blobs/run-archive.ts';
+import { archivedRun, listArchived } from '../../src/control/gateway/api/archived-runs.ts';
 import { usageSince } from '../../src/control/ledger/usage-sums.ts';
 import { createConversations } from '../../src/control/store/conversations.ts';
 import type { Database } from '../../src/control/store/database.ts';
@@ -102,6 +110,109 @@ export function retentionTests(opened: () => { database: Database; store: PgEven
     ]);
     await upkeep(database, { ...KEEP_ALL, removedMs: DAY });
     expect(await removedRun(database.db, tenant, 'old')).toBeUndefined();
+  });
+
+  /** An archive in the database, and a store that keeps events of a hundred bytes and more in blobs. */
+  const archiving = () => {
+    const { database, store } = opened();
+    const blobs = createKeptBlobs(database.db, createBlobStore(databaseBlobs(database.db)));
+    const events = largeEvents(store, { blobs, bytes: 100, allKnow: async () => true, log: { warn: () => {} } });
+    const stored = createRuns(database.db);
+    return { blobs, events, stored, archive: createRunArchive({ runs: stored, events, blobs }) };
+  };
+  const forgetBlobs = async (tenant: string) => {
+    await opened().database.pool.query(`update blob set at = at - interval '2 days' where tenant = $1`, [tenant]);
+    await archiving().blobs.sweep(DAY);
+  };
+
+  test('with an archive a run is in it before it is removed, whole, for its tenant alone, until it is forgotten', async () => {
+    const { database } = opened();
+    const [tenant, other] = [newId(), newId()];
+    const { events, stored, archive, blobs } = archiving();
+    await ended(tenant, 'one', 40, { text: '什么时候？', answer: '星期五' });
+    await ended(tenant, 'two', 41);
+    await ended(other, 'one', 40);
+    const large = part('one', 2, ['大'.repeat(500)]);
+    expect((await events.commit(unit(tenant, [large]))).status).toBe('committed');
+    expect((await opened().store.load(tenant, 'one', 2)).events[0]?.type).toBe('kept');
+    const before = { run: await stored.get(tenant, 'one'), jobs: await stored.jobs(tenant, 'one') };
+    const history = (await events.load(tenant, 'one')).events;
+    const keep = { ...KEEP_ALL, runsMs: 30 * DAY };
+
+    // What cannot be archived is not removed. What was written for a round that did not come to its end is written anew.
+    const one = {
+      write: (of: string, id: string) => (id === 'two' ? Promise.reject(new Error('full')) : archive.write(of, id)),
+    };
+    await expect(upkeep(database, keep, { archive: one })).rejects.toThrow('full');
+    expect(await runsOf(tenant)).toEqual(['one', 'two']);
+    const early = await archive.write(tenant, 'two');
+    await commit(tenant, [part('two', 2, ['late'])], {});
+    await upkeep(database, keep, { archive });
+    expect([await runsOf(tenant), await runsOf(other)]).toEqual([[], []]);
+    await forgetBlobs(tenant);
+    expect(await blobs.get({ tenant, sha256: early })).toBeUndefined();
+
+    const sha256 = (await stored.removed(tenant, 'one'))?.archive ?? '';
+    const kept = await archive.read(tenant, 'one', sha256);
+    expect(kept).toEqual({ ...before, events: history.map((event) => ({ ...event, data: Buffer.from(event.data) })) });
+    expect(Buffer.from(kept?.events[2]?.data ?? []).toString()).toContain('大'.repeat(500));
+    expect(await archive.read(other, 'one', sha256)).toBeUndefined();
+    const shown = await archivedRun({ stored, archive }, tenant, 'one');
+    expect(shown).toMatchObject({ text: '什么时候？', outcome: { answer: '星期五' }, archiveTime: expect.anything() });
+    expect(await archivedRun({ stored, archive }, newId(), 'one')).toBeUndefined();
+
+    // By page, newest first.
+    const page = await listArchived({ stored, archive }, tenant, { pageSize: 1, conversation: undefined });
+    expect(page.runs.map(({ id, text }) => [id, text])).toEqual([['one', '什么时候？']]);
+    const next = { pageSize: 1, pageToken: page.nextPageToken, conversation: undefined };
+    expect((await listArchived({ stored, archive }, tenant, next)).runs.map(({ id }) => id)).toEqual(['two']);
+
+    await database.pool.query(`update removed_run set removed_at = now() - interval '2 days' where tenant = $1`, [
+      tenant,
+    ]);
+    await upkeep(database, { ...KEEP_ALL, removedMs: DAY });
+    await forgetBlobs(tenant);
+    expect([await stored.removed(tenant, 'one'), await blobs.get({ tenant, sha256 })]).toEqual([undefined, undefined]);
+    expect(await archivedRun({ stored, archive }, other, 'one')).toMatchObject({ id: 'one' });
+  });
+
+  test('wrong bytes in the archive are told, and what an owner deletes is in it no more', async () => {
+    const { database } = opened();
+    const tenant = newId();
+    const { stored, archive, blobs } = archiving();
+    for (const id of ['bad', 'swapped', 'future', 'deleted']) await ended(tenant, id, 40, { conversation: id });
+    await upkeep(database, { ...KEEP_ALL, runsMs: 30 * DAY, conversationsMs: 30 * DAY }, { archive });
+    const shown = (id: string) => archivedRun({ stored, archive }, tenant, id);
+    const nameOf = async (id: string) => (await stored.removed(tenant, id))?.archive ?? '';
+    const point = async (id: string, sha256: string) =>
+      database.pool.query('update removed_run set archive = $3 where tenant = $1 and id = $2', [tenant, id, sha256]);
+    await database.pool.query(`update blob_data set data = 'x' where tenant = $1 and sha256 = $2`, [
+      tenant,
+      await nameOf('bad'),
+    ]);
+    await expect(shown('bad')).rejects.toMatchObject({ reason: 'BLOB_DAMAGED' });
+    await point('swapped', await nameOf('deleted'));
+    await expect(shown('swapped')).rejects.toMatchObject({ reason: 'ARCHIVE_UNREADABLE' });
+    const bytes = gzipSync(JSON.stringify({ format: 2, run: { tenant, id: 'future' } }));
+    await point('future', await blobs.keep(tenant, 'x', bytes, { held: true }));
+    await expect(shown('future')).rejects.toMatchObject({ reason: 'ARCHIVE_UNREADABLE' });
+    const { runs } = await listArchived({ stored, archive }, tenant, { conversation: undefined });
+    expect(runs.map(({ id, state }) => [id, state > 0]).sort()).toEqual([
+      ['bad', false],
+      ['deleted', true],
+      ['future', false],
+      ['swapped', false],
+    ]);
+
+    const sha256 = await nameOf('deleted');
+    expect(await createConversations(database.db).delete(newId(), 'deleted')).toBe(false);
+    expect(await createConversations(database.db).delete(tenant, 'deleted')).toBe(true);
+    expect([await shown('deleted'), (await stored.removed(tenant, 'deleted'))?.why]).toEqual([
+      undefined,
+      'conversation',
+    ]);
+    await forgetBlobs(tenant);
+    expect(await blobs.get({ tenant, sha256 })).toBeUndefined();
   });
 
   test('a run stays while something of it is not over', async () => {

@@ -223,6 +223,9 @@ export const CONTROL_ERRORS = {
   BLOB_DAMAGED: row('data_loss', 'the stored payload {sha256} does not match its hash; restore it from a backup', {
     retryable: false,
   }),
+  ARCHIVE_UNREADABLE: row('data_loss', 'what the archive has of the run {run} cannot be read here: {problem}', {
+    retryable: false,
+  }),
   BLOB_STORE_AWAY: row('unavailable', 'the store of large payloads ({store}) does not answer: {problem}'),
   BLOB_STORE_UNUSABLE: row('failed_precondition', 'the store of large payloads ({store}) cannot be used: {problem}'),
   S3_MISSING: row(

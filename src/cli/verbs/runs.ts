@@ -39,6 +39,7 @@ interface RunChoice {
   readonly conversation?: string;
   readonly setAside?: boolean;
   readonly approvals?: boolean;
+  readonly archived?: boolean;
   readonly all?: boolean;
 }
 
@@ -52,6 +53,7 @@ export function runsVerb(io: CliIo): Command {
       .option('-c, --conversation <conversation>', 'only of this conversation')
       .option('--approvals', 'only those that wait for the owner of a device')
       .option('--set-aside', 'only those whose history cannot be read')
+      .option('--archived', 'those that were removed from the database and are in the archive')
       .option('--all', 'also calls that only list something, such as those of docs ls')
       .addHelpText('after', '\nExamples:\n  $ bowline runs ls\n  $ bowline runs ls -n 5 --json')
       .action(listed(io, list)),
@@ -111,20 +113,34 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions & RunChoice)
   });
   if (options.json) return out.json(runs.map((run) => runJson(run, names.get(run.device))));
   const columns: Column<Run>[] = [
-    idColumn('run', ({ id }) => id, runs),
+    // What is archived is not looked for by a part of its id.
+    options.archived ? { heading: 'run', text: ({ id }) => id } : idColumn('run', ({ id }) => id, runs),
     { heading: 'state', text: stateText },
     timeColumn('asked', askedTime),
     { heading: 'device', text: ({ device }) => names.get(device) ?? device, least: 8, leaves: 1 },
     { heading: 'text', text: ({ text }) => shortMethod(text), least: 20 },
   ];
   const asked = 'no runs yet; ask something with: bowline ask';
-  const none = options.setAside ? 'no run is set aside' : options.approvals ? 'no run waits for an approval' : asked;
+  const none = options.archived
+    ? 'no run is in the archive'
+    : options.setAside
+      ? 'no run is set aside'
+      : options.approvals
+        ? 'no run waits for an approval'
+        : asked;
   out.table(columns, runs, { none, wide: options.wide });
 }
 
 async function listRuns(
   control: Side,
-  { limit, conversation = '', setAside = false, approvals = false, all = false }: { limit: number } & RunChoice,
+  {
+    limit,
+    conversation = '',
+    setAside = false,
+    approvals = false,
+    archived = false,
+    all = false,
+  }: { limit: number } & RunChoice,
   io?: CliIo,
 ): Promise<Run[]> {
   const service = control.client(RunService);
@@ -140,6 +156,7 @@ async function listRuns(
         conversation: id,
         setAside,
         waitsForOwner: approvals,
+        archived,
         withoutListings: !all && !setAside && !approvals,
       });
       return { items: runs, nextPageToken };
@@ -195,6 +212,7 @@ function printRun(out: Printer, run: Run, deviceName: string | undefined): void 
   out.line(`run           ${run.id}`);
   if (run.conversation) out.line(`conversation  ${run.conversation}`);
   out.line(`state         ${stateText(run)}`);
+  if (run.archiveTime) out.line(`archived      ${timeText(run.archiveTime)}; it is read from the archive`);
   if (run.setAside)
     out.line(`set aside     ${run.setAside}; bowline runs retry ${run.id}, or: bowline runs end ${run.id}`);
   out.line(`asked         ${timeText(askedTime(run))} by ${run.principal || 'the owner'}`);

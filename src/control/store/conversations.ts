@@ -4,6 +4,7 @@ import { sqlFailure } from '../../base/sql-failure.ts';
 import { type ListPage, pageOfRows } from '../../contract/paging.ts';
 import { guarded } from './guarded.ts';
 import { type PageQuery, placeOfRow, readPageQuery } from './page.ts';
+import { archiveOwner } from './removed-runs.ts';
 import type { Schema } from './schema.ts';
 import type { ConversationRow } from './unit.ts';
 
@@ -68,6 +69,11 @@ async function deleteIn(trx: Transaction<Schema>, tenant: string, id: string): P
   await sql`insert into removed_run (tenant, id, conversation, device, created_at, ended_at, why)
     select tenant, id, conversation, device, created_at, ended_at, 'conversation' from run
     where tenant = ${tenant} and id = ${mine} on conflict do nothing`.execute(trx);
+  // What the archive has of it goes with the next look for blobs that nobody owns; it is not read from now on.
+  const archived = await sql<{ id: string }>`update removed_run set why = 'conversation', archive = null
+    where tenant = ${tenant} and conversation = ${id} and archive is not null returning id`.execute(trx);
+  const owners = [...streams, ...archived.rows.map((row) => row.id)].map(archiveOwner);
+  await sql`delete from blob_owner where tenant = ${tenant} and owner = any(${owners}::text[]) and held`.execute(trx);
   const gone = await trx.deleteFrom('conversation').where('tenant', '=', tenant).where('id', '=', id).execute();
   await trx.deleteFrom('outbox').where('tenant', '=', tenant).where('run', '=', mine).execute();
   await trx.deleteFrom('timers').where('tenant', '=', tenant).where('stream', '=', mine).execute();
@@ -78,7 +84,7 @@ async function deleteIn(trx: Transaction<Schema>, tenant: string, id: string): P
   await trx.deleteFrom('events').where('tenant', '=', tenant).where('stream', '=', mine).execute();
   await trx.deleteFrom('snapshot').where('tenant', '=', tenant).where('stream', '=', mine).execute();
   await trx.deleteFrom('streams').where('tenant', '=', tenant).where('id', '=', mine).execute();
-  return gone.some((result) => result.numDeletedRows > 0n);
+  return archived.rows.length > 0 || gone.some((result) => result.numDeletedRows > 0n);
 }
 
 function toConversation(row: Selectable<Schema['conversation']>): StoredConversation {

@@ -32,6 +32,7 @@ import { retention } from './migrations/0019-retention.ts';
 import { snapshots } from './migrations/0020-snapshots.ts';
 import { deadJobs } from './migrations/0021-dead-jobs.ts';
 import { knownPrices } from './migrations/0022-known-prices.ts';
+import { archive } from './migrations/0023-archive.ts';
 import type { Schema } from './schema.ts';
 
 /** They come before the expansions: one that takes away what an expansion made says `if exists`. */
@@ -62,6 +63,7 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0020-snapshots': snapshots,
   '0021-dead-jobs': deadJobs,
   '0022-known-prices': knownPrices,
+  '0023-archive': archive,
 };
 
 /** What `migrate` brings a database to, in order. */

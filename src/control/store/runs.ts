@@ -3,7 +3,7 @@ import { type Kysely, type Selectable, sql } from 'kysely';
 import { type ListPage, pageOfRows } from '../../contract/paging.ts';
 import { guarded } from './guarded.ts';
 import { type PageQuery, placeOfRow, readPageQuery } from './page.ts';
-import { type RemovedRun, removedRun } from './removed-runs.ts';
+import { archivedRuns, type RemovedRun, removedRun } from './removed-runs.ts';
 import type { Schema } from './schema.ts';
 import type { JobRow, RunRow } from './unit.ts';
 
@@ -28,6 +28,11 @@ export interface Runs {
   countOpen(tenant: string, principal?: string): Promise<number>;
   /** A run that is here no more; undefined when there was none, or it is forgotten. */
   removed(tenant: string, id: string): Promise<RemovedRun | undefined>;
+  /** Runs that are here no more and that the archive has, newest first. */
+  archived(
+    tenant: string,
+    filter?: PageQuery & { readonly conversation?: string | undefined },
+  ): Promise<ListPage<RemovedRun>>;
   /** Jobs of a run in the order of their creation. */
   jobs(tenant: string, run: string): Promise<JobRow[]>;
 }
@@ -65,6 +70,7 @@ export function createRuns(db: Kysely<Schema>): Runs {
       return (await query.where('ended_at', 'is', null).executeTakeFirstOrThrow()).open;
     },
     removed: (tenant, id) => removedRun(db, tenant, id),
+    archived: (tenant, filter = {}) => archivedRuns(db, tenant, filter),
     async jobs(tenant, run) {
       const query = db.selectFrom('job').selectAll().where('tenant', '=', tenant).where('run', '=', run);
       return (await query.orderBy('created_at').orderBy('id').execute()).map(toJob);

@@ -299,6 +299,8 @@ export interface Schema {
     ended_at: Time | null;
     removed_at: TimeOrNow;
     why: 'age' | 'conversation';
+    /** SHA-256 of what the archive has of it. */
+    archive: Generated<string | null>;
   };
   audit: { tenant: string; at: TimeOrNow; principal: string; action: string; subject: string; detail: Json<object> };
 }

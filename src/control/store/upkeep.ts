@@ -6,7 +6,7 @@ import { inStore } from '../../base/sql-failure.ts';
 import type { Database } from './database.ts';
 import { TIDY_LEASES_SQL } from './leases.ts';
 import { removing } from './retention/batches.ts';
-import { type KeepRuns, removeEndedRuns, removeIdleConversations } from './retention/ended-runs.ts';
+import { type Archive, type KeepRuns, removeEndedRuns, removeIdleConversations } from './retention/ended-runs.ts';
 import { type KeepRows, removeOldRows, tenantsOf } from './retention/old-rows.ts';
 
 /** Tables whose rows are updated or removed all the time. */
@@ -41,6 +41,8 @@ export type Keep = KeepRuns & KeepRows;
 export interface UpkeepOptions {
   /** Rows that go with one statement; default 5,000, on PGlite 1,000. */
   readonly batch?: number;
+  /** Where ended runs go before they are removed; by default nowhere. */
+  readonly archive?: Archive | undefined;
   /** Collects what lies outside of these tables; returns how much went. */
   readonly collect?: (signal: AbortSignal | undefined) => Promise<number>;
   /** Ends it after the statement under way. */
@@ -63,7 +65,7 @@ export async function upkeep(database: Database, keep: Keep, options: UpkeepOpti
   return inStore(async () => {
     const removed = await removing(database, { clock, signal, most }, async (batches) => {
       const commands = await removeOldRows(batches, keep);
-      const runs = await removeEndedRuns(batches, keep, await tenantsOf(batches, 'run'));
+      const runs = await removeEndedRuns(batches, keep, await tenantsOf(batches, 'run'), options.archive);
       const conversations = await removeIdleConversations(batches, keep.conversationsMs);
       return { runs, conversations, commands, cut: batches.cut };
     });
@@ -85,7 +87,12 @@ const everyMs = (keep: Keep): number =>
 /** Runs upkeep a minute after the start and then again and again. Returns how to end it, also in the middle of a round. */
 export function startUpkeep(
   database: Database,
-  { clock, log, keep, ...options }: { clock: Clock; log: Logger; keep: Keep } & Pick<UpkeepOptions, 'collect'>,
+  {
+    clock,
+    log,
+    keep,
+    ...options
+  }: { clock: Clock; log: Logger; keep: Keep } & Pick<UpkeepOptions, 'collect' | 'archive'>,
 ): () => Promise<void> {
   const stopping = new AbortController();
   const every = everyMs(keep);

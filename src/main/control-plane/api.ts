@@ -92,6 +92,7 @@ export function apiServices(
     runs: runApi({
       runs,
       stored: store.runs,
+      archive: store.archive,
       setAside: store.setAside,
       ownerAsks: new OwnerAsks(),
       conversations,

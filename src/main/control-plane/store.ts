@@ -6,8 +6,10 @@ import { databaseBlobs } from '../../control/blobs/database-blobs.ts';
 import { folderBlobs } from '../../control/blobs/folder-blobs.ts';
 import { createKeptBlobs, type KeptBlobs } from '../../control/blobs/kept-blobs.ts';
 import { largeEvents } from '../../control/blobs/large-events.ts';
+import { createRunArchive } from '../../control/blobs/run-archive.ts';
 import { openS3Blobs } from '../../control/blobs/s3-blobs.ts';
 import { writeAudit } from '../../control/ledger/audit.ts';
+import type { RunArchive } from '../../control/store/archived-run.ts';
 import { CommitWitness } from '../../control/store/commit-witness.ts';
 import { type Database, openDatabase } from '../../control/store/database.ts';
 import { DATABASE_TIME } from '../../control/store/database-clock.ts';
@@ -24,6 +26,8 @@ export interface Store {
   readonly database: Database;
   readonly events: EventStore;
   readonly blobs: KeptBlobs;
+  /** Of runs that were removed. */
+  readonly archive: RunArchive;
   /** Knows which commits were acknowledged, so that a database that went back is seen. */
   readonly witness: CommitWitness;
   readonly leases: Leases;
@@ -53,13 +57,15 @@ export async function openStore(ground: Ground): Promise<Store> {
     allKnow: (version) => leases.allKnow(version),
     log: ground.log,
   });
+  const runs = createRuns(database.db);
   return {
     database,
     events: witness.of(events),
     blobs,
+    archive: createRunArchive({ runs, events, blobs }),
     witness,
     leases,
-    runs: createRuns(database.db),
+    runs,
     setAside: createSetAside(database.db, (trx, entry) => writeAudit(trx, [entry])),
     disk,
     refusesCommits: (withinMs) => pg.fails(withinMs),

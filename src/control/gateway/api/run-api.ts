@@ -11,6 +11,7 @@ import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { ifReadable, isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
+import type { RunArchive } from '../../store/archived-run.ts';
 import { missingRun } from '../../store/removed-runs.ts';
 import type { Requests } from '../../store/requests.ts';
 import type { Runs } from '../../store/runs.ts';
@@ -19,6 +20,7 @@ import { ownerOf } from '../call-principal.ts';
 import { explainRun, explainUnreadable } from '../explain/explain-run.ts';
 import { worldOf } from '../explain/world-of.ts';
 import { tellTrace, traceParentOf } from '../trace-context.ts';
+import { archivedRun, listArchived } from './archived-runs.ts';
 import { type AskRunParts, runOfAsk } from './ask-run.ts';
 import { once } from './once.ts';
 import { runView, withRecorded } from './run-view.ts';
@@ -27,6 +29,7 @@ import { watchRun } from './watch-run.ts';
 export interface RunApiParts extends AskRunParts {
   readonly runs: Orchestrator;
   readonly stored: Runs;
+  readonly archive: Pick<RunArchive, 'read'>;
   readonly setAside: Pick<SetAside, 'resume' | 'end'>;
   readonly requests: Requests;
   readonly feeds: RunFeeds;
@@ -46,10 +49,12 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
   };
   return {
     async getRun({ id }, context) {
-      return { run: await read(ownerOf(context).tenant, id) };
-    },
-    async listRuns({ conversation, ...filter }, context) {
       const { tenant } = ownerOf(context);
+      return { run: (await archivedRun(parts, tenant, id)) ?? (await read(tenant, id)) };
+    },
+    async listRuns({ conversation, archived, ...filter }, context) {
+      const { tenant } = ownerOf(context);
+      if (archived) return listArchived(parts, tenant, { ...filter, conversation: conversation || undefined });
       const page = await parts.stored.list(tenant, conversation === '' ? filter : { ...filter, conversation });
       return { runs: page.items.map((row) => runView(row)), nextPageToken: page.nextPageToken };
     },

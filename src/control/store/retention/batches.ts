@@ -38,11 +38,17 @@ export function nextPace({ rows, most }: Pace, tookMs: number): Pace & { readonl
   };
 }
 
-/** Removes up to so many rows in the transaction of this connection; tells how many, and whether there may be more. */
-export type RemovalBatch = (
-  client: ClientBase,
-  rows: number,
-) => Promise<{ readonly removed: number; readonly more: boolean }>;
+/** What a batch did. */
+export interface BatchDone {
+  readonly removed: number;
+  /** There may be more. */
+  readonly more: boolean;
+  /** What the next batch needs and no transaction is held for. The next one follows it in any case, or it was for nothing. */
+  readonly between?: (() => Promise<void>) | undefined;
+}
+
+/** Removes up to so many rows in the transaction of this connection. */
+export type RemovalBatch = (client: ClientBase, rows: number) => Promise<BatchDone>;
 
 export interface BatchesOptions {
   readonly clock: Clock;
@@ -80,8 +86,9 @@ export class RemovalBatches {
   async run(batch: RemovalBatch): Promise<number> {
     let removed = 0;
     const end = this.#options.clock.monotonic() + TURN_MS;
+    let prepared = false;
     for (let more = true; more && !this.ended; ) {
-      if (this.#options.clock.monotonic() > end) {
+      if (this.#options.clock.monotonic() > end && !prepared) {
         this.#cut = true;
         break;
       }
@@ -91,12 +98,14 @@ export class RemovalBatches {
       this.#pace = pace;
       removed += done.removed;
       more = done.more;
+      prepared = done.between !== undefined;
+      await done.between?.();
       if (more) await sleep(this.#options.clock, pauseMs, this.#options.signal);
     }
     return removed;
   }
 
-  async #once(batch: RemovalBatch): ReturnType<RemovalBatch> {
+  async #once(batch: RemovalBatch): Promise<BatchDone> {
     const { client, free } = await this.#connect();
     try {
       await client.query('begin');

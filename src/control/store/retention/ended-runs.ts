@@ -25,15 +25,22 @@ interface Place {
 
 const BEGINNING: Place = { at: new Date(0), id: '' };
 
-/** Removes what `keep` does not keep; returns how many runs. */
+/** Where runs go before they are removed. */
+export interface Archive {
+  /** Returns the name of what was written. Durable when it returns, and harmless when the run is not removed after all. */
+  write(tenant: string, run: string): Promise<string>;
+}
+
+/** Removes what `keep` does not keep; returns how many runs. With an archive, none is removed that is not in it. */
 export async function removeEndedRuns(
   batches: RemovalBatches,
   keep: KeepRuns,
   tenants: readonly string[],
+  archive?: Archive,
 ): Promise<number> {
   if (keep.runsMs === Number.POSITIVE_INFINITY) return 0;
   let removed = 0;
-  for (const tenant of tenants) removed += await batches.run(runsOf(tenant, keep));
+  for (const tenant of tenants) removed += await batches.run(runsOf(tenant, keep, archive));
   return removed;
 }
 
@@ -54,13 +61,24 @@ interface OldRun {
   readonly over: boolean;
 }
 
+interface Archived extends OldRun {
+  readonly archive?: string;
+}
+
 // A page is looked through once and removed in parts. What changes in a run meanwhile changes the version of its stream, which is looked at
 // again under the lock.
-function runsOf(tenant: string, keep: KeepRuns): RemovalBatch {
+// Into the archive it goes between two batches: that takes other connections and other disks.
+function runsOf(tenant: string, keep: KeepRuns, archive: Archive | undefined): RemovalBatch {
   let place = BEGINNING;
   let over: OldRun[] = [];
   let isLast = false;
+  let ready: readonly Archived[] = [];
   return async (client, rows) => {
+    if (ready.length > 0) {
+      const removed = await removeRuns(client, tenant, ready);
+      ready = [];
+      return { removed, more: over.length > 0 || !isLast };
+    }
     if (over.length === 0) {
       const page = await oldRuns(client, tenant, keep, place);
       const last = page.at(-1);
@@ -76,8 +94,15 @@ function runsOf(tenant: string, keep: KeepRuns): RemovalBatch {
       weight += over[0].version;
       chosen.push(over.shift()!);
     }
-    const removed = chosen.length === 0 ? 0 : await removeRuns(client, tenant, chosen);
-    return { removed, more: over.length > 0 || !isLast };
+    const more = over.length > 0 || !isLast;
+    if (chosen.length === 0) return { removed: 0, more };
+    if (!archive) return { removed: await removeRuns(client, tenant, chosen), more };
+    const between = async () => {
+      const written: Archived[] = [];
+      for (const run of chosen) written.push({ ...run, archive: await archive.write(tenant, run.id) });
+      ready = written;
+    };
+    return { removed: 0, more: true, between };
   };
 }
 
@@ -124,7 +149,7 @@ async function oldRuns(client: ClientBase, tenant: string, keep: KeepRuns, after
 
 // A commit locks the stream first, so what is locked here at the version that was looked at is nobody's work any more. One that a commit
 // has changed, or holds, stays for the next round.
-async function removeRuns(client: ClientBase, tenant: string, runs: readonly OldRun[]): Promise<number> {
+async function removeRuns(client: ClientBase, tenant: string, runs: readonly Archived[]): Promise<number> {
   const { rows } = await client.query<{ id: string }>(
     `/* keep_lock */ select s.id from streams s
      where s.tenant = $1 and s.id = any ($2::text[])
@@ -134,22 +159,23 @@ async function removeRuns(client: ClientBase, tenant: string, runs: readonly Old
   );
   const ids = rows.map(({ id }) => id);
   if (ids.length === 0) return 0;
-  await removeRunRows(client, tenant, ids, 'age');
+  await removeRunRows(client, tenant, ids, new Map(runs.map(({ id, archive = '' }) => [id, archive])));
   return ids.length;
 }
 
 /** The rows of runs whose streams are locked, and a note that they were there. */
-export async function removeRunRows(
+async function removeRunRows(
   client: Pick<ClientBase, 'query'>,
   tenant: string,
   ids: readonly string[],
-  why: 'age' | 'conversation',
+  archived: ReadonlyMap<string, string>,
 ): Promise<void> {
   await client.query(
-    `/* keep_note */ insert into removed_run (tenant, id, conversation, device, created_at, ended_at, why)
-     select tenant, id, conversation, device, created_at, ended_at, $3 from run where tenant = $1 and id = any ($2::text[])
+    `/* keep_note */ insert into removed_run (tenant, id, conversation, device, created_at, ended_at, why, archive)
+     select r.tenant, r.id, r.conversation, r.device, r.created_at, r.ended_at, 'age', nullif(a.sha256, '')
+     from unnest($2::text[], $3::text[]) a (id, sha256) join run r on r.tenant = $1 and r.id = a.id
      on conflict do nothing`,
-    [tenant, ids, why],
+    [tenant, ids, ids.map((id) => archived.get(id) ?? '')],
   );
   for (const [table, column] of OF_A_RUN) {
     await client.query(`/* keep_${table} */ delete from ${table} where tenant = $1 and ${column} = any ($2::text[])`, [

@@ -1,5 +1,6 @@
 // Removes rows that are kept for a time and depend on nothing else: commands, audit, usage, past periods of budgets, join tokens, notes of
 // removed runs. Uses of models become sums of their day first, so that budgets and reports go on to have them.
+import { archiveOwner } from '../removed-runs.ts';
 import { type RemovalBatch, type RemovalBatches, timeInDatabase } from './batches.ts';
 
 export interface KeepRows {
@@ -15,14 +16,14 @@ const JOIN_TOKEN_DAYS = 30;
 
 /** Removes what `keep` does not keep; returns how many commands were forgotten. */
 export async function removeOldRows(batches: RemovalBatches, keep: KeepRows): Promise<number> {
-  const forgotten = await batches.run(older('inbox', 'at', keep.commandsMs));
-  await batches.run(older('removed_run', 'removed_at', keep.removedMs));
+  const commands = await batches.run(older('inbox', keep.commandsMs));
+  await batches.run(forgotten(keep.removedMs));
   for (const tenant of await tenantsOf(batches, 'audit')) {
-    await batches.run(older('audit', 'at', keep.auditMs, tenant));
+    await batches.run(older('audit', keep.auditMs, tenant));
   }
   for (const tenant of await tenantsOf(batches, 'ledger_usage')) {
     if (keep.usageMs < keep.usageSumsMs) await batches.run(summedUp(tenant, keep.usageMs));
-    await batches.run(older('ledger_usage', 'at', keep.usageSumsMs, tenant));
+    await batches.run(older('ledger_usage', keep.usageSumsMs, tenant));
   }
   await batches.run(
     once(
@@ -40,7 +41,7 @@ export async function removeOldRows(batches: RemovalBatches, keep: KeepRows): Pr
     ),
   );
   await batches.run(once('/* keep_notes */ delete from owner_note where expires_at < now()', []));
-  return forgotten;
+  return commands;
 }
 
 /** The tenants that have rows in a table, by steps through the index that begins with them. */
@@ -63,23 +64,39 @@ export async function tenantsOf(
 }
 
 // By ctid: any other way to name the rows makes the planner read the whole table for each batch.
-function older(
-  table: 'inbox' | 'audit' | 'ledger_usage' | 'removed_run',
-  column: 'at' | 'removed_at',
-  ms: number,
-  tenant?: string,
-): RemovalBatch {
+function older(table: 'inbox' | 'audit' | 'ledger_usage', ms: number, tenant?: string): RemovalBatch {
   return async (client, limit) => {
     if (ms === Number.POSITIVE_INFINITY) return { removed: 0, more: false };
     const { rowCount } = await client.query(
       `/* keep_${table} */ delete from ${table} where ctid = any(array(
-         select ctid from ${table} where ${tenant === undefined ? '' : 'tenant = $3 and '}${column} < now() - $1::float8 * interval '1 millisecond'
-         order by ${column} limit $2 for update skip locked))`,
+         select ctid from ${table} where ${tenant === undefined ? '' : 'tenant = $3 and '}at < now() - $1::float8 * interval '1 millisecond'
+         order by at limit $2 for update skip locked))`,
       [ms, limit, ...(tenant === undefined ? [] : [tenant])],
     );
     return { removed: rowCount ?? 0, more: (rowCount ?? 0) >= limit };
   };
 }
+
+/** Notes of removed runs, and with them what the archive has of those: its blobs have no owner from then on. */
+const forgotten =
+  (ms: number): RemovalBatch =>
+  async (client, limit) => {
+    if (ms === Number.POSITIVE_INFINITY) return { removed: 0, more: false };
+    const { rows } = await client.query<{ removed: number }>(
+      `/* keep_removed_run */ with gone as (
+         delete from removed_run where ctid = any(array(
+           select ctid from removed_run where removed_at < now() - $1::float8 * interval '1 millisecond'
+           order by removed_at limit $2 for update skip locked))
+         returning tenant, id, archive),
+       freed as (
+         delete from blob_owner o using gone g
+         where g.archive is not null and o.tenant = g.tenant and o.owner = $3 || g.id and o.held)
+       select count(*)::int as removed from gone`,
+      [ms, limit, archiveOwner('')],
+    );
+    const removed = rows[0]?.removed ?? 0;
+    return { removed, more: removed >= limit };
+  };
 
 /** For what is always little. */
 const once =
