@@ -17,7 +17,7 @@ import { couldServe, type FreeSearch } from './free-search.ts';
 import { GivingBack } from './giving-back.ts';
 import { type JobSender, jobToSend } from './job-sender.ts';
 import type { PromisedJobs } from './promised-jobs.ts';
-import { QueueIds } from './queue-ids.ts';
+import { type IdTaker, QueueIds } from './queue-ids.ts';
 import { commonQueue, needOf, type Relay, type RelayRow } from './relay.ts';
 import { mayServe, type OnTheWay, roomOf } from './room.ts';
 import { servesPackage, type WorkersFor } from './workers-for.ts';
@@ -70,15 +70,7 @@ export class JobDequeuer implements HandOff {
     this.replica = parts.replica;
     this.#workers = parts.workersFor;
     this.#givingBack = new GivingBack(parts.replica, parts.outbox);
-    this.#queues = new QueueIds({
-      ...parts,
-      roomFor: (counts) => this.#roomFor(counts),
-      onTaken: (jobs, capability) => {
-        for (const dequeued of jobs)
-          if (!this.#hands.has(dequeued.id)) this.#hands.set(dequeued.id, { capability, dequeued, starting: false });
-      },
-      onReady: () => this.kick(),
-    });
+    this.#queues = new QueueIds(parts);
   }
 
   /** Dispatches that this replica holds and that have no worker yet. */
@@ -95,7 +87,7 @@ export class JobDequeuer implements HandOff {
   listen(): void {
     if (this.#stopped) return;
     const views = this.#workers.here();
-    this.#queues.listen(views);
+    this.#queues.listen(views, () => this.kick());
     for (const view of views) for (const served of view.packages) this.#parts.backlog.flag(served.package);
   }
 
@@ -103,7 +95,7 @@ export class JobDequeuer implements HandOff {
   kick(): void {
     if (this.#stopped) return;
     const wanted = this.#workers.packages().filter((capability) => this.#mayPull(capability));
-    this.#queues.take(wanted);
+    this.#queues.take(this.#idTaker(), wanted);
     if (this.#hands.size === 0 && wanted.length === 0) return;
     this.#again = true;
     this.#working ??= this.#work().finally(() => {
@@ -205,7 +197,7 @@ export class JobDequeuer implements HandOff {
         this.#parts.log.warn('jobs could not be taken', { why: String(error) });
       }
       // What the store has left free. Also when it did not say: what cannot be pulled must not stop what can be taken.
-      this.#queues.take();
+      this.#queues.take(this.#idTaker());
     }
   }
 
@@ -346,6 +338,17 @@ export class JobDequeuer implements HandOff {
     if (this.#hands.size === 0) return false;
     const theirs = mayServe(this.#workers.here().filter(servesPackage(capability)));
     return [...this.#hands.values()].some((hand) => !hand.starting && theirs(hand.capability));
+  }
+
+  #idTaker(): IdTaker {
+    return {
+      roomFor: (counts) => this.#roomFor(counts),
+      onTaken: (jobs, capability) => {
+        for (const dequeued of jobs)
+          if (!this.#hands.has(dequeued.id)) this.#hands.set(dequeued.id, { capability, dequeued, starting: false });
+      },
+      onEnd: () => this.kick(),
+    };
   }
 
   /** Free slots of the workers here that `counts` names, less what is on its way to them. */

@@ -13,12 +13,16 @@ export interface QueueIdsParts {
   readonly queue: JobQueue;
   readonly relay: Pick<Relay, 'dequeued'>;
   readonly log: Logger;
+}
+
+/** Whoever has the ids taken. */
+export interface IdTaker {
   /** What the workers that `counts` names can still take. */
   readonly roomFor: (counts: (view: WorkerView) => boolean) => number;
   /** @param capability undefined where the queue holds jobs of several */
   readonly onTaken: (jobs: readonly DequeuedJob[], capability: string | undefined) => void;
-  /** Something may wait in a queue, or was taken. */
-  readonly onReady: () => void;
+  /** What was asked for came, or did not. */
+  readonly onEnd: () => void;
 }
 
 /** Ids asked of a queue at once. */
@@ -37,8 +41,8 @@ export class QueueIds {
     this.#parts = parts;
   }
 
-  /** Listens to the queues that these workers serve, and looks into all of them. */
-  listen(views: readonly WorkerView[]): void {
+  /** Listens to the queues that these workers serve, and looks into all of them. @param onReady something may wait in one */
+  listen(views: readonly WorkerView[], onReady: () => void): void {
     const wanted = new Set(views.flatMap(queuesOf));
     for (const [queue, stop] of this.#listening) {
       if (wanted.has(queue)) continue;
@@ -51,7 +55,7 @@ export class QueueIds {
       if (this.#listening.has(queue)) continue;
       const wake = () => {
         this.#ready.add(queue);
-        this.#parts.onReady();
+        onReady();
       };
       this.#listening.set(queue, this.#parts.queue.onReady(queue, wake));
     }
@@ -68,9 +72,9 @@ export class QueueIds {
   }
 
   /** Takes what there is room for. @param except nothing from queues that may hold jobs of these capabilities */
-  take(except: readonly string[] = []): void {
+  take(taker: IdTaker, except: readonly string[] = []): void {
     for (const queue of this.#ready)
-      if (!this.#capabilitiesOf(queue).some((each) => except.includes(each))) this.#take(queue);
+      if (!this.#capabilitiesOf(queue).some((each) => except.includes(each))) this.#take(queue, taker);
   }
 
   *onTheWay(): Generator<OnTheWay> {
@@ -84,8 +88,8 @@ export class QueueIds {
     this.#listening.clear();
   }
 
-  #take(queue: string): void {
-    const { log, onReady, onTaken, relay, roomFor } = this.#parts;
+  #take(queue: string, { onEnd, onTaken, roomFor }: IdTaker): void {
+    const { log, relay } = this.#parts;
     const listens = (view: WorkerView) => queuesOf(view).includes(queue);
     const rooms = this.#capabilitiesOf(queue).map((each) =>
       roomFor((view) => servesPackage(each)(view) && listens(view)),
@@ -107,7 +111,7 @@ export class QueueIds {
       .catch((error: unknown) => log.warn('jobs could not be taken', { queue, why: String(error) }))
       .finally(() => {
         this.#asked.delete(queue);
-        onReady();
+        onEnd();
       });
   }
 
