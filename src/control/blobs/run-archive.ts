@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { AppError } from '../../base/errors.ts';
 import { isRecord } from '../../base/is-record.ts';
-import type { ArchivedRun, RunArchive } from '../store/archived-run.ts';
+import type { RunArchive, WholeRun } from '../store/archived-run.ts';
 import { archiveOwner } from '../store/removed-runs.ts';
 import type { Runs, StoredRun } from '../store/runs.ts';
 import type { EventStore, JobRow, LoadedEvent } from '../store/unit.ts';
@@ -41,7 +41,7 @@ export function createRunArchive({ runs, events, blobs }: RunArchiveParts): RunA
   };
 }
 
-function linesOf({ run, jobs, events }: ArchivedRun): string {
+function linesOf({ run, jobs, events }: WholeRun): string {
   const lines = [
     { format: FORMAT, run },
     ...jobs.map((job) => ({ job })),
@@ -59,7 +59,7 @@ async function textOf(run: string, bytes: Uint8Array): Promise<string> {
 }
 
 /** The hash was right, so what does not fit was written by another version, or is another run. */
-function ofLines(tenant: string, id: string, text: string): ArchivedRun {
+function ofLines(tenant: string, id: string, text: string): WholeRun {
   const [first, ...rest] = text.trimEnd().split('\n').map(recordOf);
   if (first?.format !== FORMAT) {
     throw new AppError('ARCHIVE_UNREADABLE', {

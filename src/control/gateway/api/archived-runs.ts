@@ -11,7 +11,7 @@ import { AppError } from '../../../base/errors.ts';
 import { evolve } from '../../orchestrator/run/evolve.ts';
 import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import { readRunEvent } from '../../orchestrator/service/event-codec.ts';
-import type { ArchivedRun, RunArchive } from '../../store/archived-run.ts';
+import type { RunArchive, WholeRun } from '../../store/archived-run.ts';
 import type { PageQuery } from '../../store/page.ts';
 import type { RemovedRun } from '../../store/removed-runs.ts';
 import type { Runs } from '../../store/runs.ts';
@@ -48,14 +48,14 @@ export async function listArchived(
   return create(ListRunsResponseSchema, { runs, nextPageToken });
 }
 
-function viewOf({ removedAt }: RemovedRun, kept: ArchivedRun): Run {
+function viewOf({ removedAt }: RemovedRun, kept: WholeRun): Run {
   const view = runView(kept.run, kept.jobs);
   view.archiveTime = timestampFromMs(removedAt);
   return view.outcome?.failure ? withRecorded(view, folded(kept)) : view;
 }
 
 /** Undefined for a history that this version cannot read: the run is shown all the same. */
-function folded({ events }: ArchivedRun): FoldedRun | undefined {
+function folded({ events }: WholeRun): FoldedRun | undefined {
   try {
     return events.map(readRunEvent).reduce<FoldedRun | undefined>((state, event) => evolve(state, event), undefined);
   } catch {
