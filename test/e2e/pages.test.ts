@@ -34,6 +34,7 @@ const ELSEWHERE: readonly { readonly like: RegExp; readonly why: string; readonl
     where: 'test/docs/tour.test.ts',
   },
   { like: /^make (?:chaos|chaos-money|bench|fuzz|soak)$/, why: 'takes longer than a test may', where: 'test/chaos' },
+  { like: /^make test-s3$/, why: 'downloads the client and a server of S3', where: 'test/s3' },
   {
     like: /^make gen$/,
     why: 'writes into the checkout; `make check` makes the same beside it',
