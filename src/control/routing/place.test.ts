@@ -1,28 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { workerView } from '../../../test/support/worker-view.ts';
 import { explain } from './explain.ts';
 import { place } from './place.ts';
 import { type JobNeed, type Liking, labelsOf, type WorkerView } from './worker-view.ts';
 
 const llm = 'bowline.capability.llm.v1';
-const worker = (id: string, more: Partial<WorkerView> = {}): WorkerView => ({
-  id,
-  replica: 'r1',
-  name: id,
-  packages: [{ package: llm, methods: ['Chat'] }],
-  labels: {},
-  pool: 'default',
-  tenants: ['*'],
-  tier: 0,
-  region: 'eu',
-  priceMicrosPerKiloToken: 0,
-  provider: 'rules',
-  locality: 'local',
-  models: [],
-  freeSlots: 4,
-  totalSlots: 4,
-  ...more,
-});
+const worker = (id: string, more: Partial<WorkerView> = {}): WorkerView =>
+  workerView(id, { region: 'eu', freeSlots: 4, totalSlots: 4, ...more });
 const job = (more: Partial<JobNeed> = {}): JobNeed => ({
   capability: llm,
   method: 'Chat',

@@ -1,16 +1,11 @@
 // Which of the free jobs of the store are taken, and in which order, over lines that are longer than what is read of them.
 import { expect, test } from 'vitest';
-import type { WorkerView } from '../../routing/worker-view.ts';
+import { workerView } from '../../../../test/support/worker-view.ts';
 import { type FreeCursor, placeInLine, type StoredOutboxRow } from '../../store/outbox.ts';
 import { FreeSearch } from './free-search.ts';
 
 const LLM = 'bowline.capability.llm.v1';
-const worker = {
-  packages: [{ package: LLM, methods: ['Chat'] }],
-  tenants: ['*'],
-  labels: {},
-  totalSlots: 1,
-} as unknown as WorkerView;
+const worker = workerView('w');
 
 const row = (tenant: string, n: number, more: Partial<StoredOutboxRow> = {}) =>
   ({

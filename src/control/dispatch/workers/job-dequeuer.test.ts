@@ -1,25 +1,14 @@
 import { expect, test, vi } from 'vitest';
+import { workerView } from '../../../../test/support/worker-view.ts';
 import { createLogger } from '../../../base/logger.ts';
-import type { WorkerView } from '../../routing/worker-view.ts';
 import { JobDequeuer, type JobDequeuerParts } from './job-dequeuer.ts';
 
-const worker: WorkerView = {
-  id: 'w',
+const worker = workerView('w', {
   replica: 'here',
-  name: 'w',
   packages: [{ package: 'p', methods: ['M'] }],
-  labels: {},
-  pool: '',
-  tenants: ['*'],
-  tier: 0,
-  region: '',
-  priceMicrosPerKiloToken: 0,
-  provider: 'rules',
-  models: [],
-  locality: 'local',
   freeSlots: 4,
   totalSlots: 4,
-};
+});
 
 test('a job that was given back without an answer of the store is given back again by the next scan, and then taken', async () => {
   const claimed: string[][] = [];

@@ -2,6 +2,7 @@
 // once, on one replica and on two; the store, the workers and the clock are played, all that decides is real.
 import { expect, test, vi } from 'vitest';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
+import { workerView } from '../../../../test/support/worker-view.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import { MemoryQueueHub } from '../../queue/memory-queue.ts';
@@ -60,23 +61,13 @@ class PlayedOutbox {
   }
 }
 
-const view = (name: string, replica: string, packages: readonly string[]): WorkerView => ({
-  id: name,
-  replica,
-  name,
-  packages: packages.map((each) => ({ package: each, methods: ['M'] })),
-  labels: {},
-  pool: '',
-  tenants: ['*'],
-  tier: 0,
-  region: '',
-  priceMicrosPerKiloToken: 0,
-  provider: 'rules',
-  models: [],
-  locality: 'local',
-  freeSlots: SLOTS,
-  totalSlots: SLOTS,
-});
+const view = (name: string, replica: string, packages: readonly string[]): WorkerView =>
+  workerView(name, {
+    replica,
+    packages: packages.map((each) => ({ package: each, methods: ['M'] })),
+    freeSlots: SLOTS,
+    totalSlots: SLOTS,
+  });
 
 interface Running {
   readonly row: RelayRow;

@@ -4,25 +4,15 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { FailureSchema } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
+import { workerView } from '../../../../test/support/worker-view.ts';
 import { explain } from '../../routing/explain.ts';
 import type { JobNeed, WorkerView } from '../../routing/worker-view.ts';
 import { ProviderPauses } from './provider-pauses.ts';
 
 const LLM = 'bowline.capability.llm.v1';
 const need: JobNeed = { capability: LLM, method: 'Chat', tenant: 't', selector: {}, recipients: [], slots: 1 };
-const worker = (provider: string, more: Partial<WorkerView> = {}) =>
-  ({
-    id: provider,
-    name: provider,
-    provider,
-    locality: 'remote',
-    packages: [{ package: LLM, methods: ['Chat'] }],
-    tenants: ['*'],
-    labels: {},
-    freeSlots: 4,
-    totalSlots: 4,
-    ...more,
-  }) as unknown as WorkerView;
+const worker = (provider: string, more: Partial<WorkerView> = {}): WorkerView =>
+  workerView(provider, { provider, locality: 'remote', freeSlots: 4, totalSlots: 4, ...more });
 
 function start() {
   const clock = new ManualClock();

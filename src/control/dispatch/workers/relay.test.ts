@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
+import { workerView } from '../../../../test/support/worker-view.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import { MemoryBusHub } from '../../queue/memory-bus.ts';
 import { MemoryQueueHub } from '../../queue/memory-queue.ts';
@@ -13,24 +14,7 @@ import { commonQueue, Relay, type RelayRow, replicaQueue } from './relay.ts';
 const LLM = 'bowline.capability.llm.v1';
 const COMMON = commonQueue(LLM, 0);
 
-const worker = (more: Partial<WorkerView> = {}): WorkerView => ({
-  id: 'w1',
-  replica: 'r1',
-  name: 'w1',
-  packages: [{ package: LLM, methods: ['Chat'] }],
-  labels: {},
-  pool: 'default',
-  tenants: ['*'],
-  tier: 0,
-  region: '',
-  priceMicrosPerKiloToken: 0,
-  provider: 'rules',
-  locality: 'local',
-  freeSlots: 1,
-  models: [],
-  totalSlots: 1,
-  ...more,
-});
+const worker = (more: Partial<WorkerView> = {}): WorkerView => workerView('w1', more);
 
 const row = (id: string, more: Partial<RelayRow> = {}): RelayRow => ({
   tenant: 't',

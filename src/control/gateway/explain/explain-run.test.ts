@@ -5,44 +5,26 @@ import { expect, test } from 'vitest';
 import { ExplainRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import { PlayedRun } from '../../../../test/support/play-run.ts';
 import { failed, said } from '../../../../test/support/run-scenario.ts';
+import { workerView } from '../../../../test/support/worker-view.ts';
 import { AppError } from '../../../base/errors.ts';
 import { explanationLines } from '../../../cli/explanation-text.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { FoldedRun } from '../../orchestrator/run/state.ts';
-import type { WorkerView } from '../../routing/worker-view.ts';
 import { explainRun, explainUnreadable } from './explain-run.ts';
 import { JOB_WAITS } from './job-waits.ts';
 import { RUN_WAITS } from './run-waits.ts';
 import type { World } from './wait.ts';
 
-const worker = (name: string, more: Partial<WorkerView> = {}): WorkerView => ({
-  id: name,
-  replica: 'r1',
-  name,
-  packages: [{ package: 'bowline.capability.llm.v1', methods: ['Chat'] }],
-  labels: {},
-  pool: 'default',
-  tenants: ['*'],
-  tier: 0,
-  region: '',
-  priceMicrosPerKiloToken: 0,
-  provider: 'rules',
-  locality: 'local',
-  models: [],
-  freeSlots: 1,
-  totalSlots: 1,
-  ...more,
-});
 const world = (more: Partial<World> = {}): World => ({
   now: Date.UTC(2026, 0, 1, 1),
-  workers: [worker('w1')],
+  workers: [workerView('w1')],
   devices: new Map([['d1', { connected: true, lastSeen: Date.UTC(2026, 0, 1) }]]),
   before: '',
   poolStartMs: 300_000,
   ...more,
 });
 
-const EMPTY = worker('pool 图形', { pool: '图形', freeSlots: 0, starting: true });
+const EMPTY = workerView('pool 图形', { pool: '图形', freeSlots: 0, starting: true });
 
 const asked = (text = '发布日期是什么？') => new PlayedRun({ text });
 /** It waits for a tool call on its device. */
@@ -165,7 +147,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   NO_WORKER: {
     run: asked().run,
-    world: world({ workers: [worker('嵌入', { packages: [] })] }),
+    world: world({ workers: [workerView('嵌入', { packages: [] })] }),
     says: /can ever serve bowline.capability.llm.v1 Chat/,
     act: /`bowline worker --serve llm`/,
     since: START,
@@ -178,7 +160,7 @@ const CASES: Readonly<Record<string, Case>> = {
       run.at += 1_000;
       run.apply({ type: 'attemptLost', ...turn, why: 'the worker is gone' });
     }),
-    world: world({ workers: [worker('w1', { freeSlots: 0 })] }),
+    world: world({ workers: [workerView('w1', { freeSlots: 0 })] }),
     says: /waits for a free slot/,
     act: /`bowline worker --serve llm`/,
     since: START + 5_000,
@@ -204,7 +186,7 @@ const CASES: Readonly<Record<string, Case>> = {
       const why = 'worker 图形一 (rules) gave it back, because it was to leave';
       run.apply({ type: 'attemptLost', ...turn, why, handedBack: 'begun' });
     }),
-    world: world({ workers: [worker('w1', { freeSlots: 0 })] }),
+    world: world({ workers: [workerView('w1', { freeSlots: 0 })] }),
     says: /^worker 图形一 \(rules\) gave it back, .* no failure\..*waits for a free slot/,
     act: /`bowline worker --serve llm`/,
     since: START + 6_000,
@@ -241,7 +223,11 @@ test('the handbook has every reason', () => {
 test('one that waits again has a time, and each candidate its reason', () => {
   const backoff = explainRun(CASES.BACKOFF!.run, world());
   expect(Number(backoff.untilTime?.seconds)).toBeGreaterThanOrEqual(START / 1000 + 5);
-  const workers = [worker('w1', { freeSlots: 0 }), worker('嵌入', { packages: [] }), worker('w3', { tenants: ['t2'] })];
+  const workers = [
+    workerView('w1', { freeSlots: 0 }),
+    workerView('嵌入', { packages: [] }),
+    workerView('w3', { tenants: ['t2'] }),
+  ];
   const { jobs = [] } = explainRun(CASES.NO_WORKER!.run, world({ workers }));
   expect(jobs[0]?.candidates?.map(({ name, whyNot }) => `${name} ${whyNot}`)).toEqual([
     'w1 is busy: 0 of 1 slots are free, and the job takes 1',

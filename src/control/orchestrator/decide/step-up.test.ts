@@ -5,6 +5,7 @@ import { CostBoundSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { EscalationReason, UsageSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun, type PlayOptions } from '../../../../test/support/play-run.ts';
 import { failed, failure, methods, read, said } from '../../../../test/support/run-scenario.ts';
+import { workerView } from '../../../../test/support/worker-view.ts';
 import { routeRules } from '../../../contract/routes/rules.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import { chatRequest } from '../models/chat-request.ts';
@@ -19,24 +20,13 @@ rules:
   - { when: { contains: [prove, 证明] }, tier: middle }
 `;
 
-const worker = (models: string[], more: Partial<WorkerView> = {}): WorkerView => ({
-  id: models.join(),
-  replica: 'r1',
-  name: models.join(),
-  packages: [{ package: 'bowline.capability.llm.v1', methods: ['Chat'] }],
-  labels: {},
-  pool: 'default',
-  tenants: ['*'],
-  tier: 0,
-  region: 'eu',
-  priceMicrosPerKiloToken: 0,
-  provider: 'rules',
-  locality: 'local',
-  models: models.map((alias) => ({ alias, provider: alias, locality: 'remote', priceMicrosPerKiloToken: 1 })),
-  freeSlots: 0,
-  totalSlots: 1,
-  ...more,
-});
+const worker = (models: string[], more: Partial<WorkerView> = {}): WorkerView =>
+  workerView(models.join(), {
+    region: 'eu',
+    models: models.map((alias) => ({ alias, provider: alias, locality: 'remote', priceMicrosPerKiloToken: 1 })),
+    freeSlots: 0,
+    ...more,
+  });
 const FLEET = [worker(['s']), worker(['m', 'l'], { labels: { gpu: 'yes' } })];
 const bound = () => create(CostBoundSchema, { input: 1, output: 2, maxOutputTokens: 1000, prices: 'p' });
 
