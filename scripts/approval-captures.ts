@@ -1,15 +1,16 @@
 // Takes what docs/approvals.md shows: real programs in a real terminal, in 80 and 120 columns, with a model that asks to write. It writes the
 // part of the page between its marks. Needs util-linux (`script`, `stty`).
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { chunk, events, FakeProvider, type Reply } from '../test/support/fake-provider.ts';
 import { Program } from '../test/support/program.ts';
-import { ANSWER, APPROVAL_CAPTURES, MARKS, pagePart, QUESTION, READ, SAID, WRITES } from './approval-page.ts';
-import { fiveDigits, LIMIT_MS, newFolder, type Place, ROOT, take } from './take-capture.ts';
+import { ANSWER, APPROVAL_CAPTURES, QUESTION, READ, SAID, WRITES } from './approval-page.ts';
+import { newPlace, output, runOf, writePart } from './capture-place.ts';
+import { LIMIT_MS, type Place, ROOT, take } from './take-capture.ts';
 import { SIZES } from './tour-captures.ts';
 
-const PAGE = join(ROOT, 'docs/approvals.md');
+const PAGE = 'docs/approvals.md';
 const PLAN = '# Plan\n\nThe launch is on 14 May.\nThe budget is 52000 EUR.\n';
 
 const modelsText = (url: string): string =>
@@ -32,12 +33,8 @@ const wants: Reply = (response, { body }) => {
   response.end();
 };
 
-async function json(place: Place, ...words: string[]): Promise<unknown> {
-  const program = new Program(words[0] ?? '', ['./bowline', ...words, '--json'], { cwd: ROOT, env: place.env });
-  program.child.stdin.end();
-  await program.ended;
-  return JSON.parse(program.stdout);
-}
+const json = async (place: Place, ...words: string[]): Promise<unknown> =>
+  JSON.parse(await output(place, ...words, '--json'));
 
 interface Waiting {
   readonly id: string;
@@ -56,28 +53,14 @@ async function firstWaiting(place: Place): Promise<string> {
   throw new Error('nothing waits for a yes');
 }
 
-/** The newest run that was asked this. */
-async function runOf(place: Place, asked: string): Promise<string> {
-  const runs = (await json(place, 'runs', 'ls')) as { readonly id: string; readonly text: string }[];
-  const found = runs.find(({ text }) => text === asked);
-  if (!found) throw new Error(`nothing was asked: ${asked}`);
-  return found.id;
-}
-
 async function main(): Promise<void> {
-  const dir = newFolder();
-  const { PATH = '' } = process.env;
-  const place: Place = {
-    dir,
-    port: await fiveDigits(),
-    env: { PATH, HOME: dir, TMPDIR: dir, LANG: 'C.UTF-8', TERM: 'xterm-256color' },
-  };
+  const place = await newPlace();
+  const { dir } = place;
   const model = new FakeProvider();
   model.reply = wants;
   const url = await model.listen();
   const plan = join(dir, 'notes/plan.md');
   mkdirSync(join(dir, 'notes'));
-  mkdirSync(join(dir, '.bowline'), { mode: 0o700 });
   const entry = `allow:\n  read: [~/notes]\n  write:\n    - { path: ~/notes, confirm: always }\n`;
   writeFileSync(join(dir, '.bowline/config.yaml'), `name: kitchen\n${entry}`);
   writeFileSync(join(dir, '.bowline/models.yaml'), modelsText(url), { mode: 0o600 });
@@ -99,8 +82,7 @@ async function main(): Promise<void> {
         if (capture.needsOne) await json(place, 'approvals', 'deny', ...(await waiting(place)).map((each) => each.id));
       }
     }
-    const [before = '', rest = ''] = readFileSync(PAGE, 'utf8').split(MARKS.begin);
-    writeFileSync(PAGE, `${before}${pagePart(APPROVAL_CAPTURES, texts)}${rest.split(MARKS.end)[1] ?? ''}`);
+    writePart(PAGE, APPROVAL_CAPTURES, texts);
   } finally {
     await up.stop();
     await model.close();

@@ -1,15 +1,15 @@
 // Takes what docs/money.md shows: real programs in a real terminal, in 80 and 120 columns, with two models of a provider that counts what it
 // is told to. It writes the part of the page between its marks. Needs util-linux (`script`, `stty`).
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chunk, events, FakeProvider, type Reply } from '../test/support/fake-provider.ts';
 import { Program } from '../test/support/program.ts';
-import { MARKS, pagePart } from './approval-page.ts';
+import { newPlace, output, runOf, writePart } from './capture-place.ts';
 import { ASKED, MONEY_CAPTURES } from './money-page.ts';
-import { fiveDigits, LIMIT_MS, newFolder, type Place, ROOT, take } from './take-capture.ts';
+import { LIMIT_MS, ROOT, take } from './take-capture.ts';
 import { SIZES } from './tour-captures.ts';
 
-const PAGE = join(ROOT, 'docs/money.md');
+const PAGE = 'docs/money.md';
 
 const ROUTES = `tiers:
   - name: small
@@ -38,33 +38,13 @@ const answers: Reply = (response, { body }) => {
   response.end();
 };
 
-async function run(place: Place, ...words: string[]): Promise<string> {
-  const program = new Program(words[0] ?? '', ['./bowline', ...words], { cwd: ROOT, env: place.env });
-  program.child.stdin.end();
-  await program.ended;
-  return program.stdout;
-}
-
-async function runOf(place: Place, asked: string): Promise<string> {
-  const runs = JSON.parse(await run(place, 'runs', 'ls', '--json')) as { readonly id: string; readonly text: string }[];
-  const found = runs.find(({ text }) => text === asked);
-  if (!found) throw new Error(`nothing was asked: ${asked}`);
-  return found.id;
-}
-
 async function main(): Promise<void> {
-  const dir = newFolder();
-  const { PATH = '' } = process.env;
-  const place: Place = {
-    dir,
-    port: await fiveDigits(),
-    env: { PATH, HOME: dir, TMPDIR: dir, LANG: 'C.UTF-8', TERM: 'xterm-256color' },
-  };
+  const place = await newPlace();
+  const { dir } = place;
   const provider = new FakeProvider();
   provider.reply = answers;
   const url = await provider.listen();
   mkdirSync(join(dir, 'notes'));
-  mkdirSync(join(dir, '.bowline'), { mode: 0o700 });
   writeFileSync(join(dir, 'notes/plan.md'), '# Plan\n');
   writeFileSync(join(dir, '.bowline/config.yaml'), 'name: kitchen\nallow:\n  read: [~/notes]\n');
   writeFileSync(join(dir, '.bowline/models.yaml'), modelsText(url), { mode: 0o600 });
@@ -72,18 +52,17 @@ async function main(): Promise<void> {
   const up = new Program('up', ['./bowline', 'up', '--port', String(place.port)], { cwd: ROOT, env: place.env });
   try {
     await up.ready(LIMIT_MS);
-    for (const { text, tier } of ASKED) await run(place, 'ask', '--tier', tier, text);
-    await run(place, 'budgets', 'set', 'all', '--limit', '20');
-    await run(place, 'budgets', 'set', 'drafts', '--tokens', '20000', '--per', 'week', '--model', 'gpt-5-mini');
-    await run(place, 'budgets', 'set', 'dear', '--limit', '0.04', '--per', 'day', '--model', 'gpt-5');
+    for (const { text, tier } of ASKED) await output(place, 'ask', '--tier', tier, text);
+    await output(place, 'budgets', 'set', 'all', '--limit', '20');
+    await output(place, 'budgets', 'set', 'drafts', '--tokens', '20000', '--per', 'week', '--model', 'gpt-5-mini');
+    await output(place, 'budgets', 'set', 'dear', '--limit', '0.04', '--per', 'day', '--model', 'gpt-5');
     const texts = new Map<string, string>();
     for (const capture of MONEY_CAPTURES) {
       const id = capture.needsRun ? await runOf(place, capture.needsRun) : '';
       for (const size of SIZES)
         texts.set(`${capture.name}-${size.columns}`, (await take(capture, size, place, id)).text);
     }
-    const [before = '', rest = ''] = readFileSync(PAGE, 'utf8').split(MARKS.begin);
-    writeFileSync(PAGE, `${before}${pagePart(MONEY_CAPTURES, texts)}${rest.split(MARKS.end)[1] ?? ''}`);
+    writePart(PAGE, MONEY_CAPTURES, texts);
   } finally {
     await up.stop();
     await provider.close();

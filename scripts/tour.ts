@@ -4,31 +4,21 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeMessyFolder } from '../test/support/messy-folder.ts';
 import { Program } from '../test/support/program.ts';
-import { fiveDigits, LIMIT_MS, newFolder, type Place, ROOT, take } from './take-capture.ts';
+import { findRun, newPlace } from './capture-place.ts';
+import { LIMIT_MS, ROOT, take } from './take-capture.ts';
 import { CAPTURES, SIZES, THEMES, tourPage } from './tour-captures.ts';
 import { svgOf } from './tour-svg.ts';
 
 const OUT = join(ROOT, 'docs/tour');
 
-/** The last run that was asked with a share. */
-async function lastRun(place: Place): Promise<string> {
-  const list = new Program('runs', ['./bowline', 'runs', 'ls', '--json'], { cwd: ROOT, env: place.env });
-  await list.ended;
-  const runs = JSON.parse(list.stdout) as { id: string; text: string }[];
-  return runs.find(({ text }) => text === 'When is the launch?')?.id ?? '';
-}
+/** What is asked with a share. */
+const ASKED = 'When is the launch?';
 
 async function main(): Promise<void> {
   const only = process.env.ONLY?.split(',');
-  const dir = newFolder();
-  const { PATH = '' } = process.env;
-  const place: Place = {
-    dir,
-    port: await fiveDigits(),
-    env: { PATH, HOME: dir, TMPDIR: dir, LANG: 'C.UTF-8', TERM: 'xterm-256color' },
-  };
+  const place = await newPlace();
+  const { dir } = place;
   makeMessyFolder(join(dir, 'notes'), { bigBytes: 50_000_000 });
-  mkdirSync(join(dir, '.bowline'), { mode: 0o700 });
   writeFileSync(join(dir, '.bowline/config.yaml'), 'name: kitchen\n');
   const words = ['./bowline', 'up', '--allow', join(dir, 'notes'), '--port', String(place.port)];
   const up = new Program('up', words, { cwd: ROOT, env: place.env });
@@ -38,7 +28,7 @@ async function main(): Promise<void> {
     mkdirSync(OUT, { recursive: true });
     for (const capture of CAPTURES.filter(({ name }) => !only || only.includes(name))) {
       for (const size of SIZES) {
-        const { text, lines } = await take(capture, size, place, await lastRun(place));
+        const { text, lines } = await take(capture, size, place, (await findRun(place, ASKED)) ?? '');
         texts.set(`${capture.name}-${size.columns}`, text);
         for (const theme of THEMES) {
           const file = `${capture.name}-${size.columns}-${theme}.svg`;
