@@ -4,17 +4,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { ChatResponseSchema, LlmService } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { Channel } from '../../../src/base/channel.ts';
-import { systemClock } from '../../../src/base/clock.ts';
-import { newId } from '../../../src/base/ids.ts';
-import { silentLogger } from '../../../src/base/logger.ts';
-import { splitKey } from '../../../src/base/pin.ts';
-import { Secret } from '../../../src/base/secret.ts';
 import { joinText } from '../../../src/worker/handlers/llm/llm-handler.ts';
 import { defineHandler } from '../../../src/worker/kit/handler.ts';
-import { WorkLoop } from '../../../src/worker/loop/work-loop.ts';
-import { grpcConnector } from '../../../src/worker/loop/worker-transport.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { sharedNow } from '../harness/load.ts';
+import { startRealWorker } from '../harness/real-worker.ts';
 
 const EVERY_MS = 5;
 
@@ -39,18 +33,7 @@ const model = defineHandler(
 serveAgent({
   connect: async (place: { url: string; key: string }) => {
     url = place.url;
-    const { key, pin } = splitKey(place.key);
-    const secret = new Secret(key);
-    const loop = new WorkLoop({
-      name: 'slow',
-      slots: 4,
-      handlers: [model],
-      connect: () => grpcConnector({ control: url, key: secret, pins: pin ? [pin] : [] })(),
-      clock: systemClock,
-      log: silentLogger,
-      bootId: newId(),
-    });
-    await loop.ready;
+    await startRealWorker({ name: 'slow', slots: 4, model, key: place.key, url: () => url });
   },
   /** Where its next session goes. */
   go: ({ to }: { to: string }) => {
